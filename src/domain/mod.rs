@@ -1,0 +1,25 @@
+//! The field's words as small value types: names, samples, gold, outcomes, verdicts, prompts, readouts, judgements.
+//!
+//! Must not know of files, models, sessions or screens. May import `text` and nothing else of ours.
+
+mod cancel;
+mod digest;
+mod examination;
+mod judgement;
+mod name;
+mod outcome;
+mod place;
+mod probability;
+mod prompt;
+mod sample;
+
+pub use cancel::Cancel;
+pub use digest::Digest;
+pub use examination::{Examination, TokenView, TopToken};
+pub use judgement::{Judgement, Mode, ModelInfo, Rationale, StopReason, Usage};
+pub use name::{Name, NameError};
+pub use outcome::{Outcome, Provenance, Verdict};
+pub use place::{BreakAt, Target};
+pub use probability::{AnswerScore, Readout};
+pub use prompt::{Layout, Part, Piece, Prompt};
+pub use sample::{Classifier, Content, Field, Gold, Sample};

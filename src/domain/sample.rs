@@ -1,0 +1,65 @@
+//! A sample to moderate: its content as it came, the human label, and what the at-scale classifier said.
+//!
+//! Must not change the content in any way, and must not take an absent label for "no".
+
+use super::{Name, Outcome, Verdict};
+use crate::text::Untrusted;
+
+/// One thing to moderate.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sample {
+    /// Its id in the analyst's own system; any text.
+    pub id: Untrusted,
+    /// What the model gets to read.
+    pub content: Content,
+    /// What humans said; every part may be unknown.
+    pub gold: Gold,
+    /// Scores of the at-scale classifier, name to number, in file order.
+    pub scores: Vec<(Name, f64)>,
+    /// Thresholds that go with `scores`; a score at or above its threshold is violating.
+    pub thresholds: Vec<(Name, f64)>,
+    /// Which classifier made the scores.
+    pub classifier: Option<Classifier>,
+    /// Verdicts recorded elsewhere, by who gave them.
+    pub verdicts: Vec<(Name, Verdict)>,
+    /// Anything else, as the JSON text that stood in the file.
+    pub meta: Option<Untrusted>,
+}
+
+/// The text of a post, or the named texts of a photo or video post.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// One plain text.
+    Text(Untrusted),
+    /// Named parts such as `caption`, `transcript`, `ocr`, in file order.
+    Fields(Vec<Field>),
+}
+
+/// One named part of a post.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// The part's name, shown and prompted.
+    pub name: Name,
+    /// Its text; several entries (hashtags, comments) are kept apart.
+    pub values: Vec<Untrusted>,
+}
+
+/// The human label. `None` means unknown, never "no".
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Gold {
+    /// The right outcome.
+    pub outcome: Option<Outcome>,
+    /// The right policy label.
+    pub label: Option<Name>,
+    /// The right answer per node, in file order.
+    pub path: Vec<(Name, Name)>,
+}
+
+/// The classifier whose scores a sample carries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Classifier {
+    /// Its id.
+    pub id: Untrusted,
+    /// Its version.
+    pub version: Option<Untrusted>,
+}

@@ -1,0 +1,7 @@
+//! The engine: takes commands, asks the judge, walks the tree, and says what happened as facts.
+//!
+//! Must not print, must not know screens, and must not parse command lines.
+
+pub mod host;
+
+pub use host::{Event, Failure, Host, Notice, Stop, Ticket};

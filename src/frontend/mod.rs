@@ -1,0 +1,18 @@
+//! Front ends: batch, REPL and TUI over one command language, and the plain subcommands.
+//!
+//! Must hold no rules of the domain: commands go to the engine, views come from `report`. Front ends do not import each other.
+
+pub mod client;
+
+pub use client::Client;
+
+/// How a front end ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The program ends with this exit code.
+    Exit(u8),
+    /// The user wants to go on in the full-screen front end.
+    SwitchToTui,
+    /// The user wants to go on at the prompt.
+    SwitchToRepl,
+}

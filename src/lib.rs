@@ -1,0 +1,14 @@
+//! crossexam: a debugger for content-moderation policies. ARCHITECTURE.md is the map.
+//!
+//! Must hold nothing but the list of modules.
+
+pub mod command;
+pub mod domain;
+pub mod engine;
+pub mod frontend;
+pub mod model;
+pub mod policy;
+pub mod report;
+pub mod session;
+pub mod stats;
+pub mod text;

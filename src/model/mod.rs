@@ -1,0 +1,126 @@
+//! Judges: whatever can answer a node. A local model read from one GGUF file, a script for tests, a record for replay.
+//!
+//! Must not know of policies, sessions or screens; candle, tokenizers and hf-hub stay inside this folder and `classify`.
+
+use crate::domain::{Cancel, Examination, Judgement, Mode, ModelInfo, Name, Prompt};
+use crate::text::Untrusted;
+
+pub mod scripted;
+
+/// One node to answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Question {
+    /// What the model reads.
+    pub prompt: Prompt,
+    /// The allowed answers, in the node's order.
+    pub answers: Vec<Name>,
+    /// With or without a rationale.
+    pub mode: Mode,
+}
+
+/// Something to show while a judge works; may be lost, never journalled.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Progress {
+    /// A file is being fetched: bytes done and, where known, in all.
+    Fetching {
+        /// What is fetched and from where.
+        what: Untrusted,
+        /// Bytes so far.
+        done: u64,
+        /// Bytes in all.
+        total: Option<u64>,
+    },
+    /// A model is being loaded or verified, 0..=1000 per mille.
+    Loading {
+        /// Which step of it.
+        what: &'static str,
+        /// Per mille done.
+        permille: u16,
+    },
+    /// Prompt tokens read so far.
+    Prefill {
+        /// Tokens done.
+        done: u32,
+        /// Tokens in all.
+        total: u32,
+    },
+    /// A piece of rationale; pieces in order make the whole text.
+    Token(Untrusted),
+}
+
+/// What an `x` command asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// The rendered prompt.
+    Prompt,
+    /// The prompt's tokens.
+    Tokens,
+    /// The `k` most likely next tokens after the first `position` tokens (`None`: where the answer is read).
+    Top {
+        /// How many.
+        k: u32,
+        /// Where.
+        position: Option<u32>,
+    },
+}
+
+/// Answers nodes. Lives on the engine's worker thread.
+pub trait Judge: Send {
+    /// Who is answering.
+    fn info(&self) -> &ModelInfo;
+
+    /// Answers one node; stops within one token or one prefill chunk of `cancel`.
+    fn judge(
+        &mut self,
+        question: &Question,
+        progress: &mut dyn FnMut(Progress),
+        cancel: &Cancel,
+    ) -> Result<Judgement, JudgeError>;
+
+    /// Shows what the model was asked; `rationale` is the text the model wrote at this node, where there was one.
+    fn examine(
+        &mut self,
+        question: &Question,
+        rationale: Option<&str>,
+        look: Look,
+        cancel: &Cancel,
+    ) -> Result<Examination, JudgeError>;
+}
+
+/// Opens judges by name: a manifest name, a path to a GGUF file.
+pub trait JudgeSource: Send {
+    /// Fetches where needed, verifies, loads.
+    fn open(
+        &mut self,
+        name: &str,
+        progress: &mut dyn FnMut(Progress),
+        cancel: &Cancel,
+    ) -> Result<Box<dyn Judge>, JudgeError>;
+}
+
+/// Why a judge could not be opened or could not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum JudgeError {
+    /// Stopped on request.
+    #[error("cancelled")]
+    Cancelled,
+    /// The prompt does not fit the model.
+    #[error("the prompt has {tokens} tokens and the model reads at most {context}")]
+    TooLong {
+        /// Tokens of the prompt.
+        tokens: usize,
+        /// The model's limit.
+        context: usize,
+    },
+    /// The file, the download or the request is at fault; `hint` says what to do.
+    #[error("{message:?}")]
+    Unusable {
+        /// What is wrong.
+        message: Untrusted,
+        /// What to do about it.
+        hint: Option<String>,
+    },
+    /// A fault of ours or of a library.
+    #[error("internal error of the model layer: {0:?}")]
+    Internal(Untrusted),
+}

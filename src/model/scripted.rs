@@ -1,0 +1,122 @@
+//! A judge whose answers are written down beforehand, for tests where determinism is the point.
+//!
+//! Must not be reachable from the command line except as `--llm scripted:FILE` in tests.
+
+use super::{Judge, JudgeError, JudgeSource, Look, Progress, Question};
+use crate::domain::{
+    Cancel, Digest, Examination, Judgement, Mode, ModelInfo, Name, Part, Piece, Rationale, Readout, StopReason, Usage,
+};
+
+/// Answers by a function of the question: probabilities per answer and a rationale.
+pub struct Scripted {
+    info: ModelInfo,
+    answer: Box<dyn FnMut(&Question) -> (Vec<f64>, String) + Send>,
+}
+
+impl Scripted {
+    /// A judge that calls `answer` for every node; it returns one probability per allowed answer (need not sum to 1; the
+    /// sum is the coverage) and the rationale.
+    pub fn new(answer: impl FnMut(&Question) -> (Vec<f64>, String) + Send + 'static) -> Self {
+        let digest = Digest::of(b"scripted");
+        let info = ModelInfo {
+            name: "scripted".into(),
+            architecture: "scripted".into(),
+            sha256: digest,
+            tokenizer_sha256: digest,
+            template_sha256: digest,
+            kernel: "scripted/1".into(),
+            isa: "none".into(),
+            kv_dtype: "none".into(),
+            device: "cpu".into(),
+            context: 1_000_000,
+            parameters: 0,
+        };
+        Self { info, answer: Box::new(answer) }
+    }
+
+    /// A judge that gives `p` to the first answer and shares the rest among the others.
+    pub fn constant(p: f64) -> Self {
+        Self::new(move |q| {
+            let rest = (1.0 - p) / (q.answers.len().max(2) - 1) as f64;
+            let ps = (0..q.answers.len()).map(|i| if i == 0 { p } else { rest }).collect();
+            (ps, "scripted rationale".to_owned())
+        })
+    }
+}
+
+impl Judge for Scripted {
+    fn info(&self) -> &ModelInfo {
+        &self.info
+    }
+
+    fn judge(
+        &mut self,
+        question: &Question,
+        progress: &mut dyn FnMut(Progress),
+        cancel: &Cancel,
+    ) -> Result<Judgement, JudgeError> {
+        if cancel.is_cancelled() {
+            return Err(JudgeError::Cancelled);
+        }
+        let (ps, text) = (self.answer)(question);
+        let rationale = matches!(question.mode, Mode::Rationale { .. }).then(|| {
+            for word in text.split_inclusive(' ') {
+                progress(Progress::Token(word.into()));
+            }
+            Rationale {
+                tokens: text.split_inclusive(' ').count() as u32,
+                text: text.as_str().into(),
+                stop: StopReason::EndOfTurn,
+            }
+        });
+        let scores = question.answers.iter().cloned().zip(ps.iter().map(|p| p.max(1e-300).ln()));
+        let readout = Readout::from_logprobs(scores);
+        let bits: Vec<u8> = ps.iter().flat_map(|p| p.to_le_bytes()).collect();
+        Ok(Judgement {
+            rationale,
+            readout,
+            prompt_sha256: question.prompt.digest(),
+            logits_sha256: Digest::of(&bits),
+            usage: Usage::default(),
+        })
+    }
+
+    fn examine(
+        &mut self,
+        question: &Question,
+        rationale: Option<&str>,
+        look: Look,
+        _cancel: &Cancel,
+    ) -> Result<Examination, JudgeError> {
+        let mut pieces: Vec<Piece> = question.prompt.pieces().cloned().collect();
+        if let Some(text) = rationale {
+            pieces.push(Piece { part: Part::Rationale, text: text.into() });
+        }
+        Ok(match look {
+            Look::Prompt => Examination::Prompt(pieces),
+            Look::Tokens => Examination::Tokens(Vec::new()),
+            Look::Top { position, .. } => {
+                Examination::Top { position: position.unwrap_or_default(), tokens: Vec::new() }
+            }
+        })
+    }
+}
+
+/// Opens a fresh [`Scripted`] judge whatever name is asked for.
+pub struct ScriptedSource<F>(pub F);
+
+impl<F: FnMut(&str) -> Scripted + Send> JudgeSource for ScriptedSource<F> {
+    fn open(
+        &mut self,
+        name: &str,
+        _progress: &mut dyn FnMut(Progress),
+        _cancel: &Cancel,
+    ) -> Result<Box<dyn Judge>, JudgeError> {
+        Ok(Box::new((self.0)(name)))
+    }
+}
+
+/// A `Name` written in code.
+pub fn name(text: &'static str) -> Name {
+    Name::new(text).expect("names in code are valid")
+}

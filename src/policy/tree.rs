@@ -1,0 +1,127 @@
+//! The policy as a tree (or a DAG of shared nodes): plain data after validation.
+//!
+//! Must only be made by `parse`, which guarantees: the root exists, every target exists, there is no cycle, every node has
+//! 2 to 8 answers, and the ids of nodes and leaves do not overlap.
+
+use crate::domain::{Digest, Layout, Name, Outcome, Target, Verdict};
+use crate::text::Untrusted;
+
+/// A validated policy.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    /// Stable id.
+    pub id: Name,
+    /// Semantic version.
+    pub version: Untrusted,
+    /// Title for people.
+    pub title: Untrusted,
+    /// Who owns it.
+    pub owner: Option<Untrusted>,
+    /// From when it is in force, `YYYY-MM-DD`.
+    pub effective: Option<Untrusted>,
+    /// The node asked first.
+    pub root: Name,
+    /// What the model reads before every node, `[[term]]` references included as written.
+    pub instructions: Untrusted,
+    /// In which order the model reads policy and sample.
+    pub layout: Layout,
+    /// Definitions, in file order.
+    pub terms: Vec<Term>,
+    /// All nodes, in file order, those of an included policy as `include/node`.
+    pub nodes: Vec<Node>,
+    /// All leaves, in file order, those of an included policy as `include/leaf`.
+    pub leaves: Vec<Leaf>,
+    /// Digest over all files.
+    pub sha256: Digest,
+}
+
+/// A definition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Term {
+    /// The word or phrase.
+    pub name: Untrusted,
+    /// What it means in this policy.
+    pub definition: Untrusted,
+}
+
+/// A question with its guidance, examples and answers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// Stable id.
+    pub id: Name,
+    /// What the model is asked.
+    pub question: Untrusted,
+    /// How to decide, point by point.
+    pub guidance: Vec<Untrusted>,
+    /// Examples near the boundary.
+    pub examples: Vec<Example>,
+    /// Allowed answers and where they lead, in file order.
+    pub answers: Vec<(Name, Target)>,
+    /// Where to go when the model cannot tell.
+    pub unsure: Option<Unsure>,
+    /// Hash of question, guidance, examples, answers (not their targets) and the definitions of the terms used.
+    pub hash: Digest,
+    /// Line of `[node.ID]` in its file, from 1.
+    pub line: usize,
+    /// Which of [`PolicyRecord::files`](crate::session::PolicyRecord) it stands in: 0 is the policy file itself.
+    pub file: usize,
+}
+
+/// One worked example.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Example {
+    /// The text.
+    pub text: Untrusted,
+    /// The right answer.
+    pub answer: Name,
+    /// Why.
+    pub why: Option<Untrusted>,
+}
+
+/// A margin below which the argmax is not followed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unsure {
+    /// In 0..=1.
+    pub margin: f64,
+    /// Followed instead.
+    pub target: Target,
+}
+
+/// A verdict at the end of a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leaf {
+    /// Stable id.
+    pub id: Name,
+    /// What it decides.
+    pub verdict: Verdict,
+    /// How severe, 0 (none) to 5.
+    pub severity: Option<u8>,
+    /// What to do, for example `remove`.
+    pub action: Option<Name>,
+    /// The rules it rests on.
+    pub rule_ids: Vec<Name>,
+}
+
+impl Policy {
+    /// A node by id.
+    pub fn node(&self, id: &str) -> Option<&Node> {
+        self.nodes.iter().find(|n| n.id == *id)
+    }
+
+    /// A leaf by id.
+    pub fn leaf(&self, id: &str) -> Option<&Leaf> {
+        self.leaves.iter().find(|l| l.id == *id)
+    }
+
+    /// All outcomes that some leaf can give.
+    pub fn outcomes(&self) -> Vec<Outcome> {
+        Outcome::ALL.into_iter().filter(|o| self.leaves.iter().any(|l| l.verdict.outcome == *o)).collect()
+    }
+}
+
+impl Node {
+    /// Where `answer` leads.
+    pub fn target(&self, answer: &str) -> Option<&Target> {
+        self.answers.iter().find(|(a, _)| a == answer).map(|(_, t)| t)
+    }
+}

@@ -1,0 +1,3 @@
+//! Statistics of verdicts: agreement of classifier, LLM and gold, and what is counted over many samples.
+//!
+//! Must not read files or know of sessions.
