@@ -1,6 +1,6 @@
 //! The field's words as small value types: names, samples, gold, outcomes, verdicts, prompts, readouts, judgements.
 //!
-//! Must not know of files, models, sessions or screens. May import `text` and nothing else of ours.
+//! Must not open files or know of models, sessions or screens. May import `text` and nothing else of ours.
 
 mod cancel;
 mod digest;
@@ -12,9 +12,10 @@ mod place;
 mod probability;
 mod prompt;
 mod sample;
+pub mod sample_file;
 
 pub use cancel::Cancel;
-pub use digest::Digest;
+pub use digest::{Digest, Hasher};
 pub use examination::{Examination, TokenView, TopToken};
 pub use judgement::{Judgement, Mode, ModelInfo, Rationale, StopReason, Usage};
 pub use name::{Name, NameError};

@@ -4,7 +4,7 @@
 
 use std::{fmt, sync::Arc};
 
-/// 1 to 64 characters: letters and digits of any script, and `_ - . : / +` or a single inner space. Cheap to clone.
+/// 1 to 64 characters: letters and digits of any script, and `_ - . : / + @` or a single inner space. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(Arc<str>);
 
@@ -38,7 +38,7 @@ impl Name {
         if count > Self::MAX_CHARS {
             return Err(NameError::TooLong(count));
         }
-        if let Some(bad) = text.chars().find(|c| !(c.is_alphanumeric() || " _-.:/+".contains(*c))) {
+        if let Some(bad) = text.chars().find(|c| !(c.is_alphanumeric() || " _-.:/+@".contains(*c))) {
             return Err(NameError::Char(bad));
         }
         if text.starts_with(' ') || text.ends_with(' ') || text.contains("  ") {
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn names_people_write_are_kept() {
-        for text in ["asks_for_value", "SC1.a", "not sure", "ja", "нет", "hs-1/2"] {
+        for text in ["asks_for_value", "SC1.a", "not sure", "ja", "нет", "hs-1/2", "TOXICITY@6"] {
             assert_eq!(Name::new(text).as_ref().map(Name::as_str), Ok(text));
         }
     }

@@ -1,0 +1,363 @@
+//! Sample files: one JSON object a line becomes one `Sample`; a bad line becomes an error with line, column and what to do.
+//!
+//! Must not change the content in any way, must not stop at a bad line, and must not take an absent or null label for "no".
+//!
+//! | key | value | absent or null |
+//! |---|---|---|
+//! | `id` | text or whole number | `line-N` |
+//! | `text` | text | then `fields` is needed; never both |
+//! | `fields` | object: name to text, list of texts or null | |
+//! | `gold` | an outcome word or a bool | unknown |
+//! | `gold_violates` | bool; with it `gold` may be anything and is kept in `meta` | unknown |
+//! | `gold_label` | text | unknown |
+//! | `gold_path` | object: node to answer | unknown |
+//! | `scores`, `thresholds` | object: name to number or null | none |
+//! | `classifier` | `{"id", "version"?}` | unknown |
+//! | `verdicts` | object: who to outcome word, bool or `{"outcome", "label"?}` | none |
+//! | `meta` | object | none |
+//!
+//! Any other key is kept in `meta` under its own name. A key that differs from one of these only in case, separators or a
+//! final s is refused, because a threshold under a misspelled key would silently not count.
+
+mod gold;
+mod json;
+mod read;
+#[cfg(test)]
+mod tests;
+
+use super::{Classifier, Content, Field, Name, Outcome, Sample, Verdict};
+use crate::text::Untrusted;
+use json::Raw;
+
+pub use read::{DuplicateId, Loaded, RawLine, RawLines, load};
+
+/// The longest line that is read, in bytes. A longer one is an error of its own and is skipped without being kept in memory.
+pub const MAX_LINE_BYTES: usize = 4 << 20;
+
+/// Why a line is no sample.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SampleError {
+    /// Line in the file, from 1.
+    pub line: usize,
+    /// Column in characters, from 1: where the offending value begins.
+    pub col: usize,
+    /// What is wrong; may quote the line.
+    pub message: Untrusted,
+    /// What to do about it.
+    pub hint: String,
+}
+
+const KEYS: [&str; 12] = [
+    "id",
+    "text",
+    "fields",
+    "gold",
+    "gold_violates",
+    "gold_label",
+    "gold_path",
+    "scores",
+    "thresholds",
+    "classifier",
+    "verdicts",
+    "meta",
+];
+
+/// Reads one line (without its line break, which does no harm). `line` is its number from 1; it names a sample without an id.
+pub fn parse_line(line: usize, bytes: &[u8]) -> Result<Sample, SampleError> {
+    if bytes.len() > MAX_LINE_BYTES {
+        return Err(too_long(line));
+    }
+    let text = std::str::from_utf8(bytes).map_err(|e| SampleError {
+        line,
+        col: String::from_utf8_lossy(bytes.get(..e.valid_up_to()).unwrap_or_default()).chars().count() + 1,
+        message: "the line is not valid UTF-8".into(),
+        hint: "write the file as UTF-8; a text cut in the middle of a character is a common cause".to_owned(),
+    })?;
+    let here = Line { no: line, text };
+    if text.trim_ascii().is_empty() {
+        return Err(here.error(0, "the line is empty", "write one JSON object a line"));
+    }
+    // The full parse finds every syntax error, bad escape and number out of range; what follows may rely on valid JSON.
+    if let Err(e) = serde_json::from_str::<serde_json::Value>(text) {
+        return Err(here.syntax(&e));
+    }
+    let root = Raw::new(text);
+    let Some(members) = root.members() else {
+        let message = format!("the line is {}, not an object", root.kind());
+        return Err(here.error(root.at(), &message, r#"write a sample as {"id": "…", "text": "…"}"#));
+    };
+    here.sample(&here.unique(members)?)
+}
+
+pub(super) fn too_long(line: usize) -> SampleError {
+    SampleError {
+        line,
+        col: 1,
+        message: format!("the line is longer than {MAX_LINE_BYTES} bytes").into(),
+        hint: "split the sample, or leave out what the model is not to read".to_owned(),
+    }
+}
+
+/// The members of an object, with keys decoded.
+type Members<'a> = Vec<(String, Raw<'a>)>;
+
+/// The line being read, for errors.
+struct Line<'a> {
+    no: usize,
+    text: &'a str,
+}
+
+impl<'a> Line<'a> {
+    fn error(&self, at: usize, message: &str, hint: &str) -> SampleError {
+        let col = self.text.char_indices().take_while(|(i, _)| *i < at).count() + 1;
+        SampleError { line: self.no, col, message: message.into(), hint: hint.to_owned() }
+    }
+
+    fn wrong(&self, what: &str, raw: Raw, wanted: &str) -> SampleError {
+        let message = format!("{what} is {}, not {wanted}", raw.kind());
+        self.error(raw.at(), &message, &format!("write {wanted}, or leave the key out where it is unknown"))
+    }
+
+    fn syntax(&self, e: &serde_json::Error) -> SampleError {
+        // The parser counts bytes and names the last one it read.
+        let at = e.column().saturating_sub(1);
+        let whole = e.to_string();
+        let reason = whole.rsplit_once(" at line ").map_or(whole.as_str(), |(reason, _)| reason);
+        let hint = match e.classify() {
+            serde_json::error::Category::Eof => "the line ends too early: a sample must stand on one line, whole",
+            _ if reason.contains("surrogate") || reason.contains("hex escape") => {
+                "write the character itself, or both halves of its surrogate pair"
+            }
+            _ if reason.contains("control character") => r"write control characters inside texts as \n, \t or \u00XX",
+            _ if reason.contains("number out of range") => "scores and thresholds are finite numbers",
+            _ if reason.contains("recursion") => "put deeply nested data elsewhere and refer to it by id",
+            _ => "write one JSON object a line; NaN, comments, single quotes and trailing commas are not JSON",
+        };
+        self.error(at, &format!("not valid JSON: {reason}"), hint)
+    }
+
+    /// Refuses a repeated key: which of the two values counts would be a guess.
+    fn unique(&self, members: Members<'a>) -> Result<Members<'a>, SampleError> {
+        for (i, (key, raw)) in members.iter().enumerate() {
+            if members.iter().take(i).any(|(k, _)| k == key) {
+                let message = format!("the key {key:?} stands here twice");
+                return Err(self.error(raw.at(), &message, "keep one of them; use a list for several values"));
+            }
+        }
+        Ok(members)
+    }
+
+    fn sample(&self, members: &Members<'a>) -> Result<Sample, SampleError> {
+        let get = |key: &str| members.iter().find(|(k, _)| k == key).map(|(_, raw)| *raw).filter(|raw| !raw.is_null());
+        let id = match get("id") {
+            None => format!("line-{}", self.no).into(),
+            Some(raw) => self.id(raw)?,
+        };
+        let labels = gold::Keys {
+            gold: get("gold"),
+            violates_key: members.iter().any(|(k, _)| k == "gold_violates"),
+            violates: get("gold_violates"),
+            label: get("gold_label"),
+            path: get("gold_path"),
+        };
+        let (gold, gold_is_free) = self.gold(&labels)?;
+        Ok(Sample {
+            id,
+            content: self.content(members, get("text"), get("fields"))?,
+            gold,
+            scores: get("scores").map_or(Ok(Vec::new()), |raw| self.numbers("scores", raw))?,
+            thresholds: get("thresholds").map_or(Ok(Vec::new()), |raw| self.numbers("thresholds", raw))?,
+            classifier: get("classifier").map(|raw| self.classifier(raw)).transpose()?,
+            verdicts: get("verdicts").map_or(Ok(Vec::new()), |raw| self.verdicts(raw))?,
+            meta: self.meta(members, get("meta"), gold_is_free)?,
+        })
+    }
+
+    fn id(&self, raw: Raw) -> Result<Untrusted, SampleError> {
+        match raw.string().or_else(|| raw.whole_number()) {
+            Some(id) if id.is_empty() => Err(self.error(raw.at(), "the id is empty", "leave it out to get `line-N`")),
+            Some(id) => Ok(id.into()),
+            None => Err(self.wrong("`id`", raw, "a text or a whole number")),
+        }
+    }
+
+    fn content(
+        &self,
+        members: &Members<'a>,
+        text: Option<Raw>,
+        fields: Option<Raw<'a>>,
+    ) -> Result<Content, SampleError> {
+        match (text, fields) {
+            (Some(raw), None) => {
+                let text = raw.string().ok_or_else(|| self.wrong("`text`", raw, "a text"))?;
+                Ok(Content::Text(text.into()))
+            }
+            (None, Some(raw)) => self.fields(raw),
+            (Some(_), Some(raw)) => Err(self.error(
+                raw.at(),
+                "the sample has both `text` and `fields`",
+                "keep `text` for a plain text, or `fields` for the parts of a photo or video post",
+            )),
+            (None, None) => {
+                let at = members.iter().find(|(k, _)| k == "text" || k == "fields").map_or(0, |(_, raw)| raw.at());
+                let hint = r#"give "text": "…", or "fields": {"caption": "…", "transcript": "…"}"#;
+                Err(self.error(at, "the sample has neither `text` nor `fields`", hint))
+            }
+        }
+    }
+
+    fn fields(&self, raw: Raw<'a>) -> Result<Content, SampleError> {
+        let mut fields = Vec::new();
+        for (key, value) in self.object("`fields`", raw)? {
+            let name = self.name("the field name", &key, value)?;
+            if value.is_null() {
+                continue;
+            }
+            let texts = value.string().map(|text| vec![text.into()]);
+            let values = match texts.or_else(|| value.elements().and_then(|all| strings(&all))) {
+                Some(values) => values,
+                None => return Err(self.wrong(&format!("the field {key:?}"), value, "a text or a list of texts")),
+            };
+            fields.push(Field { name, values });
+        }
+        if fields.is_empty() {
+            return Err(self.error(raw.at(), "`fields` holds nothing to read", "give at least one field a text"));
+        }
+        Ok(Content::Fields(fields))
+    }
+
+    fn object(&self, what: &str, raw: Raw<'a>) -> Result<Members<'a>, SampleError> {
+        self.unique(raw.members().ok_or_else(|| self.wrong(what, raw, "an object"))?)
+    }
+
+    fn name(&self, what: &str, text: &str, raw: Raw) -> Result<Name, SampleError> {
+        Name::new(text).map_err(|e| {
+            let hint = "use 1 to 64 letters, digits, `_ - . : / + @` or single inner spaces";
+            self.error(raw.at(), &format!("{what} {text:?} cannot be used: {e}"), hint)
+        })
+    }
+
+    fn numbers(&self, key: &str, raw: Raw<'a>) -> Result<Vec<(Name, f64)>, SampleError> {
+        let mut out = Vec::new();
+        for (name, value) in self.object(&format!("`{key}`"), raw)? {
+            let checked = self.name(&format!("in `{key}` the name"), &name, value)?;
+            if !value.is_null() {
+                let what = format!("{name:?} in `{key}`");
+                out.push((checked, value.number().ok_or_else(|| self.wrong(&what, value, "a number"))?));
+            }
+        }
+        Ok(out)
+    }
+
+    fn classifier(&self, raw: Raw<'a>) -> Result<Classifier, SampleError> {
+        let members = self.object("`classifier`", raw)?;
+        let (mut id, mut version) = (None, None);
+        for (key, value) in &members {
+            let slot = match key.as_str() {
+                "id" => &mut id,
+                "version" => &mut version,
+                _ => {
+                    let message = format!("`classifier` has no key {key:?}");
+                    return Err(self.error(value.at(), &message, "give `id` and `version`; put the rest under `meta`"));
+                }
+            };
+            if !value.is_null() {
+                let text = value.string().or_else(|| value.number().map(|_| value.text().to_owned()));
+                *slot = Some(text.ok_or_else(|| self.wrong(&format!("`classifier.{key}`"), *value, "a text"))?.into());
+            }
+        }
+        let id = id.ok_or_else(|| {
+            self.error(raw.at(), "`classifier` has no `id`", "name the classifier, or leave `classifier` out")
+        })?;
+        Ok(Classifier { id, version })
+    }
+
+    fn verdicts(&self, raw: Raw<'a>) -> Result<Vec<(Name, Verdict)>, SampleError> {
+        let mut out = Vec::new();
+        for (who, value) in self.object("`verdicts`", raw)? {
+            let name = self.name("in `verdicts` the name", &who, value)?;
+            if value.is_null() {
+                continue;
+            }
+            let what = format!("the verdict of {who:?}");
+            let verdict = match value.members() {
+                None => Verdict { outcome: self.outcome(&what, value)?, label: None },
+                Some(members) => {
+                    let members = self.unique(members)?;
+                    let get = |key: &str| members.iter().find(|(k, v)| k == key && !v.is_null()).map(|(_, v)| *v);
+                    let outcome = get("outcome").ok_or_else(|| {
+                        self.error(value.at(), &format!("{what} has no `outcome`"), "give an outcome, or leave it out")
+                    })?;
+                    let label = get("label").map(|raw| self.label("its label", raw)).transpose()?;
+                    Verdict { outcome: self.outcome(&what, outcome)?, label }
+                }
+            };
+            out.push((name, verdict));
+        }
+        Ok(out)
+    }
+
+    fn label(&self, what: &str, raw: Raw) -> Result<Name, SampleError> {
+        let text = raw.string().ok_or_else(|| self.wrong(what, raw, "a text"))?;
+        self.name(what, &text, raw)
+    }
+
+    fn outcome(&self, what: &str, raw: Raw) -> Result<Outcome, SampleError> {
+        match (raw.bool(), raw.string()) {
+            (Some(true), _) => Ok(Outcome::Violating),
+            (Some(false), _) => Ok(Outcome::NonViolating),
+            (None, Some(word)) => word.parse().map_err(|hint: String| {
+                self.error(
+                    raw.at(),
+                    &format!("{what} is {word:?}, which is no outcome"),
+                    &format!("{hint}; a policy label belongs in `gold_label`"),
+                )
+            }),
+            (None, None) => Err(self.wrong(what, raw, "an outcome word, true or false")),
+        }
+    }
+
+    /// Everything that is not ours, as JSON text: `meta` as it stood, with the other keys added to it.
+    fn meta(&self, members: &Members, meta: Option<Raw>, gold_is_free: bool) -> Result<Option<Untrusted>, SampleError> {
+        let inside = match meta {
+            None => Vec::new(),
+            Some(raw) => raw.members().ok_or_else(|| self.wrong("`meta`", raw, "an object"))?,
+        };
+        let mut extra = Vec::new();
+        for (key, raw) in members {
+            if KEYS.contains(&key.as_str()) && !(gold_is_free && key == "gold") {
+                continue;
+            }
+            if let Some(known) = KEYS.iter().find(|known| **known != key && folded(known) == folded(key)) {
+                let message = format!("the key {key:?} is not known");
+                return Err(self.error(
+                    raw.at(),
+                    &message,
+                    &format!("did you mean `{known}`? if not, put it under `meta`"),
+                ));
+            }
+            if inside.iter().any(|(k, _)| k == key) {
+                let message = format!("the key {key:?} stands both in the sample and in its `meta`");
+                return Err(self.error(raw.at(), &message, "keep one of them"));
+            }
+            extra.push((key, *raw));
+        }
+        if extra.is_empty() {
+            return Ok(meta.map(|raw| raw.text().into()));
+        }
+        let own = inside.iter().map(|(key, raw)| (key, *raw));
+        let all: Vec<String> =
+            own.chain(extra).map(|(key, raw)| format!("{}:{}", json::quoted(key), raw.text())).collect();
+        Ok(Some(format!("{{{}}}", all.join(",")).into()))
+    }
+}
+
+fn strings(all: &[Raw]) -> Option<Vec<Untrusted>> {
+    all.iter().map(|raw| raw.string().map(Untrusted::from)).collect()
+}
+
+/// A key without case, separators and a final s.
+fn folded(key: &str) -> String {
+    let letters: String = key.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+    letters.strip_suffix('s').map_or(letters.clone(), str::to_owned)
+}
