@@ -2,7 +2,10 @@
 //!
 //! Must hold no closures, references or parsed expressions: it crosses threads and is written to the journal as its line.
 
+use super::lex::{free, quote};
+use super::spec::{self, CommandSpec};
 use crate::domain::{BreakAt, Mode, Name};
+use std::fmt;
 
 /// One command. Paths, ids, expressions and notes are text as typed.
 #[derive(Clone, Debug, PartialEq)]
@@ -147,4 +150,174 @@ pub enum ExamineWhat {
         /// Where.
         position: Option<u32>,
     },
+}
+
+impl Command {
+    /// Its name in the table.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::LoadPolicy(_) => "load policy",
+            Self::LoadSamples(_) => "load samples",
+            Self::LoadModel(_) => "load model",
+            Self::Sample(_) => "sample",
+            Self::NextSample(_) => "next-sample",
+            Self::PreviousSample => "previous-sample",
+            Self::SetMode(_) => "mode",
+            Self::Run => "run",
+            Self::Step(_) => "step",
+            Self::Next(_) => "next",
+            Self::Finish => "finish",
+            Self::Until(_) => "until",
+            Self::Continue => "continue",
+            Self::Back(_) => "back",
+            Self::Break { temporary: false, .. } => "break",
+            Self::Break { temporary: true, .. } => "tbreak",
+            Self::Condition(..) => "condition",
+            Self::Enable(_) => "enable",
+            Self::Disable(_) => "disable",
+            Self::Delete(_) => "delete",
+            Self::Info(_) => "info",
+            Self::List(_) => "list",
+            Self::Where => "where",
+            Self::Print(_) => "print",
+            Self::Examine { .. } => "x",
+            Self::Display(_) => "display",
+            Self::Undisplay(_) => "undisplay",
+            Self::SetAnswer(..) => "set answer",
+            Self::SetThreshold(..) => "set threshold",
+            Self::Compare => "compare",
+            Self::Note(_) => "note",
+            Self::Tag(_) => "tag",
+            Self::Save(_) => "save",
+            Self::Source(_) => "source",
+            Self::Help(_) => "help",
+            Self::Apropos(_) => "apropos",
+            Self::Tui => "tui",
+            Self::Repl => "repl",
+            Self::Quit => "quit",
+        }
+    }
+
+    /// Its entry in the table.
+    pub fn spec(&self) -> &'static CommandSpec {
+        spec::by_name(self.name()).expect("a test goes through all variants and finds each in the table")
+    }
+
+    /// Who carries it out. `display` without an expression only shows what is displayed.
+    pub fn scope(&self) -> spec::Scope {
+        if *self == Self::Display(None) { spec::Scope::View } else { self.spec().scope }
+    }
+}
+
+/// The canonical line: one line without control characters that parses to the same command.
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())?;
+        match self {
+            Self::LoadPolicy(path)
+            | Self::LoadSamples(path)
+            | Self::LoadModel(path)
+            | Self::Save(path)
+            | Self::Source(path) => write!(f, " {}", quote(path)),
+            Self::Sample(SampleRef::Number(n)) => write!(f, " {n}"),
+            Self::Sample(SampleRef::Id(id)) => match quote(id) {
+                bare if bare.bytes().all(|b| b.is_ascii_digit()) => write!(f, " \"{bare}\""),
+                word => write!(f, " {word}"),
+            },
+            Self::NextSample(Some(condition)) => write!(f, " where {}", free(condition)),
+            Self::SetMode(Mode::Direct) => f.write_str(" direct"),
+            Self::SetMode(Mode::Rationale { max_tokens }) => write!(f, " rationale {max_tokens}"),
+            Self::Step(1) | Self::Next(1) | Self::Back(1) => Ok(()),
+            Self::Step(n) | Self::Next(n) | Self::Back(n) | Self::Undisplay(n) => write!(f, " {n}"),
+            Self::Until(name) | Self::List(Some(name)) | Self::Tag(name) => write!(f, " {}", quote(name.as_str())),
+            Self::Break { at, condition, .. } => {
+                match at {
+                    BreakAt::Place(name) => write!(f, " {}", quote(name.as_str()))?,
+                    BreakAt::Answer(node, answer) => write_pair(f, node, answer)?,
+                    BreakAt::Anywhere => f.write_str(" *")?,
+                }
+                condition.as_ref().map_or(Ok(()), |c| write!(f, " if {}", free(c)))
+            }
+            Self::Condition(n, Some(condition)) => write!(f, " {n} {}", free(condition)),
+            Self::Condition(n, None) => write!(f, " {n}"),
+            Self::Enable(Some(n)) | Self::Disable(Some(n)) | Self::Delete(Some(n)) => write!(f, " {n}"),
+            Self::Info(topic) => write!(f, " {}", topic.as_str()),
+            Self::Examine { what, node } => {
+                write!(f, " {}", what.as_str())?;
+                if let ExamineWhat::Top { k, position } = what {
+                    write!(f, " {k}")?;
+                    position.map_or(Ok(()), |p| write!(f, " @{p}"))?;
+                }
+                node.as_ref().map_or(Ok(()), |n| write!(f, " of {}", quote(n.as_str())))
+            }
+            Self::Print(text)
+            | Self::Display(Some(text))
+            | Self::Note(text)
+            | Self::Apropos(text)
+            | Self::Help(Some(text)) => write!(f, " {}", free(text)),
+            Self::SetAnswer(node, answer) => write_pair(f, node, answer),
+            Self::SetThreshold(name, value) => write!(f, " {}={value}", quote(name.as_str())),
+            Self::NextSample(None)
+            | Self::PreviousSample
+            | Self::Run
+            | Self::Finish
+            | Self::Continue
+            | Self::Enable(None)
+            | Self::Disable(None)
+            | Self::Delete(None)
+            | Self::List(None)
+            | Self::Where
+            | Self::Display(None)
+            | Self::Compare
+            | Self::Help(None)
+            | Self::Tui
+            | Self::Repl
+            | Self::Quit => Ok(()),
+        }
+    }
+}
+
+fn write_pair(f: &mut fmt::Formatter<'_>, node: &Name, answer: &Name) -> fmt::Result {
+    write!(f, " {}={}", quote(node.as_str()), quote(answer.as_str()))
+}
+
+impl InfoTopic {
+    /// Every topic with its word and what it tells, in the order of help.
+    pub const ALL: [(Self, &'static str, &'static str); 11] = [
+        (Self::Breakpoints, "breakpoints", "all breakpoints, their conditions and how often they stopped"),
+        (Self::Display, "display", "the expressions shown after every step"),
+        (Self::Node, "node", "the current node: question, guidance, examples, answers"),
+        (Self::Policy, "policy", "the loaded policy: version, owner, size, hash"),
+        (Self::Model, "model", "the loaded model: architecture, hashes, device"),
+        (Self::Sample, "sample", "the current sample, with gold and recorded verdicts"),
+        (Self::Samples, "samples", "the loaded file of samples"),
+        (Self::Scores, "scores", "the classifier's scores against their thresholds"),
+        (Self::Session, "session", "this session: how much was recorded"),
+        (Self::Walks, "walks", "all walks and branches of the session"),
+        (Self::Notes, "notes", "notes and tags"),
+    ];
+
+    /// Its word.
+    pub fn as_str(self) -> &'static str {
+        Self::ALL.iter().find(|t| t.0 == self).map_or("", |t| t.1)
+    }
+
+    /// The topic of a word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.iter().find(|t| t.1 == word).map(|t| t.0)
+    }
+}
+
+impl ExamineWhat {
+    /// How many next tokens are shown where nothing else is said.
+    pub const DEFAULT_TOP: u32 = 10;
+
+    /// Its word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Prompt => "prompt",
+            Self::Tokens => "tokens",
+            Self::Top { .. } => "top",
+        }
+    }
 }

@@ -2,7 +2,16 @@
 //!
 //! Must not execute anything and must not know of sessions, models or screens.
 
+pub mod arg;
 #[allow(clippy::module_inception)]
 mod command;
+pub mod lex;
+mod parse;
+mod resolve;
+pub mod spec;
+#[cfg(test)]
+mod tests;
 
 pub use command::{Command, ExamineWhat, InfoTopic, SampleRef};
+pub use parse::{ParseError, parse};
+pub use spec::{CommandSpec, Scope, TABLE};

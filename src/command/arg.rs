@@ -1,0 +1,189 @@
+//! Arguments: the closed set of kinds from which parsing, completion and help derive, and the values they read as.
+//!
+//! Must not know which command has which arguments; that is the table's.
+
+use super::SampleRef;
+use crate::domain::{BreakAt, Name};
+
+/// One argument of a command, in order.
+#[derive(Clone, Copy, Debug)]
+pub struct ArgSpec {
+    /// What help calls it, for example `NODE`.
+    pub name: &'static str,
+    /// What it is.
+    pub kind: ArgKind,
+    /// Whether the command cannot go without it.
+    pub required: bool,
+    /// The word that announces it, for example `if`. Such an argument is always optional.
+    pub keyword: Option<&'static str>,
+}
+
+impl ArgSpec {
+    /// An argument that must be there.
+    pub const fn required(name: &'static str, kind: ArgKind) -> Self {
+        Self { name, kind, required: true, keyword: None }
+    }
+
+    /// An argument that may be left out.
+    pub const fn optional(name: &'static str, kind: ArgKind) -> Self {
+        Self { name, kind, required: false, keyword: None }
+    }
+
+    /// An argument that may be left out and is announced by a word.
+    pub const fn after(keyword: &'static str, name: &'static str, kind: ArgKind) -> Self {
+        Self { name, kind, required: false, keyword: Some(keyword) }
+    }
+
+    /// How help writes it: `NODE`, `[N]`, `[if EXPR]`, `direct|rationale`.
+    pub fn usage(&self) -> String {
+        let name = match self.kind {
+            ArgKind::Enum(words) if words.len() <= 3 => words.iter().map(|w| w.0).collect::<Vec<_>>().join("|"),
+            _ => self.name.to_owned(),
+        };
+        match (self.keyword, self.required) {
+            (Some(keyword), _) => format!("[{keyword} {name}]"),
+            (None, true) => name,
+            (None, false) => format!("[{name}]"),
+        }
+    }
+}
+
+/// What an argument is. Completion depends on this alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ArgKind {
+    /// The id of a node.
+    Node,
+    /// The id of a node or a leaf.
+    Place,
+    /// Where a breakpoint stops: a node, a leaf, `NODE=ANSWER` or `*`.
+    BreakPlace,
+    /// `NODE=ANSWER`.
+    NodeAnswer,
+    /// `NAME=VALUE`: a classifier score and a finite number.
+    ScoreValue,
+    /// A sample by number, or by id.
+    Sample,
+    /// The number of a breakpoint.
+    Breakpoint,
+    /// The number of a displayed expression.
+    Display,
+    /// A file.
+    Path,
+    /// A model: a manifest's name or a GGUF file.
+    Model,
+    /// A count, from 1.
+    Count,
+    /// `@N`: a position, from 0.
+    Position,
+    /// A tag.
+    Tag,
+    /// The name of a command, one or two words.
+    Command,
+    /// One of these words; each with what it means.
+    Enum(&'static [(&'static str, &'static str)]),
+    /// An expression: the rest of the line.
+    Expr,
+    /// Text: the rest of the line.
+    FreeText,
+}
+
+impl ArgKind {
+    /// Whether it takes the rest of the line as it stands.
+    pub const fn is_rest(self) -> bool {
+        matches!(self, Self::Expr | Self::FreeText | Self::Command)
+    }
+
+    /// What it is, for help and error messages.
+    pub const fn describe(self) -> &'static str {
+        match self {
+            Self::Node => "the id of a node of the policy",
+            Self::Place => "the id of a node or a leaf",
+            Self::BreakPlace => "a node, a leaf, NODE=ANSWER, or * for every node",
+            Self::NodeAnswer => "a node and one of its answers, NODE=ANSWER",
+            Self::ScoreValue => "a classifier score and its threshold, NAME=VALUE",
+            Self::Sample => "a sample's number in its file (from 1) or its id",
+            Self::Breakpoint => "the number of a breakpoint",
+            Self::Display => "the number of a displayed expression",
+            Self::Path => "a file",
+            Self::Model => "the name of a model or the path of a GGUF file",
+            Self::Count => "a number from 1",
+            Self::Position => "@N, a position in the prompt's tokens, from 0",
+            Self::Tag => "a tag: letters, digits and _ - . : / +",
+            Self::Command => "a command",
+            Self::Enum(_) => "one of a few words",
+            Self::Expr => "an expression, such as p.yes < 0.6 and verdict != gold",
+            Self::FreeText => "text, to the end of the line",
+        }
+    }
+}
+
+/// What an argument was read as.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// Free text, an expression, a path.
+    Text(String),
+    /// A name.
+    Name(Name),
+    /// A node and an answer.
+    Pair(Name, Name),
+    /// A score and a threshold.
+    Threshold(Name, f64),
+    /// A place to stop.
+    Break(BreakAt),
+    /// A sample.
+    Sample(SampleRef),
+    /// A count, a position, the number of a breakpoint.
+    Number(u32),
+    /// One of an [`ArgKind::Enum`]'s words.
+    Word(&'static str),
+}
+
+/// The values of a command's arguments, in the table's order; `None` where one was left out.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Args(pub Vec<Option<Value>>);
+
+impl Args {
+    fn get(&self, index: usize) -> Option<&Value> {
+        self.0.get(index).and_then(Option::as_ref)
+    }
+
+    /// Free text, an expression or a path.
+    pub fn text(&self, index: usize) -> Option<String> {
+        if let Value::Text(text) = self.get(index)? { Some(text.clone()) } else { None }
+    }
+
+    /// A name.
+    pub fn name(&self, index: usize) -> Option<Name> {
+        if let Value::Name(name) = self.get(index)? { Some(name.clone()) } else { None }
+    }
+
+    /// A node and an answer.
+    pub fn pair(&self, index: usize) -> Option<(Name, Name)> {
+        if let Value::Pair(node, answer) = self.get(index)? { Some((node.clone(), answer.clone())) } else { None }
+    }
+
+    /// A score and a threshold.
+    pub fn threshold(&self, index: usize) -> Option<(Name, f64)> {
+        if let Value::Threshold(name, value) = self.get(index)? { Some((name.clone(), *value)) } else { None }
+    }
+
+    /// A place to stop.
+    pub fn place(&self, index: usize) -> Option<BreakAt> {
+        if let Value::Break(at) = self.get(index)? { Some(at.clone()) } else { None }
+    }
+
+    /// A sample.
+    pub fn sample(&self, index: usize) -> Option<SampleRef> {
+        if let Value::Sample(sample) = self.get(index)? { Some(sample.clone()) } else { None }
+    }
+
+    /// A number.
+    pub fn number(&self, index: usize) -> Option<u32> {
+        if let Value::Number(number) = self.get(index)? { Some(*number) } else { None }
+    }
+
+    /// A word.
+    pub fn word(&self, index: usize) -> Option<&'static str> {
+        if let Value::Word(word) = self.get(index)? { Some(*word) } else { None }
+    }
+}
