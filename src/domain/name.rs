@@ -2,6 +2,7 @@
 //!
 //! Must stay the only text type of ours from a file that implements `Display`; what cannot be a `Name` is `Untrusted`.
 
+use crate::text::is_hidden;
 use std::{fmt, sync::Arc};
 
 /// 1 to 64 characters: letters and digits of any script, and `_ - . : / + @` or a single inner space. Cheap to clone.
@@ -38,7 +39,7 @@ impl Name {
         if count > Self::MAX_CHARS {
             return Err(NameError::TooLong(count));
         }
-        if let Some(bad) = text.chars().find(|c| !(c.is_alphanumeric() || " _-.:/+@".contains(*c))) {
+        if let Some(bad) = text.chars().find(|c| is_hidden(*c) || !(c.is_alphanumeric() || " _-.:/+@".contains(*c))) {
             return Err(NameError::Char(bad));
         }
         if text.starts_with(' ') || text.ends_with(' ') || text.contains("  ") {
@@ -100,6 +101,7 @@ mod tests {
             ("", NameError::Empty),
             ("a\u{1b}[2J", NameError::Char('\u{1b}')),
             ("a\u{202e}b", NameError::Char('\u{202e}')),
+            ("\u{3164}", NameError::Char('\u{3164}')),
             ("a\nb", NameError::Char('\n')),
             (" a", NameError::Space),
             ("a  b", NameError::Space),

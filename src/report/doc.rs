@@ -83,10 +83,22 @@ impl Line {
         self
     }
 
-    /// Adds untrusted text, escaped, on this line.
+    /// Adds untrusted text, escaped, on this line; hidden characters get [`Role::Hidden`].
     #[must_use]
-    pub fn untrusted(mut self, role: Role, text: &Untrusted) -> Self {
-        self.0.push(Span { role, text: text.escaped() });
+    pub fn untrusted(self, role: Role, text: &Untrusted) -> Self {
+        self.escaped(role, &text.escaped())
+    }
+
+    /// Adds text that is escaped already; hidden characters get [`Role::Hidden`].
+    #[must_use]
+    pub fn escaped(mut self, role: Role, text: &Escaped) -> Self {
+        let mut at = 0;
+        for segment in text.segments() {
+            let end = at + segment.text.len();
+            let role = if segment.hidden { Role::Hidden } else { role };
+            self.0.push(Span { role, text: text.slice(at..end) });
+            at = end;
+        }
         self
     }
 

@@ -2,9 +2,14 @@
 //!
 //! Must not know what the text means (sample, policy, model output) and must not print.
 
+mod emoji;
 mod escape;
+mod hidden;
+mod stream;
 mod untrusted;
 pub mod width;
 
-pub use escape::Escaped;
+pub use escape::{Escaped, Segment};
+pub use hidden::is_hidden;
+pub use stream::Stream;
 pub use untrusted::Untrusted;
