@@ -7,6 +7,7 @@ use crate::text::Untrusted;
 
 pub mod gguf;
 pub mod scripted;
+pub mod tokenizer;
 
 /// One node to answer.
 #[derive(Clone, Debug, PartialEq)]

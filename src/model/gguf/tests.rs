@@ -189,7 +189,7 @@ fn databricks_2024_array_of_unknown_or_nested_type_is_refused() {
 }
 
 #[test]
-fn databricks_2024_too_many_or_no_or_empty_dimensions_are_refused() {
+fn databricks_2024_and_llama_cpp_25596_too_many_or_no_or_empty_dimensions_are_refused() {
     let dims = |shape: &[u64]| refusal(&GgufWriter::new().tensor("t", 0, shape, &[0; 64]));
     assert!(dims(&[1, 1, 1, 1, 1]).contains("5 dimensions"));
     assert!(dims(&[]).contains("0 dimensions"));
@@ -197,7 +197,7 @@ fn databricks_2024_too_many_or_no_or_empty_dimensions_are_refused() {
 }
 
 #[test]
-fn llama_cpp_25596_row_that_is_no_multiple_of_the_block_is_refused() {
+fn talos_2024_row_that_is_no_multiple_of_the_block_is_refused() {
     let writer = GgufWriter::new().tensor("t", 8, &[2, 48], &[0; 102]);
     assert_eq!(
         refusal(&writer),
@@ -233,11 +233,11 @@ fn an_unknown_tensor_type_is_an_error_only_for_that_tensor() {
 #[test]
 fn other_formats_versions_and_byte_orders_are_named() {
     let mut messages = Vec::new();
-    for head in [&b"PK\x03\x04"[..], b"GGUF\x01\0\0\0", b"GGUF\0\0\0\x03", b"GGUF\x09\0\0\0", b""] {
+    for head in [&b"PK34"[..], b"GGUF\x01\0\0\0", b"GGUF\0\0\0\x03", b"GGUF\x09\0\0\0", b""] {
         messages.push(open(&[head, &[0; 32][..head.len() * 4]].concat()).unwrap_err().to_string());
     }
     insta::assert_snapshot!(messages.join("\n"), @r"
-    not a usable GGUF file: it begins with `PK��` instead of `GGUF` (at byte 0)
+    not a usable GGUF file: it begins with `PK34` instead of `GGUF` (at byte 0)
     not a usable GGUF file: version 1 of GGUF, which is no longer in use (at byte 4)
     not a usable GGUF file: a big-endian file; only little-endian is read (at byte 4)
     not a usable GGUF file: version 9 of GGUF; 2 and 3 are known (at byte 4)
