@@ -2,10 +2,19 @@
 //!
 //! Must not need a model or a policy tree: a session is replayed from its facts alone.
 
+#[cfg(test)]
+pub(crate) mod arbitrary;
+mod disk;
 pub mod fact;
+pub mod journal;
+mod record;
+mod recover;
 pub mod state;
+pub mod wire;
 
 pub use fact::{
     Breakpoint, Fact, FailureKind, LeafReached, NodeRef, PolicyRecord, SourceFile, Step, Subject, Taken, WalkId,
 };
+pub use journal::{Journal, JournalError};
+pub use recover::{Damage, Recovery, Tail, UnknownKind};
 pub use state::SessionState;

@@ -5,6 +5,7 @@
 mod emoji;
 mod escape;
 mod hidden;
+pub mod json;
 mod stream;
 mod untrusted;
 pub mod width;

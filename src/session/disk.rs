@@ -1,0 +1,146 @@
+//! The file operations a journal needs, as a trait, so that tests can make each of them fail.
+//!
+//! Must hold no knowledge of journals: only open, lock, read, write, cut, sync, rename.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::Path;
+
+/// A file system.
+pub(super) trait Disk: Send + Sync {
+    /// Makes a file that is not there yet and opens it for reading and writing.
+    fn create_new(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
+    /// Opens a regular file for reading and writing.
+    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
+    /// All bytes of a regular file.
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
+    /// Puts `from` in the place of `to`, at once.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Removes a file.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+    /// Makes the names in the folder of `path` durable.
+    fn sync_dir_of(&self, path: &Path) -> io::Result<()>;
+    /// Whether both paths lead to one file.
+    fn same(&self, a: &Path, b: &Path) -> bool;
+}
+
+/// An open file.
+pub(super) trait DiskFile: Send {
+    /// Takes the exclusive lock, which lasts until the file is closed; `false` where another holds it.
+    fn lock(&mut self) -> io::Result<bool>;
+    /// How many bytes it has.
+    fn size(&mut self) -> io::Result<u64>;
+    /// All its bytes.
+    fn read_all(&mut self) -> io::Result<Vec<u8>>;
+    /// Writes some of `bytes` at offset `at` and says how many.
+    fn write_at(&mut self, at: u64, bytes: &[u8]) -> io::Result<usize>;
+    /// Cuts it to `len` bytes.
+    fn truncate(&mut self, len: u64) -> io::Result<()>;
+    /// Makes all its bytes durable.
+    fn sync(&mut self) -> io::Result<()>;
+}
+
+/// How often a write that was interrupted by a signal is begun again before that counts as an error.
+const INTERRUPTIONS: u32 = 100;
+
+/// Writes all of `bytes` at `at`. Goes on after a short write and after an interruption, as the standard library does, but not
+/// for ever.
+pub(super) fn write_all(file: &mut dyn DiskFile, mut at: u64, mut bytes: &[u8]) -> io::Result<()> {
+    let mut interrupted = 0;
+    while !bytes.is_empty() {
+        match file.write_at(at, bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(n) => {
+                at += n as u64;
+                bytes = bytes.get(n..).unwrap_or_default();
+            }
+            Err(e) if e.kind() == io::ErrorKind::Interrupted && interrupted < INTERRUPTIONS => interrupted += 1,
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(())
+}
+
+/// The real file system.
+pub(super) struct Os;
+
+impl Os {
+    /// Looks at a path before it is opened, because opening a pipe waits for its other end.
+    fn regular(path: &Path) -> io::Result<&Path> {
+        if fs::metadata(path)?.is_file() {
+            Ok(path)
+        } else {
+            Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"))
+        }
+    }
+}
+
+impl Disk for Os {
+    fn create_new(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        let file = OpenOptions::new().read(true).write(true).create_new(true).open(path)?;
+        Ok(Box::new(file))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        Ok(Box::new(OpenOptions::new().read(true).write(true).open(Self::regular(path)?)?))
+    }
+
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        fs::read(Self::regular(path)?)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    fn sync_dir_of(&self, path: &Path) -> io::Result<()> {
+        // Elsewhere a folder cannot be opened as a file, and a name is durable once it is made.
+        if cfg!(unix) {
+            let dir = path.parent().filter(|d| !d.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            File::open(dir)?.sync_all()?;
+        }
+        Ok(())
+    }
+
+    fn same(&self, a: &Path, b: &Path) -> bool {
+        matches!((fs::canonicalize(a), fs::canonicalize(b)), (Ok(a), Ok(b)) if a == b)
+    }
+}
+
+impl DiskFile for File {
+    fn lock(&mut self) -> io::Result<bool> {
+        match self.try_lock() {
+            Ok(()) => Ok(true),
+            Err(TryLockError::WouldBlock) => Ok(false),
+            Err(TryLockError::Error(e)) => Err(e),
+        }
+    }
+
+    fn size(&mut self) -> io::Result<u64> {
+        Ok(self.metadata()?.len())
+    }
+
+    fn read_all(&mut self) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.seek(SeekFrom::Start(0))?;
+        self.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn write_at(&mut self, at: u64, bytes: &[u8]) -> io::Result<usize> {
+        self.seek(SeekFrom::Start(at))?;
+        self.write(bytes)
+    }
+
+    fn truncate(&mut self, len: u64) -> io::Result<()> {
+        self.set_len(len)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.sync_data()
+    }
+}

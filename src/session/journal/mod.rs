@@ -1,0 +1,348 @@
+//! The journal: the file in which a session's facts are kept, one record a line (`record` says how a line looks).
+//!
+//! Must acknowledge a fact only when it is on the disk, must never report a failed write or sync as success later, and must
+//! never write to a file that is damaged or that another process writes to.
+
+use super::disk::{Disk, DiskFile, Os, write_all};
+use super::recover::{self, Damage, Recovery, shown};
+use super::{Fact, record};
+use crate::domain::Digest;
+use crate::text::Escaped;
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// An open session file that only this process writes to.
+pub struct Journal {
+    disk: Arc<dyn Disk>,
+    file: Box<dyn DiskFile>,
+    path: PathBuf,
+    /// Bytes that were acknowledged.
+    len: u64,
+    next_seq: u64,
+    prev: Digest,
+    /// Why nothing more can be written.
+    poisoned: Option<String>,
+}
+
+/// Why a journal could not be made, read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The file system said no.
+    #[error("cannot {action} {}: {}", shown(path), Escaped::line(&source.to_string()))]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// With which file.
+        path: PathBuf,
+        /// What it said.
+        source: io::Error,
+    },
+    /// There is a file of that name.
+    #[error("{} is there already", shown(path))]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Another process writes to the session.
+    #[error("{} is open in another process", shown(path))]
+    Locked {
+        /// The session.
+        path: PathBuf,
+    },
+    /// A session cannot be copied over itself.
+    #[error("{} is this session itself", shown(path))]
+    Itself {
+        /// The session.
+        path: PathBuf,
+    },
+    /// The file does not begin as a session does.
+    #[error("{} is no session, or its first line is damaged", shown(path))]
+    NotASession {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The program stopped while it made the file; it holds nothing.
+    #[error("{} is a session that never began", shown(path))]
+    NotBegun {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file was written by a version whose form is another one.
+    #[error("{} has session format {major}.{minor}, and this version reads format {}", shown(path), super::wire::MAJOR)]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// Its major version.
+        major: u32,
+        /// Its minor version.
+        minor: u32,
+    },
+    /// The file is damaged, so nothing can be appended to it.
+    #[error("{}: {}", shown(path), damage.sentence())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Where and what.
+        damage: Damage,
+    },
+    /// The file has records that this version does not know, so nothing can be appended to it.
+    #[error("{} was written by a newer version: line {line} holds {kind:?}", shown(path))]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// The first such line, from 1.
+        line: u64,
+        /// What it holds.
+        kind: crate::text::Untrusted,
+    },
+    /// A write failed earlier; the session goes on on the screen but is no longer recorded.
+    #[error("{} is no longer recorded, because a write failed: {}", shown(path), Escaped::line(why))]
+    Poisoned {
+        /// The file.
+        path: PathBuf,
+        /// The first failure.
+        why: String,
+    },
+}
+
+impl JournalError {
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Io { source, .. } => match source.kind() {
+                io::ErrorKind::NotFound => "check the path; the folder has to be there",
+                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                    "choose another file with --session; `replay` needs no right to write"
+                }
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                    "free some space and open the session again: everything acknowledged is kept"
+                }
+                io::ErrorKind::Unsupported => {
+                    "the file system lacks something a session needs (locks); choose another folder with --sessions-dir"
+                }
+                _ => "everything acknowledged before is kept; choose another file with --session",
+            },
+            Self::Exists { .. } => "choose another name",
+            Self::Locked { .. } => "close the other one, or look at the session with `replay`, which only reads",
+            Self::Itself { .. } => "choose another name; what is acknowledged is on the disk already",
+            Self::NotASession { .. } => "sessions are the files crossexam records; check the path",
+            Self::NotBegun { .. } => "nothing was recorded in it; delete it",
+            Self::Version { .. } => "use the version of crossexam that wrote it",
+            Self::Damaged { .. } => {
+                "`replay` shows what precedes the damage; go on from a copy or a backup of the file"
+            }
+            Self::Newer { .. } => "use a newer version of crossexam; `replay` shows what this one knows",
+            Self::Poisoned { .. } => "`save` copies what was acknowledged; end this session and open it again",
+        }
+    }
+}
+
+impl Journal {
+    /// Begins a session in a new file; `opened` is its first fact. When this returns, file and name are durable.
+    pub fn create(path: &Path, opened: &Fact) -> Result<Self, JournalError> {
+        Self::create_on(Arc::new(Os), path, opened)
+    }
+
+    /// Opens a session to go on with it: all its facts, and what was found beside them. An incomplete last record is moved to
+    /// a file beside it (`NAME.torn-N`). A session that is damaged, or that a newer version wrote, is refused.
+    pub fn resume(path: &Path) -> Result<(Self, Vec<Fact>, Recovery), JournalError> {
+        Self::resume_on(Arc::new(Os), path)
+    }
+
+    /// Keeps one fact. `Ok` means that it is on the disk. After an error nothing more is written: what became of this record
+    /// is only known when the file is opened again.
+    pub fn append(&mut self, fact: &Fact) -> Result<(), JournalError> {
+        if let Some(why) = &self.poisoned {
+            return Err(JournalError::Poisoned { path: self.path.clone(), why: why.clone() });
+        }
+        let line = record::encode(self.next_seq, Some(self.prev), fact);
+        // Set first, so that a panic in the middle of a write poisons as well.
+        self.poisoned = Some("it was interrupted".to_owned());
+        if let Err(source) = self.write(&line) {
+            self.poisoned = Some(source.to_string());
+            return Err(JournalError::Io { action: "write to", path: self.path.clone(), source });
+        }
+        self.poisoned = None;
+        self.len += line.len() as u64;
+        self.next_seq += 1;
+        self.prev = Digest::of(&line);
+        Ok(())
+    }
+
+    /// Copies what was acknowledged so far to another file, durable when this returns. The file is there whole or not at all.
+    /// An existing file is replaced only with `force`, and never a session that is open somewhere.
+    pub fn copy_to(&mut self, path: &Path, force: bool) -> Result<(), JournalError> {
+        if self.disk.same(&self.path, path) {
+            return Err(JournalError::Itself { path: path.to_owned() });
+        }
+        let own = self.path.clone();
+        let mut bytes = self.file.read_all().map_err(io_error("read", &own))?;
+        bytes.truncate(self.len as usize);
+        let scan = recover::scan(&own, &bytes)?;
+        if let Some(damage) = scan.recovery.damage {
+            return Err(JournalError::Damaged { path: own, damage });
+        }
+        let reserved = match self.disk.create_new(path) {
+            Ok(file) => Some(file),
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists && force => {
+                let mut file = self.disk.open(path).map_err(io_error("open", path))?;
+                if !file.lock().map_err(io_error("lock", path))? {
+                    return Err(JournalError::Locked { path: path.to_owned() });
+                }
+                None
+            }
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(JournalError::Exists { path: path.to_owned() });
+            }
+            Err(source) => return Err(JournalError::Io { action: "create", path: path.to_owned(), source }),
+        };
+        let result = self.replace(path, &bytes);
+        if result.is_err() && reserved.is_some() {
+            // The empty file that held the name is ours; where it cannot be removed it stays, empty.
+            self.disk.remove(path).ok();
+        }
+        result
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// How many facts were acknowledged, the first included.
+    pub fn facts(&self) -> u64 {
+        self.next_seq
+    }
+
+    pub(super) fn create_on(disk: Arc<dyn Disk>, path: &Path, opened: &Fact) -> Result<Self, JournalError> {
+        let mut file = disk.create_new(path).map_err(|source| match source.kind() {
+            io::ErrorKind::AlreadyExists => JournalError::Exists { path: path.to_owned() },
+            _ => JournalError::Io { action: "create", path: path.to_owned(), source },
+        })?;
+        let line = record::encode(0, None, opened);
+        match begin(&*disk, &mut *file, path, &line) {
+            Ok(()) => Ok(Self {
+                disk,
+                file,
+                path: path.to_owned(),
+                len: line.len() as u64,
+                next_seq: 1,
+                prev: Digest::of(&line),
+                poisoned: None,
+            }),
+            Err(e) => {
+                // Nothing was acknowledged, so nothing is lost with it; where it cannot be removed, reading it says so.
+                disk.remove(path).ok();
+                Err(e)
+            }
+        }
+    }
+
+    pub(super) fn resume_on(disk: Arc<dyn Disk>, path: &Path) -> Result<(Self, Vec<Fact>, Recovery), JournalError> {
+        let mut file = disk.open(path).map_err(io_error("open", path))?;
+        if !file.lock().map_err(io_error("lock", path))? {
+            return Err(JournalError::Locked { path: path.to_owned() });
+        }
+        let bytes = file.read_all().map_err(io_error("read", path))?;
+        let mut scan = recover::scan(path, &bytes)?;
+        if let Some(damage) = scan.recovery.damage {
+            return Err(JournalError::Damaged { path: path.to_owned(), damage });
+        }
+        if let Some(first) = scan.recovery.unknown.into_iter().next() {
+            return Err(JournalError::Newer { path: path.to_owned(), line: first.line, kind: first.kind });
+        }
+        let (whole, torn) = bytes.split_at(scan.good as usize);
+        if let Some(tail) = &mut scan.recovery.tail {
+            tail.kept = Some(set_aside(&*disk, path, torn)?);
+            file.truncate(scan.good).map_err(io_error("cut the incomplete record from", path))?;
+        }
+        // The process before this one may have left the last record in memory with a failed sync, which a second sync would
+        // not write: writing the same bytes again makes it do so.
+        let last = whole.split_at(scan.last as usize).1;
+        write_all(&mut *file, scan.last, last).map_err(io_error("write to", path))?;
+        file.sync().map_err(io_error("write to", path))?;
+        disk.sync_dir_of(path).map_err(io_error("write to the folder of", path))?;
+        let journal = Self {
+            disk,
+            file,
+            path: path.to_owned(),
+            len: scan.good,
+            next_seq: scan.next_seq,
+            prev: scan.prev,
+            poisoned: None,
+        };
+        Ok((journal, scan.facts, Recovery { unknown: Vec::new(), damage: None, ..scan.recovery }))
+    }
+
+    fn write(&mut self, line: &[u8]) -> io::Result<()> {
+        if self.file.size()? != self.len {
+            return Err(io::Error::other("another program changed the file"));
+        }
+        write_all(&mut *self.file, self.len, line)?;
+        self.file.sync()
+    }
+
+    /// Puts a file with `bytes` at `path`, at once.
+    fn replace(&self, path: &Path, bytes: &[u8]) -> Result<(), JournalError> {
+        let (temporary, mut file) = create_beside(&*self.disk, path, "new")?;
+        let written = write_all(&mut *file, 0, bytes).and_then(|()| file.sync());
+        let moved = written.and_then(|()| self.disk.rename(&temporary, path));
+        if let Err(source) = moved {
+            // What is left of the copy is of no use; where it cannot be removed it does no harm.
+            self.disk.remove(&temporary).ok();
+            return Err(JournalError::Io { action: "write", path: path.to_owned(), source });
+        }
+        self.disk.sync_dir_of(path).map_err(io_error("write to the folder of", path))
+    }
+}
+
+/// All facts of a session, and what was found beside them. Changes nothing and needs no lock, so a session can be looked at
+/// while it is recorded. Of a damaged file the facts before the damage are given; [`Recovery::damage`] names it.
+pub fn read(path: &Path) -> Result<(Vec<Fact>, Recovery), JournalError> {
+    let bytes = Os.read(path).map_err(io_error("read", path))?;
+    let scan = recover::scan(path, &bytes)?;
+    Ok((scan.facts, scan.recovery))
+}
+
+fn begin(disk: &dyn Disk, file: &mut dyn DiskFile, path: &Path, line: &[u8]) -> Result<(), JournalError> {
+    if !file.lock().map_err(io_error("lock", path))? {
+        return Err(JournalError::Locked { path: path.to_owned() });
+    }
+    write_all(file, 0, line).and_then(|()| file.sync()).map_err(io_error("write to", path))?;
+    disk.sync_dir_of(path).map_err(io_error("write to the folder of", path))
+}
+
+/// Puts the bytes of an incomplete record into a new file beside the journal.
+fn set_aside(disk: &dyn Disk, path: &Path, torn: &[u8]) -> Result<PathBuf, JournalError> {
+    let (kept, mut file) = create_beside(disk, path, "torn")?;
+    write_all(&mut *file, 0, torn)
+        .and_then(|()| file.sync())
+        .and_then(|()| disk.sync_dir_of(path))
+        .map_err(io_error("keep the incomplete record in", &kept))?;
+    Ok(kept)
+}
+
+/// Creates `PATH.WHAT-N` with the first N from 1 that is free.
+fn create_beside(disk: &dyn Disk, path: &Path, what: &str) -> Result<(PathBuf, Box<dyn DiskFile>), JournalError> {
+    for number in 1_u32.. {
+        let mut name = OsString::from(path);
+        name.push(format!(".{what}-{number}"));
+        let name = PathBuf::from(name);
+        match disk.create_new(&name) {
+            Ok(file) => return Ok((name, file)),
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists && number < u32::MAX => {}
+            Err(source) => return Err(JournalError::Io { action: "create", path: name, source }),
+        }
+    }
+    Err(JournalError::Exists { path: path.to_owned() })
+}
+
+fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> JournalError {
+    let path = path.to_owned();
+    move |source| JournalError::Io { action, path, source }
+}
+
+#[cfg(test)]
+mod tests;

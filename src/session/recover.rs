@@ -1,0 +1,264 @@
+//! Reading a journal's bytes: which records are whole, whether the end is torn, and what is damaged.
+//!
+//! Must not change a file, must never skip a damaged record, and must never make up a fact.
+//!
+//! A record is acknowledged before the next one is written, so at most one record, the last, can be incomplete after a crash.
+//! That decides what a bad end is: one line that is no longer than it says it is, and nothing after it, is a torn **tail**;
+//! everything else is **damage**, and what comes after it is not read.
+
+use super::record::{self, MAGIC, Record};
+use super::wire::{self, WireError};
+use super::{Fact, JournalError};
+use crate::domain::Digest;
+use crate::text::{Escaped, Untrusted};
+use std::path::{Path, PathBuf};
+
+/// What was found beside the facts when a journal was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recovery {
+    /// Version of the file's form, major and minor.
+    pub version: (u32, u32),
+    /// An incomplete last record.
+    pub tail: Option<Tail>,
+    /// The first damaged record; the facts are those before it.
+    pub damage: Option<Damage>,
+    /// Records of a kind that only a newer version knows; they are not among the facts.
+    pub unknown: Vec<UnknownKind>,
+}
+
+/// An incomplete last record: what a crash in the middle of a write leaves. It was never acknowledged, unless the disk lost or
+/// changed bytes that were.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tail {
+    /// Its line, from 1.
+    pub line: u64,
+    /// Where it begins, in bytes from the start of the file.
+    pub offset: u64,
+    /// How many bytes there are of it.
+    pub bytes: u64,
+    /// What is wrong with it.
+    pub what: &'static str,
+    /// Where its bytes were put aside; `None` where the file was only read.
+    pub kept: Option<PathBuf>,
+}
+
+/// A damaged record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// Its line, from 1.
+    pub line: u64,
+    /// Where the line begins, in bytes from the start of the file.
+    pub offset: u64,
+    /// What is wrong with it.
+    pub what: Untrusted,
+    /// How many bytes from there to the end of the file were not read.
+    pub unread: u64,
+}
+
+/// A record of a kind that this version does not know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownKind {
+    /// Its line, from 1.
+    pub line: u64,
+    /// The kind.
+    pub kind: Untrusted,
+}
+
+impl Recovery {
+    /// Whether there is nothing to report.
+    pub fn is_clean(&self) -> bool {
+        self.tail.is_none() && self.damage.is_none() && self.unknown.is_empty()
+    }
+
+    /// One sentence for each thing to report, in file order, damage last.
+    pub fn notices(&self) -> Vec<Escaped> {
+        let mut out = Vec::new();
+        if let Some(first) = self.unknown.first() {
+            let (major, minor) = self.version;
+            let count = self.unknown.len();
+            let records = if count == 1 { "record" } else { "records" };
+            out.push(format!(
+                "{count} {records} of a kind that only a newer version knows {} left out, the first at line {} ({:?}); \
+                 the file has version {major}.{minor}",
+                if count == 1 { "is" } else { "are" },
+                first.line,
+                first.kind,
+            ));
+        }
+        if let Some(Tail { line, offset, bytes, what, kept }) = &self.tail {
+            let place = match kept {
+                Some(path) => format!("cut off and kept in {}", shown(path)),
+                None => "left out".to_owned(),
+            };
+            out.push(format!(
+                "the last record, line {line} (byte {offset}), is incomplete: {what}; its {bytes} bytes are {place}"
+            ));
+        }
+        if let Some(damage) = &self.damage {
+            out.push(damage.sentence());
+        }
+        out.iter().map(|text| Escaped::line(text)).collect()
+    }
+}
+
+impl Damage {
+    pub(super) fn sentence(&self) -> String {
+        let Self { line, offset, what, unread } = self;
+        format!(
+            "line {line} (byte {offset}) is damaged: {}; {unread} bytes from there on were not read",
+            what.escaped()
+        )
+    }
+}
+
+/// A path for a message.
+pub(super) fn shown(path: &Path) -> Escaped {
+    Escaped::line(&path.to_string_lossy())
+}
+
+/// What a journal's bytes hold.
+#[derive(Debug)]
+pub(super) struct Scan {
+    /// The facts of all whole records before the tail or damage.
+    pub(super) facts: Vec<Fact>,
+    /// Bytes up to the end of the last whole record.
+    pub(super) good: u64,
+    /// Where the last whole record begins.
+    pub(super) last: u64,
+    /// Digest of the last whole record's line.
+    pub(super) prev: Digest,
+    /// Number of the record to come.
+    pub(super) next_seq: u64,
+    /// What else was found.
+    pub(super) recovery: Recovery,
+}
+
+/// Reads all records of `bytes`; `path` is for messages only.
+///
+/// Fails where there is no whole header to begin with, and for a version that cannot be read.
+pub(super) fn scan(path: &Path, bytes: &[u8]) -> Result<Scan, JournalError> {
+    let header = header(path, bytes)?;
+    let mut scan = Scan {
+        facts: vec![header.fact],
+        good: header.len as u64,
+        last: 0,
+        prev: header.digest,
+        next_seq: 1,
+        recovery: Recovery { version: header.version, ..Recovery::default() },
+    };
+    while let Some(rest) = bytes.get(scan.good as usize..).filter(|rest| !rest.is_empty()) {
+        let line = first_line(rest);
+        match scan.check(line) {
+            Ok(Some(fact)) => scan.facts.push(fact),
+            Ok(None) => {}
+            Err(what) => {
+                scan.stop(rest, line, what);
+                break;
+            }
+        }
+        scan.last = scan.good;
+        scan.good += line.len() as u64;
+        scan.prev = Digest::of(line);
+        scan.next_seq += 1;
+    }
+    Ok(scan)
+}
+
+/// Why a line is no record: a fault of its bytes, or a whole record that does not fit.
+enum Fault {
+    Bytes(&'static str),
+    Content(String),
+}
+
+impl Scan {
+    /// The fact of the next line; `None` for a kind that is not known.
+    fn check(&mut self, line: &[u8]) -> Result<Option<Fact>, Fault> {
+        let record = record::decode(line).map_err(Fault::Bytes)?;
+        let Record { version, seq, prev, fact } = record;
+        if version.is_some() {
+            return Err(Fault::Content("it is a second header".to_owned()));
+        }
+        if seq != self.next_seq {
+            let expected = self.next_seq;
+            return Err(Fault::Content(format!("it is record {seq} where record {expected} belongs")));
+        }
+        if prev != Some(self.prev) {
+            return Err(Fault::Content("it does not follow from the record before it".to_owned()));
+        }
+        match wire::from_text(fact) {
+            Ok(Fact::Opened { .. }) => Err(Fault::Content("a session cannot begin twice".to_owned())),
+            Ok(fact) => Ok(Some(fact)),
+            Err(WireError::UnknownKind(kind)) if self.recovery.version.1 > wire::MINOR => {
+                self.recovery.unknown.push(UnknownKind { line: self.next_seq + 1, kind });
+                Ok(None)
+            }
+            Err(WireError::UnknownKind(kind)) => Err(Fault::Content(format!("{kind:?} is no kind of fact"))),
+            Err(WireError::Invalid(what)) => Err(Fault::Content(what.into_raw())),
+        }
+    }
+
+    /// Notes what stands at the end: `rest` from the bad line on.
+    fn stop(&mut self, rest: &[u8], line: &[u8], fault: Fault) {
+        let number = self.next_seq + 1;
+        let (offset, bytes) = (self.good, rest.len() as u64);
+        match fault {
+            Fault::Bytes(what) if is_tail(rest, line) => {
+                let what = if line.ends_with(b"\n") { what } else { "it has no line end" };
+                self.recovery.tail = Some(Tail { line: number, offset, bytes, what, kept: None });
+            }
+            Fault::Bytes(what) => {
+                self.recovery.damage = Some(Damage { line: number, offset, what: what.into(), unread: bytes });
+            }
+            Fault::Content(what) => {
+                self.recovery.damage = Some(Damage { line: number, offset, what: what.into(), unread: bytes });
+            }
+        }
+    }
+}
+
+/// Whether what is left is one record that was not written to its end.
+fn is_tail(rest: &[u8], line: &[u8]) -> bool {
+    line.len() == rest.len() && record::declared_len(rest).is_none_or(|declared| rest.len() as u64 <= declared)
+}
+
+/// The line at the start of `bytes`, its line break included where there is one.
+fn first_line(bytes: &[u8]) -> &[u8] {
+    let end = bytes.iter().position(|b| *b == b'\n').map_or(bytes.len(), |at| at + 1);
+    bytes.get(..end).unwrap_or(bytes)
+}
+
+struct Header {
+    version: (u32, u32),
+    fact: Fact,
+    len: usize,
+    digest: Digest,
+}
+
+fn header(path: &Path, bytes: &[u8]) -> Result<Header, JournalError> {
+    let line = first_line(bytes);
+    let path = path.to_owned();
+    // Its first bytes are those of a header, and there is no line yet: the program stopped while it made the file.
+    let begun = bytes.len().min(MAGIC.len());
+    if !line.ends_with(b"\n") && bytes.get(..begun) == MAGIC.get(..begun) {
+        return Err(JournalError::NotBegun { path });
+    }
+    if !line.starts_with(MAGIC) {
+        return Err(JournalError::NotASession { path });
+    }
+    if let Some((major, minor)) = record::claimed_version(line).filter(|(major, _)| *major != wire::MAJOR) {
+        return Err(JournalError::Version { path, major, minor });
+    }
+    let damaged = |what: Untrusted| JournalError::Damaged {
+        path: path.clone(),
+        damage: Damage { line: 1, offset: 0, what, unread: bytes.len() as u64 },
+    };
+    let record = record::decode(line).map_err(|what| damaged(what.into()))?;
+    let Record { version: Some(version), seq: 0, prev: None, fact } = record else {
+        return Err(damaged("it is not laid out as a header".into()));
+    };
+    match wire::from_text(fact) {
+        Ok(fact @ Fact::Opened { .. }) => Ok(Header { version, fact, len: line.len(), digest: Digest::of(line) }),
+        Ok(_) => Err(damaged("a session begins with the fact \"opened\"".into())),
+        Err(WireError::UnknownKind(what) | WireError::Invalid(what)) => Err(damaged(what)),
+    }
+}
