@@ -2,6 +2,31 @@
 //!
 //! Must not read files itself (the caller gives a way to read includes) and must not know of models or sessions.
 
+mod build;
+mod check_file;
+mod check_graph;
+mod codes;
+mod diagnostics;
+mod draft;
+mod fields;
+mod flat;
+mod include;
+pub mod limits;
+mod parse;
+mod read;
+mod source;
+mod style;
+mod syntax;
+mod terms;
 pub mod tree;
+mod words;
 
+pub use codes::{Basis, CODES, Code, CodeInfo, Severity};
+pub use diagnostics::{Diagnostic, Place};
+pub use include::ReadFile;
+pub use parse::{Parsed, parse};
+pub use source::SourceFile;
 pub use tree::{Example, Leaf, Node, Policy, Term, Unsure};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,55 @@
+//! Parsing a policy: text in, a policy and everything that is wrong with it out.
+//!
+//! Must never fail and never read a file itself.
+
+use super::diagnostics::{Diagnostic, Sink};
+use super::include::{ReadFile, load};
+use super::source::SourceFile;
+use super::terms::Terms;
+use super::tree::Policy;
+use super::{Severity, build, check_file, check_graph, flat, style};
+
+/// What came of parsing.
+#[derive(Debug)]
+pub struct Parsed {
+    /// The policy, if there are no errors (there may be warnings).
+    pub policy: Option<Policy>,
+    /// Everything that is wrong, in the order of the files, at most a few hundred.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The files that were read: the policy file first, then the included ones. Given to the same function again, with a reader
+    /// that looks in this list, they make the same policy.
+    pub files: Vec<SourceFile>,
+}
+
+impl Parsed {
+    /// The diagnostics that stand in the way of using the policy.
+    pub fn errors(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.diagnostics.iter().filter(|d| d.severity == Severity::Error)
+    }
+}
+
+/// Parses the policy file `path` with content `text`; `read` is called for every included file with its path, which begins
+/// with the folder of `path` and lies inside it.
+///
+/// ```
+/// let parsed = crossexam::policy::parse("p.toml", "[policy]", &mut |_| Err("no includes here".to_owned()));
+/// assert!(parsed.policy.is_none() && !parsed.diagnostics.is_empty());
+/// ```
+pub fn parse(path: &str, text: &str, read: &mut ReadFile<'_>) -> Parsed {
+    let mut sink = Sink::default();
+    let loaded = load(path, text, read, &mut sink);
+    for (file, draft) in loaded.drafts.iter().enumerate() {
+        for code in draft.head.iter().flat_map(|h| &h.allow) {
+            sink.allowed.push(((file > 0).then_some(file as u32), *code));
+        }
+    }
+    let flat = flat::flatten(&loaded, &mut sink);
+    check_file::check(&loaded, &mut sink);
+    let mut terms = Terms::collect(&loaded, &mut sink);
+    terms.check(&loaded, &mut sink);
+    check_graph::check(&loaded, &flat, &mut sink);
+    style::check(&loaded, &mut sink);
+    let policy = if sink.has_errors() || sink.damaged { None } else { build::policy(&loaded, &flat, &terms) };
+    drop((flat, terms));
+    Parsed { policy, diagnostics: sink.finish(&loaded.files), files: loaded.files }
+}
