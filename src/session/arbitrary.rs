@@ -199,6 +199,16 @@ pub(super) fn opened() -> impl Strategy<Value = Fact> {
     (text(), text()).prop_map(|(program, at)| Fact::Opened { program, at })
 }
 
+/// The start of any walk.
+pub(super) fn walk_started() -> impl Strategy<Value = Fact> {
+    (walk(), index(), sample(), any_name()).prop_map(|(walk, index, sample, root)| Fact::WalkStarted {
+        walk,
+        index,
+        sample,
+        root,
+    })
+}
+
 /// One strategy for every kind of fact that may follow the first, in the order of the enum.
 pub(super) fn kinds() -> Vec<BoxedStrategy<Fact>> {
     let mode = prop_oneof![Just(Mode::Direct), any::<u32>().prop_map(|max_tokens| Mode::Rationale { max_tokens })];
@@ -211,9 +221,7 @@ pub(super) fn kinds() -> Vec<BoxedStrategy<Fact>> {
             .boxed(),
         model().prop_map(Fact::ModelLoaded).boxed(),
         mode.prop_map(Fact::ModeSet).boxed(),
-        (walk(), index(), sample(), any_name())
-            .prop_map(|(walk, index, sample, root)| Fact::WalkStarted { walk, index, sample, root })
-            .boxed(),
+        walk_started().boxed(),
         (walk(), walk(), index()).prop_map(|(walk, from, at)| Fact::WalkForked { walk, from, at }).boxed(),
         (walk(), step()).prop_map(|(walk, step)| Fact::Stepped { walk, step }).boxed(),
         (walk(), leaf()).prop_map(|(walk, leaf)| Fact::LeafReached { walk, leaf }).boxed(),

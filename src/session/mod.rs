@@ -9,6 +9,7 @@ pub mod fact;
 pub mod journal;
 mod record;
 mod recover;
+pub mod replay;
 pub mod state;
 pub mod wire;
 
@@ -17,4 +18,5 @@ pub use fact::{
 };
 pub use journal::{Journal, JournalError};
 pub use recover::{Damage, Recovery, Tail, UnknownKind};
+pub use replay::{Replay, Stride};
 pub use state::SessionState;

@@ -97,7 +97,8 @@ impl Default for SessionState {
 }
 
 impl SessionState {
-    /// Applies one fact. Facts about walks that do not exist change nothing: a journal is checked when it is read.
+    /// Applies one fact. Facts about walks that do not exist, and a walk under a number that is taken, change nothing: a session
+    /// file comes from outside, and whatever it says must not stop a reviewer from reading on.
     pub fn apply(&mut self, fact: &Fact) {
         self.facts += 1;
         match fact {
@@ -159,7 +160,7 @@ impl SessionState {
             Fact::BreakpointHit { id, .. } => {
                 self.stopped_at = Some(*id);
                 if let Some(b) = self.breakpoints.iter_mut().find(|b| b.id == *id) {
-                    b.hits += 1;
+                    b.hits = b.hits.saturating_add(1);
                 }
             }
             Fact::DisplayAdded { id, expr } => self.displays.push((*id, expr.clone())),
@@ -184,9 +185,11 @@ impl SessionState {
         self.walks.iter().find(|w| w.id == id)
     }
 
-    /// The number the next walk gets.
+    /// The number the next walk gets: above all others, or the lowest free one where a session file used up the highest.
     pub fn next_walk(&self) -> WalkId {
-        WalkId(self.walks.iter().map(|w| w.id.0).max().unwrap_or(0) + 1)
+        let highest = self.walks.iter().map(|w| w.id.0).max().unwrap_or(0);
+        let above = highest.checked_add(1).map(WalkId);
+        above.or_else(|| (1..).map(WalkId).find(|id| self.walk(*id).is_none())).unwrap_or(WalkId(0))
     }
 
     fn walk_mut(&mut self, id: WalkId) -> Option<&mut Walk> {
@@ -194,8 +197,107 @@ impl SessionState {
     }
 
     fn start(&mut self, walk: Walk) {
-        self.stopped_at = None;
-        self.current = Some(walk.id);
-        self.walks.push(walk);
+        if self.walk(walk.id).is_none() {
+            self.stopped_at = None;
+            self.current = Some(walk.id);
+            self.walks.push(walk);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::{arbitrary, wire};
+    use proptest::prelude::*;
+
+    const WALK: WalkId = WalkId(7);
+
+    fn folded<'a>(facts: impl IntoIterator<Item = &'a Fact>) -> SessionState {
+        let mut state = SessionState::default();
+        facts.into_iter().for_each(|fact| state.apply(fact));
+        state
+    }
+
+    /// A walk of some steps with its leaf, after any other facts.
+    fn walked() -> impl Strategy<Value = (SessionState, Vec<Step>, LeafReached)> {
+        let start = arbitrary::walk_started().prop_map(|fact| match fact {
+            Fact::WalkStarted { index, sample, root, .. } => Fact::WalkStarted { walk: WALK, index, sample, root },
+            other => other,
+        });
+        let steps = prop::collection::vec(arbitrary::step(), 1..6);
+        (arbitrary::session(0..10), start, steps, arbitrary::leaf()).prop_map(|(before, start, steps, leaf)| {
+            let mut state = folded(before.iter().chain([&start]));
+            for step in &steps {
+                state.apply(&Fact::Stepped { walk: WALK, step: step.clone() });
+            }
+            state.apply(&Fact::LeafReached { walk: WALK, leaf: leaf.clone() });
+            (state, steps, leaf)
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn steps_taken_back_and_taken_again_leave_the_walk_as_it_was((live, steps, leaf) in walked(), to in 0..6_usize) {
+            let mut state = live.clone();
+            state.apply(&Fact::SteppedBack { walk: WALK, to });
+            let walk = state.walk(WALK).expect("started above");
+            prop_assert_eq!(walk.steps.len(), to.min(steps.len()));
+            prop_assert!(walk.leaf.is_none());
+            for step in steps.iter().skip(to) {
+                state.apply(&Fact::Stepped { walk: WALK, step: step.clone() });
+            }
+            state.apply(&Fact::LeafReached { walk: WALK, leaf });
+            prop_assert_eq!(&state.walks, &live.walks);
+        }
+
+        #[test]
+        fn a_fork_shares_the_steps_before_it_and_leaves_its_source_alone((live, steps, _) in walked(), at in 0..7_usize) {
+            let mut state = live.clone();
+            let fork = state.next_walk();
+            state.apply(&Fact::WalkForked { walk: fork, from: WALK, at });
+            state.apply(&Fact::Stepped { walk: fork, step: steps[0].clone() });
+            let (source, branch) = (state.walk(WALK).expect("source"), state.walk(fork).expect("branch"));
+            prop_assert_eq!(Some(source), live.walk(WALK));
+            prop_assert_eq!(state.current, Some(fork));
+            let shared = at.min(steps.len());
+            prop_assert_eq!(branch.steps.len(), shared + 1);
+            prop_assert!(branch.steps.iter().zip(&source.steps).take(shared).all(|(b, s)| Arc::ptr_eq(b, s)));
+            prop_assert_eq!(branch.forked_from, Some((WALK, at)));
+            prop_assert!(branch.leaf.is_none());
+        }
+
+        #[test]
+        fn facts_read_back_from_their_written_form_add_up_to_the_live_state(facts in arbitrary::session(0..30)) {
+            let written: Vec<String> = facts.iter().map(wire::to_text).collect();
+            let back: Vec<Fact> = written.iter().map(|t| wire::from_text(t.as_bytes()).expect("written by us")).collect();
+            prop_assert_eq!(folded(&back), folded(&facts));
+        }
+
+        #[test]
+        fn no_order_of_facts_however_absurd_stops_the_fold(facts in prop::collection::vec(arbitrary::fact(), 0..40)) {
+            let state = folded(&facts);
+            prop_assert_eq!(state.facts, facts.len() as u64);
+            prop_assert!(state.current.is_none_or(|id| state.walk(id).is_some()));
+            let mut ids: Vec<WalkId> = state.walks.iter().map(|w| w.id).collect();
+            ids.sort();
+            ids.dedup();
+            prop_assert_eq!(ids.len(), state.walks.len(), "walks with one number");
+            prop_assert!(state.walk(state.next_walk()).is_none());
+        }
+    }
+
+    #[test]
+    fn counters_at_their_limit_do_not_overflow() {
+        let hit = Fact::BreakpointHit { id: 1, walk: WALK, at: arbitrary::name("n") };
+        let breakpoint = Breakpoint {
+            id: 1,
+            at: crate::domain::BreakAt::Anywhere,
+            condition: None,
+            temporary: false,
+            enabled: true,
+            hits: u32::MAX,
+        };
+        assert_eq!(folded(&[Fact::BreakpointSet(breakpoint), hit]).breakpoints[0].hits, u32::MAX);
     }
 }

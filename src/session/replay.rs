@@ -1,0 +1,193 @@
+//! `Replay`: a cursor over the facts of a recorded session. The state at every position is the same fold as it was live.
+//!
+//! Must need no model, policy file or sample file, and must not write: to go on with a session is `Journal::resume`.
+
+use super::{Fact, SessionState};
+use std::sync::Arc;
+
+/// How far a cursor moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stride {
+    /// One fact.
+    Fact,
+    /// To the next answered node: after it, and after the breakpoint or leaf it led to.
+    Step,
+    /// To the next leaf.
+    Leaf,
+    /// To the next walk: after the sample was selected or the branch was made.
+    Walk,
+}
+
+/// A state is kept for every so many facts, so that going back does not begin at the start.
+const KEEP_EVERY: usize = 256;
+
+/// A recorded session and a position in it: that many facts have happened.
+#[derive(Clone, Debug)]
+pub struct Replay {
+    facts: Vec<Arc<Fact>>,
+    at: usize,
+    state: SessionState,
+    /// States at 0, `KEEP_EVERY`, twice that, …, as far as the cursor has been.
+    kept: Vec<SessionState>,
+}
+
+impl Replay {
+    /// At position 0: nothing has happened yet.
+    pub fn new(facts: Vec<Fact>) -> Self {
+        let state = SessionState::default();
+        Self { facts: facts.into_iter().map(Arc::new).collect(), at: 0, kept: vec![state.clone()], state }
+    }
+
+    /// The state at the position.
+    pub fn state(&self) -> &SessionState {
+        &self.state
+    }
+
+    /// How many facts have happened.
+    pub fn position(&self) -> usize {
+        self.at
+    }
+
+    /// All facts of the session, those to come included.
+    pub fn facts(&self) -> &[Arc<Fact>] {
+        &self.facts
+    }
+
+    /// Whether nothing is to come.
+    pub fn is_at_end(&self) -> bool {
+        self.at == self.facts.len()
+    }
+
+    /// Moves on to the next stop of that kind, or to the end; gives the facts that happened on the way.
+    pub fn forward(&mut self, stride: Stride) -> &[Arc<Fact>] {
+        let from = self.at;
+        let to = (from + 1..self.facts.len()).find(|p| self.is_stop(*p, stride)).unwrap_or(self.facts.len());
+        self.seek(to);
+        self.facts.get(from..to).unwrap_or_default()
+    }
+
+    /// Moves back to the last stop of that kind before the position, or to the start; says how many facts were taken back.
+    pub fn back(&mut self, stride: Stride) -> usize {
+        let from = self.at;
+        let to = (1..from).rev().find(|p| self.is_stop(*p, stride)).unwrap_or(0);
+        self.seek(to);
+        from - to
+    }
+
+    /// Moves to a position; to the end where there are not so many facts.
+    pub fn seek(&mut self, position: usize) {
+        let position = position.min(self.facts.len());
+        if position < self.at {
+            let nearest = (position / KEEP_EVERY).min(self.kept.len() - 1);
+            self.state = self.kept.get(nearest).cloned().unwrap_or_default();
+            self.at = nearest * KEEP_EVERY;
+        }
+        while self.at < position {
+            if let Some(fact) = self.facts.get(self.at) {
+                self.state.apply(fact);
+            }
+            self.at += 1;
+            if self.at == self.kept.len() * KEEP_EVERY {
+                self.kept.push(self.state.clone());
+            }
+        }
+    }
+
+    /// Whether a cursor of that stride stops after the first `position` facts.
+    fn is_stop(&self, position: usize, stride: Stride) -> bool {
+        let last = position.checked_sub(1).and_then(|p| self.facts.get(p)).map(Arc::as_ref);
+        let next = self.facts.get(position).map(Arc::as_ref);
+        match stride {
+            Stride::Fact => true,
+            Stride::Step => {
+                let follows = matches!(next, Some(Fact::LeafReached { .. } | Fact::BreakpointHit { .. }));
+                !follows
+                    && matches!(
+                        last,
+                        Some(Fact::Stepped { .. } | Fact::LeafReached { .. } | Fact::BreakpointHit { .. })
+                    )
+            }
+            Stride::Leaf => matches!(last, Some(Fact::LeafReached { .. })),
+            Stride::Walk => matches!(last, Some(Fact::WalkStarted { .. } | Fact::WalkForked { .. })),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::arbitrary;
+    use crate::session::{Step, WalkId};
+    use proptest::prelude::*;
+    use proptest::strategy::ValueTree as _;
+
+    fn strides() -> impl Strategy<Value = Stride> {
+        prop::sample::select(vec![Stride::Fact, Stride::Step, Stride::Leaf, Stride::Walk])
+    }
+
+    fn folded(facts: &[Fact]) -> SessionState {
+        let mut state = SessionState::default();
+        facts.iter().for_each(|fact| state.apply(fact));
+        state
+    }
+
+    proptest! {
+        #[test]
+        fn however_the_cursor_moves_the_state_is_the_fold_of_what_has_happened(
+            facts in arbitrary::session(0..40),
+            moves in prop::collection::vec((any::<bool>(), strides()), 0..12),
+        ) {
+            let mut replay = Replay::new(facts.clone());
+            for (forward, stride) in moves {
+                let before = replay.position();
+                if forward {
+                    let passed: Vec<Fact> = replay.forward(stride).iter().map(|f| (**f).clone()).collect();
+                    prop_assert_eq!(&passed[..], &facts[before..replay.position()]);
+                    prop_assert!(replay.position() > before || before == facts.len());
+                } else {
+                    let taken = replay.back(stride);
+                    prop_assert_eq!(replay.position() + taken, before);
+                    prop_assert!(taken > 0 || before == 0);
+                }
+                prop_assert_eq!(replay.state(), &folded(&facts[..replay.position()]));
+            }
+        }
+    }
+
+    #[test]
+    fn a_long_session_is_the_same_from_both_ends() {
+        let step = |n: usize| Fact::Command { line: format!("step {n}") };
+        let facts: Vec<Fact> = (0..3 * KEEP_EVERY + 7).map(step).collect();
+        let mut replay = Replay::new(facts.clone());
+        replay.seek(usize::MAX);
+        assert!(replay.is_at_end());
+        for position in [facts.len() - 1, 2 * KEEP_EVERY + 1, 2 * KEEP_EVERY, KEEP_EVERY - 1, 0] {
+            replay.seek(position);
+            assert_eq!((replay.position(), replay.state()), (position, &folded(&facts[..position])), "at {position}");
+        }
+    }
+
+    #[test]
+    fn a_step_takes_the_leaf_it_leads_to_with_it() {
+        let mut runner = proptest::test_runner::TestRunner::deterministic();
+        let step: Step = arbitrary::step().new_tree(&mut runner).expect("a step").current();
+        let leaf = arbitrary::leaf().new_tree(&mut runner).expect("a leaf").current();
+        let walk = WalkId(1);
+        let facts = vec![
+            Fact::Command { line: "run".into() },
+            Fact::Stepped { walk, step: step.clone() },
+            Fact::Command { line: "continue".into() },
+            Fact::Stepped { walk, step },
+            Fact::LeafReached { walk, leaf },
+            Fact::Command { line: "note x".into() },
+        ];
+        let mut replay = Replay::new(facts);
+        let mut stops = Vec::new();
+        while !replay.is_at_end() {
+            replay.forward(Stride::Step);
+            stops.push(replay.position());
+        }
+        assert_eq!(stops, [2, 5, 6]);
+        assert_eq!((replay.back(Stride::Step), replay.back(Stride::Step), replay.back(Stride::Step)), (1, 3, 2));
+    }
+}
