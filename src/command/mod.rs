@@ -5,6 +5,8 @@
 pub mod arg;
 #[allow(clippy::module_inception)]
 mod command;
+pub mod complete;
+pub mod help;
 pub mod lex;
 mod parse;
 mod resolve;
@@ -13,5 +15,6 @@ pub mod spec;
 mod tests;
 
 pub use command::{Command, ExamineWhat, InfoTopic, SampleRef};
+pub use complete::{Completion, Names, Wanted, complete, hint};
 pub use parse::{ParseError, parse};
 pub use spec::{CommandSpec, Scope, TABLE};

@@ -78,6 +78,18 @@ fn usage(spec: &CommandSpec) -> String {
     format!("usage: {}", spec.usage())
 }
 
+fn names_of(specs: &[&CommandSpec]) -> String {
+    specs.iter().map(|s| s.name).collect::<Vec<_>>().join(", ")
+}
+
+/// What is missing where `arg` is.
+fn wanted(arg: &ArgSpec) -> String {
+    match arg.kind {
+        ArgKind::Enum(words) => format!("one of: {}", words.iter().map(|w| w.0).collect::<Vec<_>>().join(", ")),
+        kind => kind.describe().to_owned(),
+    }
+}
+
 fn word(lexer: &mut Lexer<'_>) -> Result<Option<Token>, ParseError> {
     lexer.word().map_err(|e| ParseError::lex(e, 0))
 }
@@ -89,13 +101,13 @@ fn shown(token: &Token) -> String {
 /// The command, and the count of `x/N` where there is one.
 fn command_word(lexer: &mut Lexer<'_>) -> Result<Option<(&'static CommandSpec, Option<Value>)>, ParseError> {
     let Some(first) = word(lexer)? else { return Ok(None) };
-    if let Some((name, count)) = first.text.split_once('/')
+    if let Some((name, count)) = first.text.split_once('/').filter(|_| !first.quoted)
         && let Resolved::Command(spec) = resolve::resolve(name, None)
         && spec.slash.is_some()
     {
         let count =
             Token { text: count.to_owned(), span: first.span.start + name.len() + 1..first.span.end, quoted: false };
-        return Ok(Some((spec, Some(number(&count, 1)?))));
+        return Ok(Some((spec, Some(number(&count, 1).map_err(|e| e.hint(usage(spec)))?))));
     }
     match resolve::resolve(&first.text, None) {
         Resolved::Command(spec) => Ok(Some((spec, None))),
@@ -106,17 +118,19 @@ fn command_word(lexer: &mut Lexer<'_>) -> Result<Option<(&'static CommandSpec, O
                     format!("`{}` needs a second word", specs.first().map_or("", |s| resolve::head(s))),
                 );
                 error.candidates = specs.iter().map(|s| s.name).collect();
-                error.hint = Some(format!("one of: {}", error.candidates.join(", ")));
+                error.hint = Some(format!("one of: {}", names_of(&specs)));
                 return Err(error);
             };
             match resolve::resolve(&first.text, Some(&second.text)) {
                 Resolved::Command(spec) => Ok(Some((spec, None))),
-                other => Err(unresolved(
-                    other,
-                    first.span.start..second.span.end,
-                    &format!("{} {}", shown(&first), shown(&second)),
-                )
-                .hint(format!("one of: {}", specs.iter().map(|s| s.name).collect::<Vec<_>>().join(", ")))),
+                other => {
+                    let words = format!("{} {}", shown(&first), shown(&second));
+                    let error = unresolved(other, first.span.start..second.span.end, &words);
+                    if error.candidates.is_empty() {
+                        return Err(error.hint(format!("one of: {}", names_of(&specs))));
+                    }
+                    Err(error)
+                }
             }
         }
         other => Err(unresolved(other, first.span.clone(), &shown(&first))),
@@ -163,7 +177,7 @@ fn take(
     line: &str,
 ) -> Result<Option<Value>, ParseError> {
     let end = line.trim_end().len();
-    let missing = |what: &str| ParseError::new(end..end, format!("`{}` needs {what}", spec.name)).hint(usage(spec));
+    let missing = || ParseError::new(end..end, format!("`{}` needs {}", spec.name, wanted(arg))).hint(usage(spec));
     if let Some(keyword) = arg.keyword {
         let next = lexer.peek_word().map_err(|e| ParseError::lex(e, 0))?;
         match next {
@@ -175,7 +189,7 @@ fn take(
     if arg.kind.is_rest() {
         let (raw, span) = lexer.rest();
         if raw.is_empty() {
-            return if needed { Err(missing(arg.kind.describe())) } else { Ok(None) };
+            return if needed { Err(missing()) } else { Ok(None) };
         }
         let text = lex::unwrap_free(raw).map_err(|e| ParseError::lex(e, span.start))?;
         if text.is_empty() {
@@ -186,7 +200,7 @@ fn take(
         return Ok(Some(Value::Text(text)));
     }
     let Some(token) = lexer.peek_word().map_err(|e| ParseError::lex(e, 0))? else {
-        return if needed { Err(missing(arg.kind.describe())) } else { Ok(None) };
+        return if needed { Err(missing()) } else { Ok(None) };
     };
     if arg.keyword.is_none() && is_for_a_later_one(spec, index, &token) {
         return Ok(None);
@@ -301,6 +315,7 @@ fn number(token: &Token, least: u32) -> Result<Value, ParseError> {
         Err(_) if !token.text.is_empty() && token.text.bytes().all(|b| b.is_ascii_digit()) => {
             fault("this number is too large".to_owned())
         }
+        Err(_) if token.text.is_empty() => fault("there is a number missing".to_owned()),
         Err(_) => fault(format!("`{}` is no whole number", shown(token))),
     }
 }
