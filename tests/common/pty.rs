@@ -1,0 +1,219 @@
+//! A program in a pseudo-terminal: what a person types and sees, without sleeps.
+//!
+//! One thread reads for the child's whole life, so a full buffer can never stop it. A wait is for a predicate on the
+//! current screen with a deadline; nothing matches output that has scrolled away. With readline-like programs, wait for the
+//! prompt before each line. To show that something is absent, first wait for what proves that the redraw happened.
+
+use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
+use std::io::{ErrorKind, Read, Write};
+use std::num::NonZeroU16;
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How long a wait may last; long, because test machines are busy, and never waited for in a test that passes.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// How a program is started. The environment holds nothing but what is named here and a `TERM`.
+pub struct Start<'a> {
+    /// The program.
+    pub program: &'a Path,
+    /// Its arguments.
+    pub args: &'a [&'a str],
+    /// Its environment.
+    pub env: &'a [(&'a str, &'a str)],
+    /// Its working directory, which is also its home.
+    pub dir: &'a Path,
+    /// Columns and rows.
+    pub size: (u16, u16),
+}
+
+struct Seen {
+    parser: vt100::Parser,
+    raw: Vec<u8>,
+    closed: bool,
+}
+
+/// A running program and its screen.
+pub struct Pty {
+    master: Box<dyn MasterPty + Send>,
+    writer: Box<dyn Write + Send>,
+    child: Box<dyn Child + Send + Sync>,
+    seen: Arc<(Mutex<Seen>, Condvar)>,
+    reader: Option<JoinHandle<()>>,
+    cooked: String,
+}
+
+impl Pty {
+    /// Starts a program.
+    pub fn start(start: &Start<'_>) -> Self {
+        let size = size(start.size);
+        let pair = native_pty_system().openpty(size).expect("a pseudo-terminal");
+        let mut command = CommandBuilder::new(start.program);
+        command.args(start.args);
+        command.cwd(start.dir);
+        command.env_clear();
+        command.env("TERM", "xterm-256color");
+        command.env("HOME", start.dir);
+        start.env.iter().for_each(|(name, value)| command.env(name, value));
+        let cooked = termios(&*pair.master);
+        let child = pair.slave.spawn_command(command).expect("the program starts");
+        drop(pair.slave);
+        let (columns, rows) = cells(start.size);
+        let seen = Seen { parser: vt100::Parser::new(rows, columns, 0), raw: Vec::new(), closed: false };
+        let seen = Arc::new((Mutex::new(seen), Condvar::new()));
+        let mut source = pair.master.try_clone_reader().expect("a reader");
+        let sink = Arc::clone(&seen);
+        let reader = std::thread::spawn(move || {
+            let mut buffer = [0; 8192];
+            loop {
+                let read = match source.read(&mut buffer) {
+                    Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                    // Linux says EIO when the last process on the other side has gone.
+                    Err(_) => 0,
+                    Ok(read) => read,
+                };
+                let mut seen = lock(&sink.0);
+                let bytes = buffer.get(..read).unwrap_or_default();
+                seen.parser.process(bytes);
+                seen.raw.extend_from_slice(bytes);
+                seen.closed = read == 0;
+                sink.1.notify_all();
+                if read == 0 {
+                    return;
+                }
+            }
+        });
+        let writer = pair.master.take_writer().expect("a writer");
+        Self { master: pair.master, writer, child, seen, reader: Some(reader), cooked }
+    }
+
+    /// Types `keys` as they are.
+    pub fn send(&mut self, keys: &str) {
+        self.writer
+            .write_all(keys.as_bytes())
+            .and_then(|()| self.writer.flush())
+            .expect("the program reads its terminal");
+    }
+
+    /// Types a line and Enter.
+    pub fn line(&mut self, line: &str) {
+        self.send(&format!("{line}\r"));
+    }
+
+    /// Waits until `holds` is true of the current screen and returns the screen's text.
+    #[track_caller]
+    pub fn wait(&self, what: &str, holds: impl Fn(&vt100::Screen) -> bool) -> String {
+        let end = Instant::now() + DEADLINE;
+        let mut seen = lock(&self.seen.0);
+        loop {
+            if holds(seen.parser.screen()) {
+                return seen.parser.screen().contents();
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() || seen.closed {
+                let why = if seen.closed { "the program ended" } else { "the time is over" };
+                panic!("waiting for {what}: {why}. The screen:\n{}", seen.parser.screen().contents());
+            }
+            seen = self.seen.1.wait_timeout(seen, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Waits until the current screen shows `text`.
+    #[track_caller]
+    pub fn wait_text(&self, text: &str) -> String {
+        self.wait(&format!("{text:?}"), |screen| screen.contents().contains(text))
+    }
+
+    /// Waits until the line with the cursor begins with `prompt` and the cursor stands right behind it.
+    #[track_caller]
+    pub fn wait_prompt(&self, prompt: &str) -> String {
+        self.wait(&format!("the prompt {prompt:?}"), |screen| {
+            let (row, column) = screen.cursor_position();
+            let line = screen.contents_between(row, 0, row, column);
+            line.trim_end() == prompt.trim_end() && usize::from(column) == prompt.chars().count()
+        })
+    }
+
+    /// Changes the size of the terminal.
+    pub fn resize(&self, columns: u16, rows: u16) {
+        let (c, r) = cells((columns, rows));
+        lock(&self.seen.0).parser.screen_mut().set_size(r, c);
+        self.master.resize(size((columns, rows))).expect("a terminal can be resized");
+    }
+
+    /// The text of the current screen.
+    pub fn screen(&self) -> String {
+        lock(&self.seen.0).parser.screen().contents()
+    }
+
+    /// Every byte that was written to the terminal.
+    pub fn raw(&self) -> Vec<u8> {
+        lock(&self.seen.0).raw.clone()
+    }
+
+    /// The program's process id.
+    pub fn pid(&self) -> u32 {
+        self.child.process_id().expect("the child is running")
+    }
+
+    /// Ends the program at once, as `kill -9` does.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("the child can be killed");
+    }
+
+    /// Waits for the end of the program and of its output.
+    #[track_caller]
+    pub fn wait_exit(&mut self) -> ExitStatus {
+        let end = Instant::now() + DEADLINE;
+        let mut seen = lock(&self.seen.0);
+        while !seen.closed {
+            let left = end.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "the program does not end. The screen:\n{}", seen.parser.screen().contents());
+            seen = self.seen.1.wait_timeout(seen, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        drop(seen);
+        self.child.wait().expect("an exit status")
+    }
+
+    /// After the end: the terminal is as it was found.
+    #[track_caller]
+    pub fn assert_restored(&self) {
+        let seen = lock(&self.seen.0);
+        let screen = seen.parser.screen();
+        assert!(!screen.alternate_screen(), "the alternate screen was left on");
+        assert!(!screen.hide_cursor(), "the cursor was left hidden");
+        assert!(!screen.bracketed_paste(), "bracketed paste was left on");
+        assert_eq!(screen.mouse_protocol_mode(), vt100::MouseProtocolMode::None, "the mouse was left captured");
+        assert_eq!(termios(&*self.master), self.cooked, "the terminal was left in raw mode");
+    }
+}
+
+impl Drop for Pty {
+    fn drop(&mut self) {
+        // The child may have ended already; then there is nothing to kill.
+        drop(self.child.kill());
+        drop(self.child.wait());
+        if let Some(reader) = self.reader.take() {
+            drop(reader.join());
+        }
+    }
+}
+
+fn lock(seen: &Mutex<Seen>) -> MutexGuard<'_, Seen> {
+    seen.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn size((columns, rows): (u16, u16)) -> PtySize {
+    PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 }
+}
+
+fn cells((columns, rows): (u16, u16)) -> (NonZeroU16, NonZeroU16) {
+    (NonZeroU16::new(columns).expect("columns"), NonZeroU16::new(rows).expect("rows"))
+}
+
+/// The terminal's line settings as text, to compare before and after.
+fn termios(master: &dyn MasterPty) -> String {
+    format!("{:?}", master.get_termios())
+}
