@@ -4,4 +4,6 @@
 
 pub mod host;
 
+/// What a judge reports while it works; front ends take it from here, not from `model`.
+pub use crate::model::Progress;
 pub use host::{Event, Failure, Host, Notice, Stop, Ticket};

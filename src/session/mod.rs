@@ -5,7 +5,6 @@
 #[cfg(test)]
 pub(crate) mod arbitrary;
 mod disk;
-pub mod expr;
 pub mod fact;
 pub mod journal;
 mod record;

@@ -1,0 +1,468 @@
+//! `App`: the state of the screen, and `update`, the only thing that changes it.
+//!
+//! Must do no I/O and read no clock: messages come in, effects go out, and the session is read through a `View`.
+
+use super::keymap::{self, Action, Motion};
+use super::layout::Pane;
+use super::live::Live;
+use super::log::Log;
+use super::panes::overlay::Overlay;
+use super::panes::{node, tree};
+use super::prompt::{self, Prompt};
+use super::theme::Theme;
+use super::view::View;
+use super::{advice, frame};
+use crate::command::spec::{CommandSpec, Scope};
+use crate::command::{Command, TABLE, parse};
+use crate::domain::Name;
+use crate::engine::{Event, Notice};
+use crate::report::{Doc, Line, Role};
+use crate::session::Fact;
+use crate::text::Untrusted;
+use ratatui::crossterm::event::{KeyEvent, KeyEventKind};
+use ratatui::layout::Rect;
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+/// A document of at most this many lines goes to the log; a longer one lies over the panes.
+const SHORT_DOC: usize = 6;
+
+/// Lines of history kept.
+const MOST_HISTORY: usize = 1000;
+
+/// What the app is told.
+#[derive(Clone, Debug)]
+pub enum Msg {
+    /// A key was pressed.
+    Key(KeyEvent),
+    /// Text was pasted.
+    Paste(String),
+    /// The terminal has a new size.
+    Resize(u16, u16),
+    /// Time since the start.
+    Tick(Duration),
+    /// A line to carry out as if it had been typed.
+    Line(String),
+    /// Something came out of the engine; a fact is already in the state.
+    Event(Event),
+}
+
+/// What the app wants done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Hand this command to the engine.
+    Submit(Command),
+    /// Stop the command in flight.
+    Cancel,
+    /// Keep this line in the history file.
+    Remember(String),
+    /// End the program.
+    Quit,
+    /// Go on at the prompt of the REPL.
+    SwitchToRepl,
+    /// Stop as a job.
+    Suspend,
+    /// Draw everything anew.
+    Redraw,
+}
+
+/// What stays the same while the front end runs.
+#[derive(Clone, Debug, Default)]
+pub struct Setup {
+    /// Name of the session, for the title line.
+    pub session: Untrusted,
+    /// Whether a recorded session is shown and no model is there.
+    pub recorded: bool,
+    /// The looks.
+    pub theme: Theme,
+    /// Lines typed in earlier sessions, oldest first.
+    pub history: Vec<String>,
+}
+
+/// The state of the screen.
+pub struct App {
+    pub(super) setup: Setup,
+    pub(super) size: Rect,
+    pub(super) now: Duration,
+    pub(super) focus: Pane,
+    /// The pane shown at the shared place of a small screen.
+    pub(super) tab: Pane,
+    /// First rows shown, for panes that were scrolled by hand.
+    pub(super) scroll: HashMap<Pane, usize>,
+    pub(super) selected: Option<Name>,
+    pub(super) log: Log,
+    pub(super) live: Live,
+    pub(super) prompt: Option<Prompt>,
+    pub(super) overlay: Option<Overlay>,
+    /// Waits for `y` before a running command is given up.
+    pub(super) confirm: bool,
+    /// The last thing worth saying in the status line.
+    pub(super) status: Option<Line>,
+    queue: VecDeque<Command>,
+    repeat: Option<String>,
+    dirty: bool,
+}
+
+impl App {
+    /// An app on a screen of this size.
+    pub fn new(setup: Setup, width: u16, height: u16) -> Self {
+        Self {
+            setup,
+            size: Rect::new(0, 0, width, height),
+            now: Duration::ZERO,
+            focus: Pane::Tree,
+            tab: Pane::Sample,
+            scroll: HashMap::new(),
+            selected: None,
+            log: Log::default(),
+            live: Live::default(),
+            prompt: None,
+            overlay: None,
+            confirm: false,
+            status: None,
+            queue: VecDeque::new(),
+            repeat: None,
+            dirty: true,
+        }
+    }
+
+    /// Whether the screen has to be drawn again; asking clears it.
+    pub fn take_dirty(&mut self) -> bool {
+        std::mem::take(&mut self.dirty)
+    }
+
+    /// Whether a command is in flight or waiting.
+    pub fn busy(&self) -> bool {
+        self.live.busy() || !self.queue.is_empty()
+    }
+
+    /// Takes in one message.
+    pub fn update(&mut self, msg: Msg, view: View<'_>) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        match msg {
+            Msg::Tick(now) => self.tick(now),
+            Msg::Resize(width, height) => {
+                self.size = Rect::new(0, 0, width, height);
+                self.dirty = true;
+            }
+            Msg::Paste(text) => {
+                if let Some(prompt) = &mut self.prompt {
+                    prompt.paste(&text, &|line, at| advice::of(line, at, view));
+                    self.dirty = true;
+                }
+            }
+            Msg::Key(key) if key.kind == KeyEventKind::Press => {
+                self.key(key, view, &mut effects);
+                self.dirty = true;
+            }
+            Msg::Key(_) => {}
+            Msg::Line(line) => {
+                self.line(&line, view, &mut effects);
+                self.dirty = true;
+            }
+            Msg::Event(event) => {
+                self.event(event, view, &mut effects);
+                self.dirty = true;
+            }
+        }
+        effects
+    }
+
+    fn tick(&mut self, now: Duration) {
+        if self.live.busy() && Live::spinner(now) != Live::spinner(self.now) {
+            self.dirty = true;
+        }
+        self.now = now;
+    }
+
+    fn key(&mut self, key: KeyEvent, view: View<'_>, effects: &mut Vec<Effect>) {
+        if self.confirm {
+            self.confirm = false;
+            match key.code {
+                ratatui::crossterm::event::KeyCode::Char('y' | 'Y') => effects.extend([Effect::Cancel, Effect::Quit]),
+                _ => self.say(Line::new().with(Role::Muted, "Not quitting.")),
+            }
+            return;
+        }
+        if self.prompt.is_some() {
+            return self.prompt_key(key, view, effects);
+        }
+        let Some(action) = keymap::action(key, self.selected.as_ref(), view) else { return };
+        if self.overlay.is_some() && self.overlay_action(&action) {
+            return;
+        }
+        match action {
+            Action::Line(line) => self.line(&line, view, effects),
+            Action::Prompt(text) => {
+                self.overlay = None;
+                self.prompt = Some(Prompt::new(&text, &|line, at| advice::of(line, at, view)));
+            }
+            Action::Motion(motion) => self.motion(motion, view),
+            Action::Help => self.overlay = Some(Overlay::help()),
+            Action::Repeat => match self.repeat.clone() {
+                Some(line) => self.line(&line, view, effects),
+                None => self.say(Line::new().with(Role::Muted, "Nothing to repeat yet.")),
+            },
+            Action::Cancel => self.cancel(effects),
+            Action::Suspend => effects.push(Effect::Suspend),
+            Action::Redraw => effects.push(Effect::Redraw),
+            Action::Escape => {
+                self.selected = None;
+                self.scroll.clear();
+            }
+        }
+    }
+
+    /// Keys while an overlay is open: it scrolls, `q`, `?` and Esc close it, and everything else acts as ever.
+    fn overlay_action(&mut self, action: &Action) -> bool {
+        match action {
+            Action::Escape | Action::Help => self.overlay = None,
+            Action::Line(line) if line == "quit" => self.overlay = None,
+            Action::Motion(motion @ (Motion::NextPane | Motion::PreviousPane)) => {
+                let _ = motion;
+                self.overlay = None;
+                return false;
+            }
+            Action::Motion(motion) => {
+                let (rows, height) = frame::overlay_rows(self);
+                if let Some(overlay) = &mut self.overlay {
+                    overlay.top = moved(overlay.top, *motion, rows, height);
+                }
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn prompt_key(&mut self, key: KeyEvent, view: View<'_>, effects: &mut Vec<Effect>) {
+        let Some(mut prompt) = self.prompt.take() else { return };
+        match prompt.key(key, &self.setup.history, &|line, at| advice::of(line, at, view)) {
+            prompt::Outcome::Open => self.prompt = Some(prompt),
+            prompt::Outcome::Close => {}
+            prompt::Outcome::Submit(line) => match parse(&line) {
+                Err(error) => {
+                    let hint = error.hint.as_ref().map_or(String::new(), |h| format!(" · {h}"));
+                    prompt.refuse(format!("{}{hint}", error.message), error.span.start);
+                    self.prompt = Some(prompt);
+                }
+                Ok(None) => {
+                    if let Some(line) = self.repeat.clone() {
+                        self.line(&line, view, effects);
+                    }
+                }
+                Ok(Some(_)) => {
+                    self.remember(&line, effects);
+                    self.line(&line, view, effects);
+                }
+            },
+        }
+    }
+
+    fn remember(&mut self, line: &str, effects: &mut Vec<Effect>) {
+        if self.setup.history.last().is_none_or(|last| last != line) {
+            self.setup.history.push(line.to_owned());
+            let extra = self.setup.history.len().saturating_sub(MOST_HISTORY);
+            self.setup.history.drain(..extra);
+            effects.push(Effect::Remember(line.to_owned()));
+        }
+    }
+
+    /// Carries out a command line, typed or from a key.
+    fn line(&mut self, line: &str, view: View<'_>, effects: &mut Vec<Effect>) {
+        let command = match parse(line) {
+            Ok(Some(command)) => command,
+            Ok(None) => return,
+            Err(error) => return self.say(Line::new().with(Role::Error, error.message)),
+        };
+        let canonical = command.to_string();
+        let spec = spec_of(&canonical);
+        if spec.is_some_and(|s| s.repeat) {
+            self.repeat = Some(canonical.clone());
+        }
+        self.overlay = None;
+        self.status = None;
+        match command {
+            Command::Quit if self.busy() => self.confirm = true,
+            Command::Quit => effects.push(Effect::Quit),
+            Command::Repl => {
+                if self.busy() {
+                    self.say(Line::new().with(Role::Warning, "A command is running; Ctrl-C stops it."));
+                } else {
+                    effects.push(Effect::SwitchToRepl);
+                }
+            }
+            Command::Tui => self.say(Line::new().with(Role::Muted, "This is the full-screen front end.")),
+            command if spec.is_some_and(|s| s.scope == Scope::View) => self.answer(&canonical, &command, view),
+            command => {
+                self.queue.push_back(command);
+                self.pump(effects);
+            }
+        }
+    }
+
+    /// Hands the next waiting command to the engine when none is in flight, so that typing ahead never blocks.
+    fn pump(&mut self, effects: &mut Vec<Effect>) {
+        if self.live.busy() {
+            return;
+        }
+        if let Some(command) = self.queue.pop_front() {
+            self.live.start(command.to_string());
+            effects.push(Effect::Submit(command));
+        }
+    }
+
+    fn cancel(&mut self, effects: &mut Vec<Effect>) {
+        if !self.busy() {
+            return self.say(Line::new().with(Role::Muted, "Nothing is running. q quits."));
+        }
+        self.queue.clear();
+        self.say(Line::new().with(Role::Warning, "Stopping."));
+        effects.push(Effect::Cancel);
+    }
+
+    fn answer(&mut self, line: &str, command: &Command, view: View<'_>) {
+        let doc = advice::answer(command, view);
+        self.show(line, doc);
+    }
+
+    /// Shows a document: short ones in the log, long ones over the panes.
+    fn show(&mut self, title: &str, doc: Doc) {
+        if doc.0.len() <= SHORT_DOC {
+            self.log.command(title);
+            self.log.doc(doc);
+            self.scroll.remove(&Pane::Log);
+            if Pane::TABS.contains(&self.tab) {
+                self.tab = Pane::Log;
+            }
+        } else {
+            self.overlay = Some(Overlay::new(title, doc));
+        }
+    }
+
+    fn say(&mut self, line: Line) {
+        self.status = Some(line);
+    }
+
+    fn event(&mut self, event: Event, view: View<'_>, effects: &mut Vec<Effect>) {
+        match event {
+            Event::Fact(fact) => self.fact(&fact, view),
+            Event::Notice(Notice::Started(_)) => {}
+            Event::Notice(Notice::Asking { node, .. }) => {
+                self.selected = None;
+                self.scroll.remove(&Pane::Node);
+                self.scroll.remove(&Pane::Tree);
+                self.live.ask(node);
+            }
+            Event::Notice(Notice::Progress(_, progress)) => self.live.progress(progress, self.now),
+            Event::Notice(Notice::Examined(_, examination)) => {
+                self.overlay = Some(Overlay::new("x", advice::examination(&examination)));
+            }
+            Event::Notice(Notice::Done { result, .. }) => {
+                self.live.finish();
+                match result {
+                    Ok(stop) => {
+                        if let Some(line) = advice::stop(stop, view) {
+                            self.say(line);
+                        }
+                    }
+                    Err(failure) => {
+                        let line = advice::failure(&failure);
+                        self.log.doc(Doc(vec![line.clone()]));
+                        self.say(line);
+                        self.queue.clear();
+                    }
+                }
+                self.pump(effects);
+            }
+        }
+    }
+
+    fn fact(&mut self, fact: &Fact, view: View<'_>) {
+        match fact {
+            Fact::Stepped { .. } => {
+                self.live.answered();
+                self.follow(&[Pane::Node, Pane::Tree, Pane::Compare]);
+            }
+            Fact::WalkStarted { .. } | Fact::WalkForked { .. } | Fact::PolicyLoaded(_) => self.follow(&Pane::ALL),
+            Fact::SteppedBack { .. } | Fact::LeafReached { .. } => {
+                self.follow(&[Pane::Node, Pane::Tree, Pane::Compare]);
+            }
+            _ => {}
+        }
+        self.log.doc(advice::transcript(fact, view));
+    }
+
+    /// Lets panes follow the walk again after they were scrolled or pointed elsewhere.
+    fn follow(&mut self, panes: &[Pane]) {
+        self.selected = None;
+        for pane in panes {
+            self.scroll.remove(pane);
+        }
+    }
+
+    fn motion(&mut self, motion: Motion, view: View<'_>) {
+        match motion {
+            Motion::NextPane => self.focus_on(self.focus.shifted(1)),
+            Motion::PreviousPane => self.focus_on(self.focus.shifted(Pane::ALL.len() - 1)),
+            _ if self.focus == Pane::Tree => self.select(motion, view),
+            _ => {
+                let Some((rows, height, top)) = frame::extent(self, view, self.focus) else { return };
+                let moved = moved(top, motion, rows, height);
+                if moved + height >= rows && self.focus == Pane::Log {
+                    self.scroll.remove(&Pane::Log);
+                } else {
+                    self.scroll.insert(self.focus, moved);
+                }
+            }
+        }
+    }
+
+    fn focus_on(&mut self, pane: Pane) {
+        self.focus = pane;
+        if Pane::TABS.contains(&pane) {
+            self.tab = pane;
+        }
+    }
+
+    /// Moves the selection in the policy; the node pane follows it.
+    fn select(&mut self, motion: Motion, view: View<'_>) {
+        let places = tree::places(view);
+        let subject = node::subject(view, None, &self.live).map(|s| s.id);
+        let current = self.selected.clone().or_else(|| view.next_node()).or(subject);
+        let at = current.and_then(|id| places.iter().position(|p| *p == id)).unwrap_or(0);
+        let to = match motion {
+            Motion::Up(n) => at.saturating_sub(n),
+            Motion::Down(n) => at + n,
+            Motion::PageUp => at.saturating_sub(8),
+            Motion::PageDown => at + 8,
+            Motion::Top => 0,
+            Motion::Bottom => usize::MAX,
+            Motion::NextPane | Motion::PreviousPane => at,
+        };
+        self.selected = places.get(to.min(places.len().saturating_sub(1))).cloned();
+        self.scroll.remove(&Pane::Node);
+    }
+}
+
+/// Where `top` comes to stand after `motion`, with `rows` rows of which `height` are shown.
+fn moved(top: usize, motion: Motion, rows: usize, height: usize) -> usize {
+    let page = height.saturating_sub(2).max(1);
+    let to = match motion {
+        Motion::Up(n) => top.saturating_sub(n),
+        Motion::Down(n) => top.saturating_add(n),
+        Motion::PageUp => top.saturating_sub(page),
+        Motion::PageDown => top.saturating_add(page),
+        Motion::Top => 0,
+        Motion::Bottom => usize::MAX,
+        Motion::NextPane | Motion::PreviousPane => top,
+    };
+    to.min(rows.saturating_sub(height))
+}
+
+/// The table's entry for a canonical line.
+fn spec_of(line: &str) -> Option<&'static CommandSpec> {
+    TABLE
+        .iter()
+        .filter(|s| line.strip_prefix(s.name).is_some_and(|rest| rest.is_empty() || rest.starts_with(' ')))
+        .max_by_key(|s| s.name.len())
+}

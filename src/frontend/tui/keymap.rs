@@ -1,0 +1,218 @@
+//! Keys: which command line a key stands for, by the command table, and the motions that only move the view.
+//!
+//! Must not be a second list of commands: a key of a command is written in the command table and nowhere else.
+
+use super::view::View;
+use crate::command::spec::{CommandSpec, Group, Key, Scope};
+use crate::command::{Command, TABLE, parse};
+use crate::domain::{BreakAt, Name};
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+/// What a key means outside the prompt and the overlay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Submit this line.
+    Line(String),
+    /// Open the prompt with this text.
+    Prompt(String),
+    /// Move the view.
+    Motion(Motion),
+    /// Show the help overlay.
+    Help,
+    /// Submit the last repeatable line again.
+    Repeat,
+    /// Stop what runs.
+    Cancel,
+    /// Stop the program as a job (Ctrl-Z).
+    Suspend,
+    /// Draw everything anew.
+    Redraw,
+    /// Close what is open, drop the selection.
+    Escape,
+}
+
+/// Moves of the view; nothing of the session changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Motion {
+    /// The next pane gets the focus.
+    NextPane,
+    /// The pane before gets the focus.
+    PreviousPane,
+    /// Up by rows.
+    Up(usize),
+    /// Down by rows.
+    Down(usize),
+    /// Up by almost a screen.
+    PageUp,
+    /// Down by almost a screen.
+    PageDown,
+    /// To the start.
+    Top,
+    /// To the end.
+    Bottom,
+}
+
+/// Keys of the view, as help shows them: key, what it does.
+const VIEW_KEYS: [(&str, &str); 9] = [
+    ("Tab", "next pane; Shift-Tab goes back"),
+    ("j k ↓ ↑", "scroll, or select in the policy"),
+    ("PgDn PgUp", "scroll by a screen"),
+    ("Home End", "to the start, to the end"),
+    ("Enter", "repeat the last step"),
+    ("Esc", "close, or back to the walk"),
+    (":", "type a command"),
+    ("?", "this help"),
+    ("Ctrl-C", "stop what is running"),
+];
+
+/// The action of a key.
+pub fn action(key: KeyEvent, selected: Option<&Name>, view: View<'_>) -> Option<Action> {
+    if key.modifiers.contains(KeyModifiers::CONTROL) {
+        return match key.code {
+            KeyCode::Char('c') => Some(Action::Cancel),
+            KeyCode::Char('z') => Some(Action::Suspend),
+            KeyCode::Char('l') => Some(Action::Redraw),
+            KeyCode::Char('d') => Some(Action::Motion(Motion::PageDown)),
+            KeyCode::Char('u') => Some(Action::Motion(Motion::PageUp)),
+            _ => None,
+        };
+    }
+    let motion = match key.code {
+        KeyCode::Tab => Motion::NextPane,
+        KeyCode::BackTab => Motion::PreviousPane,
+        KeyCode::Up | KeyCode::Char('k') => Motion::Up(1),
+        KeyCode::Down | KeyCode::Char('j') => Motion::Down(1),
+        KeyCode::PageUp => Motion::PageUp,
+        KeyCode::PageDown => Motion::PageDown,
+        KeyCode::Home => Motion::Top,
+        KeyCode::End => Motion::Bottom,
+        KeyCode::Enter => return Some(Action::Repeat),
+        KeyCode::Esc => return Some(Action::Escape),
+        KeyCode::Char(':') => return Some(Action::Prompt(String::new())),
+        KeyCode::Char('?') => return Some(Action::Help),
+        code => {
+            let (_, bound) = bindings().find(|(_, k)| code_of(k.key) == Some(code))?;
+            return Some(command(bound, selected, view));
+        }
+    };
+    Some(Action::Motion(motion))
+}
+
+/// The line of a bound key, with `{node}` filled in. A second `b` at the same place takes the breakpoint away again.
+fn command(key: &Key, selected: Option<&Name>, view: View<'_>) -> Action {
+    let node = selected.cloned().or_else(|| place(view)).map_or_else(String::new, |n| quoted(n.as_str()));
+    let line = key.line.replace("{node}", &node);
+    if key.prompt || (key.line.contains("{node}") && node.is_empty()) {
+        return Action::Prompt(line);
+    }
+    if let Ok(Some(Command::Break { at: BreakAt::Place(place), condition: None, temporary: false })) = parse(&line)
+        && let Some(set) = view.state.breakpoints.iter().find(|b| b.at == BreakAt::Place(place.clone()))
+    {
+        return Action::Line(Command::Delete(Some(set.id)).to_string());
+    }
+    Action::Line(line)
+}
+
+/// Where execution stands: the node asked next, else the leaf, else the root.
+fn place(view: View<'_>) -> Option<Name> {
+    let leaf = || view.walk()?.leaf.as_ref().map(|l| l.id.clone());
+    view.next_node().or_else(leaf).or_else(|| view.policy.map(|p| p.root.clone()))
+}
+
+fn quoted(name: &str) -> String {
+    if name.contains(' ') { format!("'{name}'") } else { name.to_owned() }
+}
+
+fn bindings() -> impl Iterator<Item = (&'static CommandSpec, &'static Key)> {
+    TABLE.iter().flat_map(|spec| spec.keys.iter().map(move |key| (spec, key)))
+}
+
+/// The key code that the table calls `name`.
+fn code_of(name: &str) -> Option<KeyCode> {
+    let mut chars = name.chars();
+    match (chars.next(), chars.next()) {
+        (Some(c), None) => Some(KeyCode::Char(c)),
+        _ => match name {
+            "space" => Some(KeyCode::Char(' ')),
+            "enter" => Some(KeyCode::Enter),
+            "backspace" => Some(KeyCode::Backspace),
+            "tab" => Some(KeyCode::Tab),
+            _ => name.strip_prefix('f').and_then(|n| n.parse().ok()).map(KeyCode::F),
+        },
+    }
+}
+
+/// How a key is written on the screen.
+fn shown(name: &'static str) -> &'static str {
+    match name {
+        "space" => "Space",
+        "backspace" => "⌫",
+        "enter" => "Enter",
+        "tab" => "Tab",
+        other => other,
+    }
+}
+
+/// Every key for the help screen: key, what it does, the command line it stands for.
+pub fn all() -> Vec<(String, String, String)> {
+    let view = VIEW_KEYS.iter().map(|(key, what)| ((*key).to_owned(), (*what).to_owned(), String::new()));
+    let commands = bindings().map(|(spec, key)| {
+        let line = if key.prompt { format!(":{}…", key.line) } else { format!(":{}", key.line) };
+        (shown(key.key).to_owned(), short(spec.summary), line)
+    });
+    view.chain(commands).collect()
+}
+
+fn short(summary: &str) -> String {
+    crate::text::width::truncate(summary, 44)
+}
+
+/// The keys that do something now, most useful first: key and label.
+pub fn available(view: View<'_>, selected: Option<&Name>, recorded: bool) -> Vec<(&'static str, &'static str)> {
+    let rank = |spec: &CommandSpec, key: &Key| match (spec.scope, key.prompt, spec.group) {
+        (Scope::View, ..) => 9,
+        (_, true, _) => 8,
+        (_, _, Group::Step) => 0,
+        (_, _, Group::Load) => 1,
+        _ => 2,
+    };
+    let mut found: Vec<_> = bindings()
+        .filter(|(spec, key)| key.label != "quit" && possible(spec.name, view, selected, recorded))
+        .map(|(spec, key)| (rank(spec, key), shown(key.key), key.label))
+        .collect();
+    found.sort_by_key(|(rank, ..)| *rank);
+    let mut keys: Vec<(&'static str, &'static str)> = Vec::new();
+    for (_, key, label) in found {
+        if keys.iter().all(|(_, listed)| *listed != label) {
+            keys.push((key, label));
+        }
+    }
+    keys
+}
+
+/// Whether a command would do something now. In a recording only what moves through it or looks at it does.
+fn possible(name: &str, view: View<'_>, selected: Option<&Name>, recorded: bool) -> bool {
+    let walk = view.walk();
+    let open = view.next_node().is_some();
+    let model = view.state.model.is_some() && !recorded;
+    let included = view.policy.is_some_and(|p| p.nodes.iter().any(|n| n.id.as_str().contains('/')));
+    match name {
+        "step" | "continue" => open && model || recorded,
+        "next" | "finish" => open && model && included,
+        "until" => open && model && selected.is_some(),
+        "run" => walk.is_some() && model,
+        "back" => walk.is_some_and(|w| !w.steps.is_empty()),
+        "sample" => view.state.samples.is_some() && !recorded,
+        "next-sample" => {
+            let left = view.state.samples.as_ref().map_or(0, |(_, count, _)| *count);
+            !recorded && walk.map_or(left > 0, |w| w.index + 1 < left)
+        }
+        "previous-sample" => !recorded && walk.is_some_and(|w| w.index > 0),
+        "break" | "tbreak" => view.policy.is_some() && !recorded,
+        "x" => walk.is_some() && model,
+        "set answer" | "set threshold" | "note" | "tag" => walk.is_some() && !recorded,
+        "compare" | "where" | "print" => walk.is_some(),
+        "list" | "info" => view.policy.is_some(),
+        _ => !recorded,
+    }
+}

@@ -1,0 +1,109 @@
+//! Layout: which panes are on the screen and where, as a function of the size alone.
+//!
+//! Must not be kept across frames; every area lies inside the screen it was made for.
+
+use ratatui::layout::{Constraint, Layout, Rect};
+
+/// Least size at which panes are drawn.
+pub const LEAST: (u16, u16) = (80, 24);
+
+/// Size from which all five panes are on the screen at once.
+const FIVE: (u16, u16) = (110, 32);
+
+/// A pane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Pane {
+    /// The policy.
+    Tree,
+    /// The sample.
+    Sample,
+    /// The node.
+    Node,
+    /// Classifier, LLM and gold.
+    Compare,
+    /// What happened.
+    Log,
+}
+
+impl Pane {
+    /// All panes, in the order in which Tab visits them.
+    pub const ALL: [Self; 5] = [Self::Tree, Self::Sample, Self::Node, Self::Compare, Self::Log];
+
+    /// The panes that share one place on a small screen.
+    pub const TABS: [Self; 3] = [Self::Sample, Self::Compare, Self::Log];
+
+    /// The pane `by` places on.
+    pub fn shifted(self, by: usize) -> Self {
+        let at = Self::ALL.iter().position(|p| *p == self).unwrap_or(0);
+        Self::ALL.get((at + by) % Self::ALL.len()).copied().unwrap_or(self)
+    }
+
+    /// Its name in a border.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Tree => "Policy",
+            Self::Sample => "Sample",
+            Self::Node => "Node",
+            Self::Compare => "Compare",
+            Self::Log => "Log",
+        }
+    }
+}
+
+/// The screen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Screen {
+    /// The title line.
+    pub title: Rect,
+    /// Panes that are shown, borders included.
+    pub panes: Vec<(Pane, Rect)>,
+    /// Whether one place is shared by [`Pane::TABS`].
+    pub tabbed: bool,
+    /// The prompt or status line.
+    pub prompt: Rect,
+    /// The key bar.
+    pub keys: Rect,
+}
+
+/// Where everything goes; `None` where the screen is too small. `tab` is the pane shown at the shared place.
+pub fn screen(area: Rect, tab: Pane) -> Option<Screen> {
+    if area.width < LEAST.0 || area.height < LEAST.1 {
+        return None;
+    }
+    let [title, body, prompt, keys] =
+        Layout::vertical([Constraint::Length(1), Constraint::Min(0), Constraint::Length(1), Constraint::Length(1)])
+            .areas(area);
+    let tabbed = area.width < FIVE.0 || area.height < FIVE.1;
+    let panes = if tabbed { folded(body, tab) } else { five(body) };
+    Some(Screen { title, panes, tabbed, prompt, keys })
+}
+
+fn five(body: Rect) -> Vec<(Pane, Rect)> {
+    let left = (body.width * 35 / 100).clamp(40, 56);
+    let [left, right] = Layout::horizontal([Constraint::Length(left), Constraint::Min(0)]).areas(body);
+    let low = (body.height / 4).clamp(9, 16);
+    let [tree, compare] = Layout::vertical([Constraint::Min(0), Constraint::Length(low)]).areas(left);
+    let [upper, log] = Layout::vertical([Constraint::Min(0), Constraint::Length(low)]).areas(right);
+    let high = (upper.height / 3).clamp(7, 14);
+    let [sample, node] = Layout::vertical([Constraint::Length(high), Constraint::Min(0)]).areas(upper);
+    vec![(Pane::Tree, tree), (Pane::Sample, sample), (Pane::Node, node), (Pane::Compare, compare), (Pane::Log, log)]
+}
+
+fn folded(body: Rect, tab: Pane) -> Vec<(Pane, Rect)> {
+    let low = (body.height / 3).clamp(7, 20);
+    let [top, bottom] = Layout::vertical([Constraint::Min(0), Constraint::Length(low)]).areas(body);
+    let left = (top.width * 2 / 5).clamp(32, 56);
+    let [tree, node] = Layout::horizontal([Constraint::Length(left), Constraint::Min(0)]).areas(top);
+    let tab = if Pane::TABS.contains(&tab) { tab } else { Pane::Sample };
+    vec![(Pane::Tree, tree), (Pane::Node, node), (tab, bottom)]
+}
+
+/// The part of `area` inside its border.
+pub fn inner(area: Rect) -> Rect {
+    Rect {
+        x: area.x.saturating_add(2),
+        y: area.y.saturating_add(1),
+        width: area.width.saturating_sub(4),
+        height: area.height.saturating_sub(2),
+    }
+}

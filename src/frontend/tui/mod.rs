@@ -1,0 +1,125 @@
+//! The full-screen front end: keys and engine events in, frames out.
+//!
+//! Must never wait for the engine, and must leave the terminal as it was and no thread reading it.
+
+mod advice;
+mod app;
+mod frame;
+mod ink;
+mod keymap;
+mod layout;
+mod live;
+mod log;
+mod panes;
+mod prompt;
+mod terminal;
+mod theme;
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+use super::{Client, Outcome};
+use app::{App, Effect, Msg};
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+use ratatui::crossterm::event::{self, Event as Input};
+use std::io;
+use std::time::{Duration, Instant};
+use terminal::Guard;
+use view::View;
+
+pub use app::Setup;
+pub use theme::Theme;
+
+/// How long one wait for a key may take: 30 frames a second.
+const FRAME: Duration = Duration::from_millis(33);
+
+/// Most events taken in before the next frame, so that a flood of tokens cannot starve the screen.
+const MOST_EVENTS: usize = 4096;
+
+/// What the front end needs to keep lines that were typed.
+pub type Remember<'a> = &'a mut dyn FnMut(&str);
+
+/// Runs the full-screen front end until the user leaves it. `lines` are submitted first, as if they had been typed;
+/// `remember` is given every line typed at the prompt. The terminal is given back in every case.
+///
+/// # Errors
+/// Where the terminal cannot be taken over, read or drawn on.
+pub fn run(client: &mut Client, setup: Setup, lines: &[String], remember: Remember<'_>) -> io::Result<Outcome> {
+    let guard = Guard::new()?;
+    let mut terminal = Terminal::new(CrosstermBackend::new(guard.writer()))?;
+    terminal.clear()?;
+    let size = terminal.size()?;
+    let mut app = App::new(setup, size.width, size.height);
+    let start = Instant::now();
+    let mut inbox: Vec<Msg> = lines.iter().map(|line| Msg::Line(line.clone())).collect();
+    loop {
+        for msg in inbox.drain(..) {
+            let effects = app.update(msg, view(client));
+            if let Some(outcome) = perform(effects, client, &guard, &mut terminal, remember)? {
+                return Ok(outcome);
+            }
+        }
+        if app.take_dirty() {
+            terminal.draw(|frame| frame::draw(&app, view(client), frame))?;
+        }
+        if event::poll(FRAME)? {
+            while event::poll(Duration::ZERO)? {
+                inbox.extend(message(event::read()?));
+            }
+        }
+        inbox.push(Msg::Tick(start.elapsed()));
+        for _ in 0..MOST_EVENTS {
+            let Some(event) = client.event(Duration::ZERO) else { break };
+            let effects = app.update(Msg::Event(event), view(client));
+            if let Some(outcome) = perform(effects, client, &guard, &mut terminal, remember)? {
+                return Ok(outcome);
+            }
+        }
+    }
+}
+
+type Screen = Terminal<CrosstermBackend<io::Stdout>>;
+
+/// Does what the app asked for; gives the outcome where that ends the front end.
+fn perform(
+    effects: Vec<Effect>,
+    client: &mut Client,
+    guard: &Guard,
+    terminal: &mut Screen,
+    remember: Remember<'_>,
+) -> io::Result<Option<Outcome>> {
+    for effect in effects {
+        match effect {
+            Effect::Submit(command) => {
+                client.submit(command);
+            }
+            Effect::Cancel => client.cancel(),
+            Effect::Remember(line) => remember(&line),
+            Effect::Quit => return Ok(Some(Outcome::Exit(0))),
+            Effect::SwitchToRepl => return Ok(Some(Outcome::SwitchToRepl)),
+            Effect::Suspend => {
+                guard.release()?;
+                terminal::stop()?;
+                guard.retake()?;
+                terminal.clear()?;
+            }
+            Effect::Redraw => terminal.clear()?,
+        }
+    }
+    Ok(None)
+}
+
+fn message(input: Input) -> Option<Msg> {
+    match input {
+        Input::Key(key) => Some(Msg::Key(key)),
+        Input::Paste(text) => Some(Msg::Paste(text)),
+        Input::Resize(width, height) => Some(Msg::Resize(width, height)),
+        Input::FocusGained | Input::FocusLost | Input::Mouse(_) => None,
+    }
+}
+
+fn view(client: &Client) -> View<'_> {
+    View { state: client.state(), policy: client.policy().map(AsRef::as_ref) }
+}

@@ -1,0 +1,114 @@
+//! The compare pane: the classifier's scores against their thresholds, the LLM's verdict, the human label, and the cell.
+//!
+//! Must not take an absent label for "no", and must say when a walk was answered by a person.
+
+use crate::domain::Verdict;
+use crate::frontend::tui::ink::{Ink, Row, fit, wrap};
+use crate::frontend::tui::theme::{outcome_role, outcome_symbol};
+use crate::frontend::tui::view::View;
+use crate::report::Role;
+use crate::session::state::Walk;
+use ratatui::text::Span;
+
+/// The whole pane, `width` cells wide.
+pub fn rows(ink: Ink, view: View<'_>, width: usize) -> Vec<Row> {
+    let Some(walk) = view.walk() else {
+        return wrap(&Row::from(ink.own(Role::Muted, "Nothing to compare yet.")), width, 0);
+    };
+    let mut rows = scores(ink, view, walk, width);
+    rows.push(verdict_row(ink, "LLM", llm(ink, walk), width));
+    rows.push(verdict_row(ink, "gold", gold(ink, walk), width));
+    rows
+}
+
+fn verdict_row(ink: Ink, who: &'static str, what: Vec<Span<'static>>, width: usize) -> Row {
+    let mut spans = vec![ink.own(Role::Key, format!("{who:<11}"))];
+    spans.extend(what);
+    fit(Row::from(spans), width)
+}
+
+fn llm(ink: Ink, walk: &Walk) -> Vec<Span<'static>> {
+    match &walk.leaf {
+        Some(leaf) => {
+            let mut spans = verdict(ink, &leaf.verdict);
+            if walk.overridden() {
+                spans.push(ink.own(Role::Overridden, " ✎ overridden"));
+            }
+            spans
+        }
+        None if walk.steps.is_empty() => vec![ink.own(Role::Muted, "not asked yet")],
+        None => vec![ink.own(Role::Muted, format!("under way, {} answered", walk.steps.len()))],
+    }
+}
+
+fn gold(ink: Ink, walk: &Walk) -> Vec<Span<'static>> {
+    let gold = &walk.sample.gold;
+    match gold.outcome {
+        Some(outcome) => verdict(ink, &Verdict { outcome, label: gold.label.clone() }),
+        None => vec![ink.own(Role::Muted, "unknown")],
+    }
+}
+
+fn verdict(ink: Ink, verdict: &Verdict) -> Vec<Span<'static>> {
+    let role = outcome_role(verdict.outcome);
+    let mut spans = vec![ink.own(role, format!("{} {}", outcome_symbol(verdict.outcome), verdict.outcome))];
+    if let Some(label) = &verdict.label {
+        spans.push(ink.own(Role::Value, format!(" {label}")));
+    }
+    spans
+}
+
+/// One gauge per score: how far it goes, and a mark where its threshold stands.
+fn scores(ink: Ink, view: View<'_>, walk: &Walk, width: usize) -> Vec<Row> {
+    let sample = &walk.sample;
+    let mut rows = Vec::new();
+    if let Some(classifier) = &sample.classifier {
+        let mut spans = vec![ink.own(Role::Key, "classifier ")];
+        spans.extend(ink.escaped(Role::Value, &classifier.id.escaped()));
+        if let Some(version) = &classifier.version {
+            spans.push(Span::raw(" "));
+            spans.extend(ink.escaped(Role::Muted, &version.escaped()));
+        }
+        rows.push(fit(Row::from(spans), width));
+    }
+    for (name, score) in &sample.scores {
+        let own = sample.thresholds.iter().find(|(n, _)| n == name).map(|(_, t)| *t);
+        let set = view.state.thresholds.iter().find(|(n, _)| n == name).map(|(_, t)| *t);
+        let label = fit(Row::from(ink.name(Role::Text, name)), 10);
+        let mut spans = label.spans;
+        spans.push(Span::raw(" "));
+        let tail = match (set.or(own), set.is_some()) {
+            (Some(t), changed) => {
+                let over = *score >= t;
+                let role = if over { Role::Violating } else { Role::NonViolating };
+                let mut tail = vec![ink.own(role, format!(" {score:.2} {} {t:.2}", if over { "≥" } else { "<" }))];
+                tail.push(ink.own(Role::Overridden, if changed { " ✎" } else { "" }));
+                tail
+            }
+            (None, _) => vec![ink.own(Role::Value, format!(" {score:.2} no threshold"))],
+        };
+        let taken: usize = 11 + tail.iter().map(Span::width).sum::<usize>();
+        spans.extend(gauge(ink, *score, set.or(own), width.saturating_sub(taken).min(40)));
+        spans.extend(tail);
+        rows.push(fit(Row::from(spans), width));
+    }
+    if rows.is_empty() {
+        rows.push(verdict_row(ink, "classifier", vec![ink.own(Role::Muted, "no scores")], width));
+    }
+    rows
+}
+
+fn gauge(ink: Ink, score: f64, threshold: Option<f64>, cells: usize) -> Vec<Span<'static>> {
+    let at = |v: f64| ((v.clamp(0.0, 1.0) * cells as f64) as usize).min(cells.saturating_sub(1));
+    let full = (score.clamp(0.0, 1.0) * cells as f64).round() as usize;
+    let mark = threshold.map(at);
+    let over = threshold.is_some_and(|t| score >= t);
+    let role = if over { Role::Violating } else { Role::Bar };
+    (0..cells)
+        .map(|cell| match (Some(cell) == mark, cell < full) {
+            (true, _) => ink.own(Role::Heading, "┃"),
+            (false, true) => ink.own(role, "▆"),
+            (false, false) => ink.faint("·"),
+        })
+        .collect()
+}

@@ -1,0 +1,87 @@
+//! The sample pane: every part of the post under its name, hidden characters shown and counted.
+//!
+//! Must show the content whole and in order; gold and scores belong to the compare pane.
+
+use crate::domain::{Content, Sample};
+use crate::frontend::tui::ink::{Ink, Row, wrap};
+use crate::frontend::tui::view::View;
+use crate::report::Role;
+use crate::text::{Escaped, Untrusted};
+use ratatui::text::Span;
+
+/// The content of the current sample, `width` cells wide.
+pub fn rows(ink: Ink, view: View<'_>, width: usize) -> Vec<Row> {
+    let Some(walk) = view.walk() else {
+        return nothing(ink, view, width);
+    };
+    match &walk.sample.content {
+        Content::Text(text) => ink.paragraphs(Role::Content, text, width, ""),
+        Content::Fields(fields) => {
+            let pad = fields.iter().map(|f| crate::text::width::width(f.name.as_str())).max().unwrap_or(0).min(14);
+            let mut rows = Vec::new();
+            for field in fields {
+                rows.extend(part(ink, field.name.as_str(), &field.values, pad, width));
+            }
+            rows
+        }
+    }
+}
+
+/// One named part: its name in a column of its own, its values beside it.
+fn part(ink: Ink, name: &str, values: &[Untrusted], pad: usize, width: usize) -> Vec<Row> {
+    let column = pad + 2;
+    let name = crate::text::width::truncate(name, pad);
+    let name = format!("{name}{}", " ".repeat(column - crate::text::width::width(&name)));
+    let beside = width > column + 16;
+    let (inner, indent) = if beside { (width - column, " ".repeat(column)) } else { (width, String::new()) };
+    let mut rows: Vec<Row> = Vec::new();
+    if !beside {
+        rows.push(Row::from(ink.own(Role::Key, name.clone())));
+    }
+    for value in values {
+        let bullet = if values.len() > 1 { "· " } else { "" };
+        for row in ink.paragraphs(Role::Content, value, inner, bullet) {
+            let first = beside && rows.is_empty();
+            let head = if first { ink.own(Role::Key, name.clone()) } else { Span::raw(indent.clone()) };
+            let mut spans = vec![head];
+            spans.extend(row.spans);
+            rows.push(Row::from(spans));
+        }
+    }
+    rows
+}
+
+fn nothing(ink: Ink, view: View<'_>, width: usize) -> Vec<Row> {
+    let text = match &view.state.samples {
+        None => "No samples are loaded. Type :load samples PATH",
+        Some(_) => "No sample is selected. Press ] for the first one.",
+    };
+    wrap(&Row::from(ink.own(Role::Hint, text)), width, 0)
+}
+
+/// What stands in the pane's border: place in the file and id.
+pub fn title(ink: Ink, view: View<'_>) -> Vec<Span<'static>> {
+    let Some(walk) = view.walk() else {
+        return vec![Span::raw("Sample")];
+    };
+    let of = view.state.samples.as_ref().map_or(String::new(), |(_, count, _)| format!("/{count}"));
+    let mut spans = vec![Span::raw(format!("Sample {}{of} · ", walk.index + 1))];
+    spans.extend(ink.escaped(Role::Value, &walk.sample.id.escaped()));
+    spans
+}
+
+/// What stands in the lower border: how many hidden characters the content has, where it has any.
+pub fn warning(ink: Ink, view: View<'_>) -> Option<Span<'static>> {
+    let count = hidden(&view.walk()?.sample);
+    let plural = if count == 1 { "" } else { "s" };
+    (count > 0).then(|| ink.own(Role::Warning, format!("⚠ {count} hidden character{plural} shown as <U+…>")))
+}
+
+/// Characters of the content that escaping had to make visible, line breaks aside.
+pub fn hidden(sample: &Sample) -> usize {
+    let texts: Vec<&Untrusted> = match &sample.content {
+        Content::Text(text) => vec![text],
+        Content::Fields(fields) => fields.iter().flat_map(|f| &f.values).collect(),
+    };
+    texts.iter().flat_map(|t| Escaped::lines(t.raw())).map(|line| line.hidden()).sum()
+}

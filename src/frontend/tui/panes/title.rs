@@ -1,0 +1,70 @@
+//! The title line: session, policy, model, mode, sample, walk, and whether what is shown is live or recorded.
+//!
+//! Must stay one line; what does not fit falls away from the least important end.
+
+use crate::frontend::tui::ink::{Ink, Row, cells, spread};
+use crate::frontend::tui::view::View;
+use crate::report::Role;
+use crate::text::{Escaped, Untrusted};
+use ratatui::text::Span;
+
+/// The line, `width` cells wide.
+pub fn row(ink: Ink, view: View<'_>, session: &Untrusted, recorded: bool, width: usize) -> Row {
+    let mark = if recorded { "◆ recorded " } else { "● live " };
+    let right = vec![ink.own(if recorded { Role::Warning } else { Role::Good }, mark)];
+    let head = vec![ink.own(Role::Heading, " crossexam")];
+    let room = width.saturating_sub(cells(&right) + cells(&head) + 1);
+    let mut items = items(ink, view, session);
+    while items.iter().map(|(_, spans)| 3 + cells(spans)).sum::<usize>() > room {
+        let Some(least) = items.iter().enumerate().max_by_key(|(_, (rank, _))| *rank).map(|(i, _)| i) else { break };
+        items.remove(least);
+    }
+    let mut left = head;
+    for (_, item) in items {
+        left.push(ink.faint(" │ "));
+        left.extend(item);
+    }
+    spread(Row::from(left), Row::from(right), width)
+}
+
+/// What the line tells, from left to right, each with its rank: the highest rank falls away first.
+fn items(ink: Ink, view: View<'_>, session: &Untrusted) -> Vec<(u8, Vec<Span<'static>>)> {
+    let state = view.state;
+    let mut items = Vec::new();
+    match &state.policy {
+        Some(policy) => {
+            let mut spans = vec![ink.name(Role::Value, &policy.id), Span::raw(" ")];
+            spans.extend(short(ink, Role::Muted, &policy.version, 12));
+            items.push((0, spans));
+        }
+        None => items.push((0, vec![ink.own(Role::Muted, "no policy")])),
+    }
+    match &state.model {
+        Some(model) => items.push((3, short(ink, Role::Value, &base_name(&model.name), 28))),
+        None => items.push((3, vec![ink.own(Role::Muted, "no model")])),
+    }
+    items.push((4, vec![ink.own(Role::Text, state.mode.as_str())]));
+    if let Some(walk) = view.walk() {
+        let of = state.samples.as_ref().map_or(String::new(), |(_, count, _)| format!("/{count}"));
+        let mut spans = vec![ink.own(Role::Text, format!("sample {}{of} ", walk.index + 1))];
+        spans.extend(short(ink, Role::Muted, &walk.sample.id, 20));
+        items.push((1, spans));
+        let fork = walk.forked_from.map_or(String::new(), |(from, _)| format!(" from {}", from.0));
+        items.push((2, vec![ink.own(Role::Text, format!("walk {}{fork}", walk.id.0))]));
+    }
+    if !session.is_empty() {
+        items.push((5, short(ink, Role::Muted, &base_name(session), 28)));
+    }
+    items
+}
+
+/// The last part of a path, without the endings that everything here has.
+fn base_name(path: &Untrusted) -> Untrusted {
+    let raw = path.raw();
+    let last = raw.rsplit(['/', '\\']).next().unwrap_or(raw);
+    Untrusted::from(last.strip_suffix(".gguf").or(last.strip_suffix(".jsonl")).unwrap_or(last))
+}
+
+fn short(ink: Ink, role: Role, text: &Untrusted, cells: usize) -> Vec<Span<'static>> {
+    ink.escaped(role, &Escaped::line(&crate::text::width::truncate(text.escaped().as_str(), cells)))
+}

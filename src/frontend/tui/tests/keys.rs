@@ -1,0 +1,130 @@
+//! Key sequences as users type them, and what reaches the engine.
+
+use super::fixture::{first_step, name, to_the_leaf};
+use super::{Effect, Stage};
+use crate::domain::BreakAt;
+use crate::frontend::tui::layout::Pane;
+use crate::session::{Breakpoint, Fact};
+
+#[track_caller]
+fn check(prepare: impl Fn(&mut Stage), keys: &str, expected: &[&str]) {
+    let mut stage = Stage::new(120, 40);
+    prepare(&mut stage);
+    stage.keys(keys);
+    let mut lines = stage.submitted();
+    while stage.app.live.busy() {
+        stage.done();
+        lines.extend(stage.submitted());
+    }
+    assert_eq!(lines, expected, "{keys}");
+}
+
+#[test]
+fn keys_are_command_lines() {
+    check(|_| {}, "s", &["step"]);
+    check(|_| {}, "snc", &["step", "next", "continue"]);
+    check(|_| {}, ":break deceptive<ret>s", &["break deceptive", "step"]);
+    check(|_| {}, ":brea deceptive if p.yes <lt> 0.6<ret>", &["break deceptive if p.yes < 0.6"]);
+    check(|_| {}, "][", &["next-sample", "previous-sample"]);
+    check(|_| {}, "mlooks fine<ret>", &["note looks fine"]);
+}
+
+#[test]
+fn enter_repeats_the_last_step_and_nothing_else() {
+    check(|_| {}, "s<ret><ret>", &["step", "step", "step"]);
+    check(|_| {}, "<ret>", &[]);
+    check(|_| {}, "smhm<ret><ret>", &["step", "note hm", "step"]);
+    check(|_| {}, ":step 2<ret>:<ret>", &["step 2", "step 2"]);
+}
+
+#[test]
+fn a_line_that_is_no_command_stays_at_the_prompt_and_reaches_nobody() {
+    check(|_| {}, ":brek x<ret>", &[]);
+    let mut stage = Stage::new(120, 40);
+    stage.keys(":brek x<ret>");
+    assert_eq!(stage.app.prompt.as_ref().map(|p| (p.text(), p.error().is_some())), Some(("brek x", true)));
+    stage.keys("<esc>");
+    assert!(stage.app.prompt.is_none());
+}
+
+#[test]
+fn b_sets_a_breakpoint_where_the_selection_is_and_takes_it_away_again() {
+    check(|_| {}, "b", &["break is_report"]);
+    check(|_| {}, "jjb", &["break asks_for_value"]);
+    let set = |stage: &mut Stage| {
+        let at = BreakAt::Place(name("is_report"));
+        let b = Breakpoint { id: 4, at, condition: None, temporary: false, enabled: true, hits: 0 };
+        stage.facts(vec![Fact::BreakpointSet(b)]);
+    };
+    check(set, "b", &["delete 4"]);
+}
+
+#[test]
+fn typing_ahead_waits_for_the_command_in_flight_and_a_cancel_drops_what_waits() {
+    let mut stage = Stage::new(120, 40);
+    stage.keys("sss");
+    assert_eq!(stage.submitted(), ["step"]);
+    stage.done();
+    assert_eq!(stage.submitted(), ["step"]);
+    stage.keys("<c-c>");
+    assert_eq!(std::mem::take(&mut stage.effects), [Effect::Cancel]);
+    stage.done();
+    assert_eq!(stage.effects, []);
+    assert!(!stage.app.busy());
+}
+
+#[test]
+fn quitting_asks_only_while_something_runs() {
+    let mut stage = Stage::new(120, 40);
+    stage.keys("q");
+    assert_eq!(std::mem::take(&mut stage.effects), [Effect::Quit]);
+    stage.keys("s");
+    stage.effects.clear();
+    stage.keys("qn");
+    assert_eq!(stage.effects, []);
+    stage.keys("qy");
+    assert_eq!(stage.effects, [Effect::Cancel, Effect::Quit]);
+}
+
+#[test]
+fn ctrl_c_never_quits_and_ctrl_z_suspends() {
+    let mut stage = Stage::new(120, 40);
+    stage.keys("<c-c><c-z><c-l>");
+    assert_eq!(stage.effects, [Effect::Suspend, Effect::Redraw]);
+}
+
+#[test]
+fn the_focus_goes_round_all_panes_and_shows_the_one_that_was_folded_away() {
+    let mut stage = Stage::new(80, 24);
+    for pane in [Pane::Sample, Pane::Node, Pane::Compare, Pane::Log, Pane::Tree] {
+        stage.keys("<tab>");
+        assert_eq!(stage.app.focus, pane);
+        assert!(!Pane::TABS.contains(&pane) || stage.app.tab == pane);
+    }
+    stage.keys("<s-tab>");
+    assert_eq!((stage.app.focus, stage.app.tab), (Pane::Log, Pane::Log));
+}
+
+#[test]
+fn scrolling_stops_at_both_ends_and_the_next_step_follows_the_walk_again() {
+    let mut stage = Stage::new(80, 24);
+    stage.facts(to_the_leaf());
+    stage.keys("<tab><tab><home><up><up>");
+    assert_eq!(stage.app.scroll.get(&Pane::Node), Some(&0));
+    stage.keys("<pgdn><pgdn><pgdn><down>");
+    let end = stage.app.scroll.get(&Pane::Node).copied();
+    stage.keys("<down><end>");
+    assert_eq!(stage.app.scroll.get(&Pane::Node).copied(), end);
+    stage.facts(vec![first_step()]);
+    assert_eq!(stage.app.scroll.get(&Pane::Node), None);
+}
+
+#[test]
+fn a_pasted_line_is_typed_and_not_run() {
+    let mut stage = Stage::new(120, 40);
+    stage.tell(super::Msg::Paste("quit\n".into()));
+    assert_eq!(stage.effects, []);
+    stage.keys(":");
+    stage.tell(super::Msg::Paste("quit\nq".into()));
+    assert_eq!((stage.effects.len(), stage.app.prompt.as_ref().map(|p| p.text())), (0, Some("quit q")));
+}
