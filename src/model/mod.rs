@@ -5,6 +5,7 @@
 use crate::domain::{Cancel, Examination, Judgement, Mode, ModelInfo, Name, Prompt};
 use crate::text::Untrusted;
 
+pub mod chat;
 pub mod gguf;
 pub mod scripted;
 pub mod tokenizer;

@@ -1,0 +1,106 @@
+//! Runs a chat template from a model file: with fuel, without files, network or clock, and on sentinels instead of content.
+//!
+//! Must never be given content: what a template does may not depend on what a sample says.
+
+use super::ChatError;
+use crate::domain::Digest;
+use crate::text::Untrusted;
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{Environment, Error, ErrorKind, Value, context};
+use minijinja_contrib::pycompat::unknown_method_callback;
+
+/// Longest template in bytes; real ones have up to some tens of thousands.
+const MAX_TEMPLATE: usize = 256 << 10;
+/// What one rendering may cost. One unit pays for an instruction or 64 bytes, so this also bounds memory, to about 13 MB.
+const FUEL: u64 = 200_000;
+/// What `strftime_now` answers, whatever the format: prompts must not depend on the day. It is the date that Llama 3.1's own
+/// template falls back to.
+const TODAY: &str = "26 Jul 2024";
+
+/// Rendered text around the two contents, content itself left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Around {
+    /// Before the first content.
+    pub(super) open: String,
+    /// Between system and user content; `None` where only user content was rendered.
+    pub(super) middle: Option<String>,
+    /// After the user content.
+    pub(super) close: String,
+}
+
+/// A compiled template.
+pub(super) struct Sandbox<'a> {
+    environment: Environment<'a>,
+    system: String,
+    user: String,
+    bos: String,
+    eos: String,
+}
+
+impl<'a> Sandbox<'a> {
+    /// Compiles `template`; `bos` and `eos` are the spellings that it may use.
+    pub(super) fn new(template: &'a str, bos: String, eos: String) -> Result<Self, ChatError> {
+        if template.len() > MAX_TEMPLATE {
+            return Err(ChatError::TooLong { len: template.len(), max: MAX_TEMPLATE });
+        }
+        let mut environment = Environment::new();
+        environment.set_fuel(Some(FUEL));
+        // As the library does for which the templates were written.
+        let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().map_err(|e| failure(&e))?;
+        environment.set_syntax(syntax);
+        environment.set_unknown_method_callback(unknown_method_callback);
+        environment.add_function("raise_exception", |message: String| -> Result<Value, Error> {
+            Err(Error::new(ErrorKind::InvalidOperation, message))
+        });
+        environment.add_function("strftime_now", |_format: String| TODAY);
+        environment.add_template("chat", template).map_err(|e| failure(&e))?;
+        // A template cannot contain its own digest, so it can neither know nor imitate the sentinels.
+        let digest = Digest::of(template.as_bytes());
+        Ok(Self { environment, system: format!("S{digest}"), user: format!("U{digest}"), bos, eos })
+    }
+
+    /// Renders one system turn (if `with_system`) and one user turn, up to where the model writes.
+    pub(super) fn render(&self, with_system: bool) -> Result<Around, ChatError> {
+        let message = |role: &str, content: &str| context! { role => role, content => content };
+        let mut messages = vec![message("system", &self.system), message("user", &self.user)];
+        if !with_system {
+            messages.remove(0);
+        }
+        let variables = context! {
+            messages => messages,
+            add_generation_prompt => true,
+            enable_thinking => false,
+            bos_token => self.bos.as_str(),
+            eos_token => self.eos.as_str(),
+        };
+        let chat = self.environment.get_template("chat").map_err(|e| failure(&e))?;
+        let text = chat.render(variables).map_err(|e| failure(&e))?;
+        let (before_user, close) = self.split(&text, "user", &self.user)?;
+        if !with_system {
+            return Ok(Around { open: before_user.to_owned(), middle: None, close: close.to_owned() });
+        }
+        if text.matches(&self.system).count() == 1 && close.contains(&self.system) {
+            return Err(ChatError::Order);
+        }
+        let (open, middle) = self.split(before_user, "system", &self.system)?;
+        Ok(Around { open: open.to_owned(), middle: Some(middle.to_owned()), close: close.to_owned() })
+    }
+
+    /// Splits `text` at the only place where `sentinel` stands.
+    fn split<'t>(&self, text: &'t str, role: &'static str, sentinel: &str) -> Result<(&'t str, &'t str), ChatError> {
+        match text.matches(sentinel).count() {
+            1 => text.split_once(sentinel).ok_or(ChatError::Content { role, times: 0 }),
+            times => Err(ChatError::Content { role, times }),
+        }
+    }
+}
+
+fn failure(error: &Error) -> ChatError {
+    let mut fuel = error.kind() == ErrorKind::OutOfFuel;
+    let mut source = std::error::Error::source(error);
+    while let Some(inner) = source {
+        fuel |= inner.downcast_ref::<Error>().is_some_and(|e| e.kind() == ErrorKind::OutOfFuel);
+        source = inner.source();
+    }
+    if fuel { ChatError::Fuel } else { ChatError::Render(Untrusted::new(error.to_string())) }
+}
