@@ -2,6 +2,8 @@
 //!
 //! Must take untrusted text as `Escaped` only; `&str` is for our own words.
 
+use crate::domain::Outcome;
+use crate::text::width::{fit, width, wrap};
 use crate::text::{Escaped, Untrusted};
 
 /// What a span is. A theme maps roles to looks; a role never stands for a colour.
@@ -53,6 +55,45 @@ pub enum Role {
     Hidden,
 }
 
+impl Role {
+    /// The word for machines, and the name a theme would use.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Heading => "heading",
+            Self::Key => "key",
+            Self::Value => "value",
+            Self::Muted => "muted",
+            Self::Content => "content",
+            Self::Rationale => "rationale",
+            Self::Node => "node",
+            Self::Answer => "answer",
+            Self::Leaf => "leaf",
+            Self::Violating => "violating",
+            Self::NonViolating => "non_violating",
+            Self::Escalate => "escalate",
+            Self::Good => "good",
+            Self::Bad => "bad",
+            Self::Warning => "warning",
+            Self::Error => "error",
+            Self::Hint => "hint",
+            Self::Bar => "bar",
+            Self::Overridden => "overridden",
+            Self::Cursor => "cursor",
+            Self::Hidden => "hidden",
+        }
+    }
+
+    /// The role of an outcome.
+    pub const fn of(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Violating => Self::Violating,
+            Outcome::NonViolating => Self::NonViolating,
+            Outcome::Escalate | Outcome::Undetermined => Self::Escalate,
+        }
+    }
+}
+
 /// Text with a role.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Span {
@@ -102,9 +143,34 @@ impl Line {
         self
     }
 
+    /// Adds our own words, cut or filled up with spaces to `cells`: a column.
+    #[must_use]
+    pub fn column(self, role: Role, text: impl AsRef<str>, cells: usize) -> Self {
+        self.with(role, fit(text.as_ref(), cells))
+    }
+
+    /// Adds all spans of another line.
+    #[must_use]
+    pub fn join(mut self, other: Self) -> Self {
+        self.0.extend(other.0);
+        self
+    }
+
+    /// Moves what follows to the right edge of `cells`; at least one space apart.
+    #[must_use]
+    pub fn right(self, role: Role, text: impl AsRef<str>, cells: usize) -> Self {
+        let gap = cells.saturating_sub(self.width() + width(text.as_ref())).max(1);
+        self.with(Role::Text, " ".repeat(gap)).with(role, text)
+    }
+
     /// The text without roles.
     pub fn text(&self) -> String {
         self.0.iter().map(|s| s.text.as_str()).collect()
+    }
+
+    /// Cells it takes.
+    pub fn width(&self) -> usize {
+        self.0.iter().map(|s| width(s.text.as_str())).sum()
     }
 }
 
@@ -123,4 +189,29 @@ impl Doc {
     pub fn extend(&mut self, other: Self) {
         self.0.extend(other.0);
     }
+
+    /// Adds untrusted text in as many lines as it needs at `cells`, `prefix` before the first and as many spaces before
+    /// the others. Line breaks of the text are kept.
+    pub fn paragraph(&mut self, prefix: Line, role: Role, text: &Untrusted, cells: usize) {
+        self.wrapped(prefix, role, Escaped::lines(text.raw()), cells);
+    }
+
+    /// The same with our own words.
+    pub fn words(&mut self, prefix: Line, role: Role, text: &str, cells: usize) {
+        self.wrapped(prefix, role, vec![Escaped::line(text)], cells);
+    }
+
+    fn wrapped(&mut self, prefix: Line, role: Role, texts: Vec<Escaped>, cells: usize) {
+        let indent = prefix.width();
+        let mut prefix = Some(prefix);
+        for text in texts {
+            for range in wrap(text.as_str(), cells.saturating_sub(indent).max(MIN_COLUMN)) {
+                let line = prefix.take().unwrap_or_else(|| Line::new().with(Role::Text, " ".repeat(indent)));
+                self.push(line.escaped(role, &text.slice(range)));
+            }
+        }
+    }
 }
+
+/// Text is never wrapped narrower than this: a column of single letters cannot be read.
+const MIN_COLUMN: usize = 16;

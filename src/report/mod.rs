@@ -1,7 +1,16 @@
 //! Reports: what a person reads, as documents of labelled roles, and the renderers for plain text, ANSI, JSON and Markdown.
 //!
-//! Must not print, and must not know colours: a role says what a text is, a renderer or theme says how it looks.
+//! Must not print, and must not know colours outside `theme`: a role says what a text is, a renderer or theme says how it
+//! looks.
 
+pub mod ansi;
 pub mod doc;
+pub mod json;
+pub mod markdown;
+pub mod number;
+mod page;
+pub mod plain;
+pub mod theme;
 
 pub use doc::{Doc, Line, Role, Span};
+pub use page::Page;
