@@ -255,13 +255,12 @@ fn draw_prompt(app: &App, view: View<'_>, screen: &Screen, frame: &mut Frame<'_>
         return put(frame, screen.prompt, vec![status(app, view, width)]);
     };
     let before = Escaped::line(&prompt.before_cursor());
-    let whole = Escaped::line(prompt.text());
-    let after: String = whole.as_str().strip_prefix(before.as_str()).unwrap_or_default().to_owned();
+    let after = Escaped::line(&prompt.after_cursor());
     let cursor = crate::text::width::width(before.as_str());
     let skip = (cursor + 2).saturating_sub(width.saturating_sub(1));
     let mut spans = vec![Span::styled(":", ink.0.key())];
     spans.extend(ink.escaped(Role::Text, &Escaped::line(&tail(before.as_str(), skip))));
-    spans.extend(ink.escaped(Role::Text, &Escaped::line(&after)));
+    spans.extend(ink.escaped(Role::Text, &after));
     if after.is_empty() {
         spans.push(ink.own(Role::Muted, prompt.advice().hint.clone()));
     }

@@ -78,6 +78,11 @@ impl Prompt {
         self.text().chars().take(self.input.cursor()).collect()
     }
 
+    /// The line from the cursor on.
+    pub fn after_cursor(&self) -> String {
+        self.text().chars().skip(self.input.cursor()).collect()
+    }
+
     /// What the language says of the line.
     pub const fn advice(&self) -> &Advice {
         &self.advice

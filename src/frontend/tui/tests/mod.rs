@@ -1,6 +1,7 @@
 //! The screens as users see them, keys as users press them, and hostile text that must stay inert.
 
 mod fixture;
+mod hostile;
 mod keys;
 mod screens;
 
