@@ -1,4 +1,4 @@
-//! The program: parses arguments, starts a front end, maps an error to an exit code.
+//! The program: arguments in, exit code out.
 //!
 //! Must hold no logic of its own.
 

@@ -35,7 +35,9 @@ pub enum Part {
     Instructions,
     /// The definitions of the policy's terms.
     Terms,
-    /// The sample, fenced.
+    /// Our words around the sample (`Text:`, field names, line ends).
+    Fence,
+    /// The sample's own text, byte for byte; one piece per text of the sample.
     Sample,
     /// The node's question.
     Question,
@@ -58,6 +60,7 @@ impl Part {
             Self::Template => "template",
             Self::Instructions => "instructions",
             Self::Terms => "terms",
+            Self::Fence => "fence",
             Self::Sample => "sample",
             Self::Question => "question",
             Self::Guidance => "guidance",

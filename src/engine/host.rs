@@ -2,14 +2,24 @@
 //!
 //! Must hold the one worker thread and the one clock of the program, and must not interpret commands.
 
+use super::{Engine, Failure};
 use crate::command::Command;
-use crate::domain::{Cancel, Examination};
+use crate::domain::{Cancel, Examination, Name};
 use crate::model::Progress;
-use crate::session::{Fact, FailureKind};
-use crate::text::Untrusted;
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender};
+use crate::session::Fact;
+use std::any::Any;
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
+
+/// Commands that may wait; a front end that has more than this many open tickets is told so.
+const WAITING_COMMANDS: usize = 256;
+/// Events that may wait; past that the worker waits for the front end, so memory stays bounded.
+const WAITING_EVENTS: usize = 4096;
 
 /// Number of a submitted command, from 1, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,7 +46,7 @@ pub enum Notice {
         /// For which command.
         ticket: Ticket,
         /// The node.
-        node: crate::domain::Name,
+        node: Name,
     },
     /// What an `x` command found.
     Examined(Ticket, Examination),
@@ -62,50 +72,139 @@ pub enum Stop {
     Until,
 }
 
-/// Why a command ended badly.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// Whose fault.
-    pub kind: FailureKind,
-    /// It was stopped on request.
-    pub cancelled: bool,
-    /// What went wrong.
-    pub message: Untrusted,
-    /// What to do about it.
-    pub hint: Option<String>,
+/// Stops the running command from anywhere, a signal handler's thread included. Never reaches a later command.
+#[derive(Clone, Debug)]
+pub struct Canceller(Arc<Mutex<Cancel>>);
+
+impl Canceller {
+    /// Asks the running command to stop.
+    pub fn cancel(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).cancel();
+    }
 }
 
 /// The engine's handle.
 pub struct Host {
-    commands: SyncSender<(Ticket, Command)>,
+    commands: Option<SyncSender<(Ticket, Command)>>,
     events: Receiver<Event>,
-    next: u64,
-    cancel: Cancel,
+    refused: RefCell<VecDeque<Event>>,
+    submitted: u64,
+    running: Canceller,
+    worker: Option<JoinHandle<()>>,
 }
 
 impl Host {
+    /// Starts the worker thread around `engine`.
+    pub fn start(engine: Engine) -> std::io::Result<Self> {
+        let (commands, todo) = sync_channel::<(Ticket, Command)>(WAITING_COMMANDS);
+        let (out, events) = sync_channel(WAITING_EVENTS);
+        let running = Canceller(Arc::new(Mutex::new(Cancel::new())));
+        let current = running.clone();
+        let worker = std::thread::Builder::new().name("engine".to_owned()).spawn(move || {
+            work(engine, &todo, &out, &current);
+        })?;
+        Ok(Self {
+            commands: Some(commands),
+            events,
+            refused: RefCell::default(),
+            submitted: 0,
+            running,
+            worker: Some(worker),
+        })
+    }
+
     /// Hands over a command and returns at once. Every ticket gets exactly one [`Notice::Done`].
     pub fn submit(&mut self, command: Command) -> Ticket {
-        self.next += 1;
-        let ticket = Ticket(self.next);
-        if self.commands.send((ticket, command)).is_err() {
-            // The worker is gone; `event` will find its channel closed and say so.
+        self.submitted += 1;
+        let ticket = Ticket(self.submitted);
+        let sent = match &self.commands {
+            Some(commands) => commands.try_send((ticket, command)),
+            None => Err(TrySendError::Disconnected((ticket, command))),
+        };
+        if let Err(error) = sent {
+            let failure = match error {
+                TrySendError::Full(_) => Failure::user("too many commands are waiting").hinted("wait or cancel"),
+                TrySendError::Disconnected(_) => {
+                    Failure::internal("the engine has stopped").hinted("start again; the session can be opened again")
+                }
+            };
+            let done = Notice::Done { ticket, result: Err(failure) };
+            self.refused.borrow_mut().push_back(Event::Notice(done));
         }
         ticket
     }
 
-    /// The next event within `wait`.
+    /// The next event within `wait`; `None` where there is none.
     pub fn event(&self, wait: Duration) -> Option<Event> {
-        self.events.recv_timeout(wait).ok()
+        if let Some(event) = self.refused.borrow_mut().pop_front() {
+            return Some(event);
+        }
+        match self.events.recv_timeout(wait) {
+            Ok(event) => Some(event),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
+        }
     }
 
     /// Asks the running command to stop.
     pub fn cancel(&self) {
-        self.cancel.cancel();
+        self.running.cancel();
     }
 
-    /// The flag that [`Self::cancel`] sets.
-    pub fn cancel_flag(&self) -> Cancel {
-        self.cancel.clone()
+    /// What a signal handler holds to stop the running command.
+    pub fn canceller(&self) -> Canceller {
+        self.running.clone()
     }
+}
+
+impl Drop for Host {
+    /// Stops the running command and waits for the worker, so that the journal is closed when this returns.
+    fn drop(&mut self) {
+        self.commands = None;
+        self.running.cancel();
+        while let Some(worker) = &self.worker {
+            if worker.is_finished() {
+                break;
+            }
+            self.running.cancel();
+            match self.events.recv_timeout(Duration::from_millis(20)) {
+                Ok(_) | Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        if let Some(worker) = self.worker.take() {
+            // A panic in the worker was already told as a failed command; there is nobody left to tell here.
+            drop(worker.join());
+        }
+    }
+}
+
+fn work(mut engine: Engine, todo: &Receiver<(Ticket, Command)>, out: &SyncSender<Event>, current: &Canceller) {
+    while let Ok((ticket, command)) = todo.recv() {
+        let cancel = Cancel::new();
+        *current.0.lock().unwrap_or_else(PoisonError::into_inner) = cancel.clone();
+        let mut open = out.send(Event::Notice(Notice::Started(ticket))).is_ok();
+        let mut emit = |event: Event| open &= out.send(event).is_ok();
+        // A fault in one command must not take the session down: it becomes a failed command.
+        let result = catch_unwind(AssertUnwindSafe(|| engine.execute(ticket, &command, &cancel, &mut emit)))
+            .unwrap_or_else(|panic| {
+                engine.forget_judge();
+                Err(Failure::internal(panic_text(panic.as_ref()))
+                    .hinted("this is a fault of crossexam; the session is kept, load the model again to go on"))
+            });
+        open &= out.send(Event::Notice(Notice::Done { ticket, result })).is_ok();
+        if !open {
+            return;
+        }
+    }
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    format!("internal error: {}", text.unwrap_or_else(|| "unknown".to_owned()))
+}
+
+/// The wall clock as RFC 3339 in UTC, to the second.
+pub fn now() -> String {
+    jiff::Timestamp::now().round(jiff::Unit::Second).unwrap_or_else(|_| jiff::Timestamp::now()).to_string()
 }

@@ -1,59 +1,154 @@
-//! `Client`: what every front end holds: the way to the engine and the state its facts add up to.
+//! `Client`: what every front end holds: the way to the engine (or to a recorded session) and the state its facts add up to.
 //!
 //! Must not draw or print.
 
 use crate::command::Command;
-use crate::domain::Cancel;
-use crate::engine::{Event, Host, Ticket};
+use crate::engine::{Canceller, Event, Failure, Host, Notice, Stop, Ticket, policy_of};
 use crate::policy::Policy;
-use crate::session::SessionState;
+use crate::session::{
+    Fact, SessionState,
+    replay::{Replay, Stride},
+};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A live session, or (without a host) a recorded one.
+/// A live session, or a recorded one in which the same commands move through what happened.
 pub struct Client {
-    host: Host,
-    state: SessionState,
+    source: Source,
     policy: Option<Arc<Policy>>,
 }
 
+enum Source {
+    Live { host: Host, state: Box<SessionState> },
+    Recorded(Recording),
+}
+
+/// A recorded session, a place in it, and what the last commands have to tell.
+struct Recording {
+    replay: Replay,
+    tickets: u64,
+    waiting: VecDeque<Event>,
+}
+
 impl Client {
-    /// A client of a running engine.
-    pub fn new(host: Host) -> Self {
-        Self { host, state: SessionState::default(), policy: None }
+    /// A client of a running engine whose state so far is the fold of `facts`.
+    pub fn live(host: Host, facts: &[Fact]) -> Self {
+        let mut state = SessionState::default();
+        facts.iter().for_each(|fact| state.apply(fact));
+        let policy = parsed(&state);
+        Self { source: Source::Live { host, state: Box::new(state) }, policy }
     }
 
-    /// Hands a command to the engine and returns at once.
+    /// A client of a recorded session, standing where its first walk begins.
+    pub fn recorded(facts: Vec<Fact>) -> Self {
+        let mut replay = Replay::new(facts);
+        replay.forward(Stride::Walk);
+        let policy = parsed(replay.state());
+        Self { source: Source::Recorded(Recording { replay, tickets: 0, waiting: VecDeque::new() }), policy }
+    }
+
+    /// Hands a command to the engine and returns at once. Every ticket gets exactly one [`Notice::Done`].
     pub fn submit(&mut self, command: Command) -> Ticket {
-        self.host.submit(command)
+        match &mut self.source {
+            Source::Live { host, .. } => host.submit(command),
+            Source::Recorded(recording) => {
+                let before = recording.replay.state().policy.clone();
+                let ticket = recording.submit(&command);
+                if recording.replay.state().policy != before {
+                    self.policy = parsed(recording.replay.state());
+                }
+                ticket
+            }
+        }
     }
 
-    /// The next event, its fact already applied to the state; `None` where there is none within `wait`.
+    /// The next event within `wait`, its fact already applied to the state; `None` where there is none.
     pub fn event(&mut self, wait: Duration) -> Option<Event> {
-        let event = self.host.event(wait)?;
-        if let Event::Fact(fact) = &event {
-            self.state.apply(fact);
+        match &mut self.source {
+            Source::Recorded(recording) => recording.waiting.pop_front(),
+            Source::Live { host, state } => {
+                let event = host.event(wait)?;
+                if let Event::Fact(fact) = &event {
+                    state.apply(fact);
+                    if let Fact::PolicyLoaded(record) = &**fact {
+                        self.policy = policy_of(record).map(Arc::new);
+                    }
+                }
+                Some(event)
+            }
         }
-        Some(event)
     }
 
     /// Asks the running command to stop.
     pub fn cancel(&self) {
-        self.host.cancel();
+        if let Source::Live { host, .. } = &self.source {
+            host.cancel();
+        }
     }
 
-    /// The flag of the running command, for a signal handler.
-    pub fn cancel_flag(&self) -> Cancel {
-        self.host.cancel_flag()
+    /// What a signal handler holds to stop the running command; `None` for a recorded session.
+    pub fn canceller(&self) -> Option<Canceller> {
+        match &self.source {
+            Source::Live { host, .. } => Some(host.canceller()),
+            Source::Recorded(_) => None,
+        }
+    }
+
+    /// Whether this is a recorded session.
+    pub fn is_recorded(&self) -> bool {
+        matches!(self.source, Source::Recorded(_))
     }
 
     /// What the facts add up to.
     pub fn state(&self) -> &SessionState {
-        &self.state
+        match &self.source {
+            Source::Live { state, .. } => state,
+            Source::Recorded(recording) => recording.replay.state(),
+        }
     }
 
     /// The loaded policy, parsed from its record.
     pub fn policy(&self) -> Option<&Arc<Policy>> {
         self.policy.as_ref()
+    }
+}
+
+fn parsed(state: &SessionState) -> Option<Arc<Policy>> {
+    state.policy.as_ref().and_then(|record| policy_of(record)).map(Arc::new)
+}
+
+impl Recording {
+    /// Moves through the recording as `command` says; everything else is refused, because nothing can be run.
+    fn submit(&mut self, command: &Command) -> Ticket {
+        self.tickets += 1;
+        let ticket = Ticket(self.tickets);
+        self.waiting.push_back(Event::Notice(Notice::Started(ticket)));
+        let moved = match command {
+            Command::Step(count) | Command::Next(count) => Some(self.forward(Stride::Step, *count)),
+            Command::Continue | Command::Finish | Command::Run => Some(self.forward(Stride::Leaf, 1)),
+            Command::NextSample(None) => Some(self.forward(Stride::Walk, 1)),
+            Command::Back(count) => Some((0..*count).map(|_| self.replay.back(Stride::Step)).sum::<usize>() > 0),
+            Command::PreviousSample => Some(self.replay.back(Stride::Walk) > 0),
+            _ => None,
+        };
+        let result = match moved {
+            Some(true) => Ok(Stop::Done),
+            Some(false) => Err(Failure::user("the recording has nothing more in this direction")),
+            None => Err(Failure::user("this is a recorded session: it is shown, not run")
+                .hinted("step, continue, back, next-sample and previous-sample move through it")),
+        };
+        self.waiting.push_back(Event::Notice(Notice::Done { ticket, result }));
+        ticket
+    }
+
+    fn forward(&mut self, stride: Stride, count: u32) -> bool {
+        let mut moved = false;
+        for _ in 0..count {
+            let facts = self.replay.forward(stride);
+            moved |= !facts.is_empty();
+            self.waiting.extend(facts.iter().cloned().map(Event::Fact));
+        }
+        moved
     }
 }

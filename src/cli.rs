@@ -1,0 +1,380 @@
+//! The command line: arguments, and the places in the file system that the environment names.
+//!
+//! Must be the only reader of the environment and the home directory; must not start anything.
+
+use crate::domain::Mode;
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+/// A debugger for content-moderation policies: cross-examine every moderation verdict.
+///
+/// Loads a local language model, steps a sample through each node of a policy's decision tree, shows what the model was
+/// asked, what it wrote and how sure it was, compares the verdict with the classifier's and the human label, and records
+/// every step in a session.
+#[derive(Debug, Parser)]
+#[command(name = "crossexam", version, max_term_width = 120, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    /// What to do; without one, the full-screen debugger opens.
+    #[command(subcommand)]
+    pub command: Option<Sub>,
+    /// Arguments of the full-screen debugger.
+    #[command(flatten)]
+    pub open: OpenArgs,
+}
+
+impl Cli {
+    /// Writes shell completions.
+    pub fn completions(shell: clap_complete::Shell, out: &mut dyn Write) -> io::Result<u8> {
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut Self::command(), "crossexam", &mut script);
+        out.write_all(&script).map(|()| 0)
+    }
+
+    /// Writes the manual page as roff.
+    pub fn man(out: &mut dyn Write) -> io::Result<u8> {
+        clap_mangen::Man::new(Self::command()).render(out).map(|()| 0)
+    }
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Sub {
+    /// Open the full-screen debugger (the default).
+    Open(OpenArgs),
+    /// Debug at a prompt, or run commands from stdin.
+    Repl(ReplArgs),
+    /// Check JSON-lines samples from stdin, one output record a line.
+    Check(CheckArgs),
+    /// Replay a recorded session; needs no model.
+    Replay(ReplayArgs),
+    /// Check policy files; `--graph` draws the tree.
+    Lint(LintArgs),
+    /// List, fetch, verify and probe models.
+    #[command(subcommand)]
+    Models(ModelsCommand),
+    /// Open the debugger on a sample policy and samples; fetches the default model once.
+    Demo(DemoArgs),
+    /// Print shell completions.
+    Completions {
+        /// For which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page (roff).
+    Man,
+}
+
+/// Where colours are used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ColorChoice {
+    /// On a terminal, unless NO_COLOR is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// With or without rationale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ModeChoice {
+    /// Read the answer right after the question.
+    Direct,
+    /// Let the model reason first.
+    Rationale,
+}
+
+/// The judge and where models live.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ModelArgs {
+    /// Model name (see `crossexam models list`), path of a GGUF file, or `none`.
+    #[arg(long, value_name = "NAME|PATH|none")]
+    pub llm: Option<String>,
+    /// Folder of downloaded models.
+    #[arg(long, value_name = "DIR")]
+    pub models_dir: Option<PathBuf>,
+    /// Never touch the network.
+    #[arg(long)]
+    pub offline: bool,
+    /// Another hub than the default.
+    #[arg(long, value_name = "URL")]
+    pub hub_endpoint: Option<String>,
+    /// Chat template to use instead of the one in the file: a known name, or `embedded` to trust the file's.
+    #[arg(long, value_name = "NAME")]
+    pub chat_template: Option<String>,
+    /// Threads of the model; all cores without it.
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+}
+
+/// Direct answers or rationales.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub struct ModeArgs {
+    /// Whether the model reasons before it answers.
+    #[arg(long, value_enum)]
+    pub mode: Option<ModeChoice>,
+    /// The most tokens of rationale per node.
+    #[arg(long, value_name = "N", default_value_t = Mode::DEFAULT_RATIONALE_TOKENS)]
+    pub rationale_tokens: u32,
+}
+
+impl ModeArgs {
+    /// The mode, or `default` where none was given.
+    pub fn mode(self, default: ModeChoice) -> Mode {
+        match self.mode.unwrap_or(default) {
+            ModeChoice::Direct => Mode::Direct,
+            ModeChoice::Rationale => Mode::Rationale { max_tokens: self.rationale_tokens },
+        }
+    }
+}
+
+/// What a session is opened with.
+#[derive(Clone, Debug, Default, Args)]
+pub struct OpenArgs {
+    /// Policy file to load.
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<String>,
+    /// Samples file to load (JSON lines); the first sample is selected.
+    #[arg(long, value_name = "FILE")]
+    pub samples: Option<String>,
+    /// The judge.
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Direct or rationale.
+    #[command(flatten)]
+    pub mode: ModeArgs,
+    /// Record to this file; an existing session is opened again and goes on.
+    #[arg(long, value_name = "FILE")]
+    pub session: Option<PathBuf>,
+    /// Folder for sessions that are not named.
+    #[arg(long, value_name = "DIR")]
+    pub sessions_dir: Option<PathBuf>,
+    /// Keep the session in memory only.
+    #[arg(long, conflicts_with = "session")]
+    pub no_record: bool,
+    /// Colours.
+    #[arg(long, value_enum, default_value_t)]
+    pub color: ColorChoice,
+}
+
+/// Arguments of `repl`.
+#[derive(Clone, Debug, Args)]
+pub struct ReplArgs {
+    /// What the session is opened with.
+    #[command(flatten)]
+    pub open: OpenArgs,
+    /// Run the commands of FILE first.
+    #[arg(short = 'x', long = "exec-file", value_name = "FILE")]
+    pub exec_file: Vec<PathBuf>,
+    /// Run CMD first, after the files.
+    #[arg(short = 'e', long = "exec", value_name = "CMD")]
+    pub exec: Vec<String>,
+    /// Read commands from stdin without a prompt (the default where stdin is no terminal), and end after them.
+    #[arg(long)]
+    pub batch: bool,
+    /// One JSON object per event instead of text.
+    #[arg(long)]
+    pub json: bool,
+    /// Go on after a command that failed.
+    #[arg(long)]
+    pub keep_going: bool,
+}
+
+/// Arguments of `check`.
+#[derive(Clone, Debug, Args)]
+pub struct CheckArgs {
+    /// Policy file.
+    #[arg(long, value_name = "FILE")]
+    pub policy: String,
+    /// The judge.
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Direct or rationale.
+    #[command(flatten)]
+    pub mode: ModeArgs,
+}
+
+/// Arguments of `replay`.
+#[derive(Clone, Debug, Args)]
+pub struct ReplayArgs {
+    /// The session file.
+    pub session: PathBuf,
+    /// Print it instead of opening the full-screen view (the default where stdout is no terminal).
+    #[arg(long)]
+    pub plain: bool,
+    /// Colours.
+    #[arg(long, value_enum, default_value_t)]
+    pub color: ColorChoice,
+}
+
+/// How `lint --graph` draws.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum GraphChoice {
+    /// Box-drawing characters.
+    Text,
+    /// Graphviz.
+    Dot,
+    /// Mermaid.
+    Mermaid,
+}
+
+/// Arguments of `lint`.
+#[derive(Clone, Debug, Args)]
+pub struct LintArgs {
+    /// Policy files.
+    #[arg(required = true)]
+    pub policies: Vec<PathBuf>,
+    /// One JSON object per diagnostic.
+    #[arg(long)]
+    pub json: bool,
+    /// Draw the tree.
+    #[arg(long, value_enum, num_args = 0..=1, default_missing_value = "text", require_equals = true)]
+    pub graph: Option<GraphChoice>,
+    /// Colours.
+    #[arg(long, value_enum, default_value_t)]
+    pub color: ColorChoice,
+}
+
+/// The `models` subcommands.
+#[derive(Clone, Debug, Subcommand)]
+pub enum ModelsCommand {
+    /// Known models: size, licence, what each is good for, whether it is here.
+    List(ModelsArgs),
+    /// Fetch a model and check its hash.
+    Pull(ModelArg),
+    /// Print where a model's file is.
+    Path(ModelArg),
+    /// Check the hash of a fetched model.
+    Verify(ModelArg),
+    /// Tokenise `{"text"}` lines from stdin as content: `{"ids"}` lines, nothing added.
+    Tokenize(ModelArg),
+    /// Score `{"ids"}` lines from stdin: the 50 most likely next tokens and 24 greedy ones.
+    Score(ModelArg),
+}
+
+/// Where models live.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ModelsArgs {
+    /// Folder of downloaded models.
+    #[arg(long, value_name = "DIR")]
+    pub models_dir: Option<PathBuf>,
+    /// Never touch the network.
+    #[arg(long)]
+    pub offline: bool,
+    /// Another hub than the default.
+    #[arg(long, value_name = "URL")]
+    pub hub_endpoint: Option<String>,
+}
+
+/// One model and where models live.
+#[derive(Clone, Debug, Args)]
+pub struct ModelArg {
+    /// Model name, or path of a GGUF file.
+    pub model: String,
+    /// Where models live.
+    #[command(flatten)]
+    pub place: ModelsArgs,
+}
+
+/// Arguments of `demo`.
+#[derive(Clone, Debug, Args)]
+pub struct DemoArgs {
+    /// The judge; the default model without it.
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Direct or rationale.
+    #[command(flatten)]
+    pub mode: ModeArgs,
+    /// Print the demo script's transcript (the default where stdout is no terminal).
+    #[arg(long)]
+    pub plain: bool,
+    /// Colours.
+    #[arg(long, value_enum, default_value_t)]
+    pub color: ColorChoice,
+}
+
+/// What the environment says.
+#[derive(Clone, Debug)]
+pub struct Environment {
+    /// Where models are kept: `$XDG_CACHE_HOME/crossexam/models`.
+    pub models_dir: PathBuf,
+    /// Where sessions are kept: `$XDG_STATE_HOME/crossexam/sessions`.
+    pub sessions_dir: PathBuf,
+    /// The history of the prompt: `$XDG_STATE_HOME/crossexam/history`.
+    pub history: PathBuf,
+    /// The log: `$XDG_STATE_HOME/crossexam/log`.
+    pub log: PathBuf,
+    /// `HF_ENDPOINT`.
+    pub hub_endpoint: Option<String>,
+    /// `NO_COLOR` is set and not empty.
+    pub no_color: bool,
+    /// `TERM` is `dumb` or not set: no full-screen front end.
+    pub dumb_terminal: bool,
+}
+
+impl Environment {
+    /// Reads the process environment.
+    pub fn read() -> Self {
+        Self::from_lookup(|name| std::env::var_os(name).filter(|v| !v.is_empty()))
+    }
+
+    /// Reads what `get` returns, for tests.
+    pub fn from_lookup(get: impl Fn(&str) -> Option<OsString>) -> Self {
+        let home = get("HOME").or_else(|| get("USERPROFILE")).map_or_else(|| PathBuf::from("."), PathBuf::from);
+        let dir = |name: &str, fallback: &str| {
+            // The XDG specification tells programs to ignore relative paths.
+            let set = get(name).map(PathBuf::from).filter(|p| p.is_absolute());
+            set.unwrap_or_else(|| home.join(fallback)).join("crossexam")
+        };
+        let (cache, state) = (dir("XDG_CACHE_HOME", ".cache"), dir("XDG_STATE_HOME", ".local/state"));
+        let term = get("TERM");
+        Self {
+            models_dir: cache.join("models"),
+            sessions_dir: state.join("sessions"),
+            history: state.join("history"),
+            log: state.join("log"),
+            hub_endpoint: get("HF_ENDPOINT").and_then(|v| v.into_string().ok()),
+            no_color: get("NO_COLOR").is_some(),
+            dumb_terminal: term.is_none_or(|t| t == "dumb"),
+        }
+    }
+
+    /// Whether to use colours on a stream that is a terminal or not.
+    pub fn color(&self, choice: ColorChoice, terminal: bool) -> bool {
+        match choice {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto => terminal && !self.no_color,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_argument_table_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn directories_follow_xdg_and_ignore_relative_values() {
+        let with = |pairs: &'static [(&str, &str)]| {
+            Environment::from_lookup(move |n| pairs.iter().find(|(k, _)| *k == n).map(|(_, v)| OsString::from(v)))
+        };
+        let env = with(&[("HOME", "/h"), ("XDG_CACHE_HOME", "/c"), ("XDG_STATE_HOME", "relative"), ("TERM", "xterm")]);
+        assert_eq!(env.models_dir, PathBuf::from("/c/crossexam/models"));
+        assert_eq!(env.sessions_dir, PathBuf::from("/h/.local/state/crossexam/sessions"));
+        assert!(!env.dumb_terminal && with(&[]).dumb_terminal);
+    }
+
+    #[test]
+    fn no_color_loses_against_an_explicit_choice_only() {
+        let env = Environment::from_lookup(|n| (n == "NO_COLOR").then(|| "1".into()));
+        assert!(!env.color(ColorChoice::Auto, true));
+        assert!(env.color(ColorChoice::Always, false));
+    }
+}

@@ -1,0 +1,106 @@
+//! The prompt of a node: policy, sample and question as named pieces, in the order the policy's layout asks for.
+//!
+//! Must put the sample's text in pieces of its own, byte for byte, and must not know chat templates or tokens.
+
+use crate::domain::{Content, Layout, Mode, Part, Piece, Prompt, Sample};
+use crate::model::Question;
+use crate::policy::{Node, Policy};
+use crate::text::Untrusted;
+
+/// What the model is asked at `node` about `sample`.
+///
+/// Every piece but the sample's own text ends in a line break, so that pieces tokenised one by one give the tokens of the
+/// whole text, and prefixes are shared as widely as the layout allows.
+pub fn question(policy: &Policy, node: &Node, sample: &Sample, mode: Mode) -> Question {
+    let mut user = Vec::new();
+    match policy.layout {
+        Layout::SampleFirst => {
+            sample_pieces(sample, &mut user);
+            node_pieces(node, mode, &mut user);
+        }
+        Layout::NodeFirst => {
+            node_pieces(node, mode, &mut user);
+            sample_pieces(sample, &mut user);
+        }
+    }
+    Question {
+        prompt: Prompt {
+            system: policy_pieces(policy),
+            user,
+            rationale_cue: "Reasoning:".to_owned(),
+            answer_cue: "Answer:".to_owned(),
+        },
+        answers: node.answers.iter().map(|(answer, _)| answer.clone()).collect(),
+        mode,
+    }
+}
+
+fn policy_pieces(policy: &Policy) -> Vec<Piece> {
+    let mut pieces =
+        vec![piece(Part::Instructions, format!("{}\n", plain_terms(policy.instructions.raw().trim_end())))];
+    if !policy.terms.is_empty() {
+        let lines: String = policy
+            .terms
+            .iter()
+            .map(|t| format!("- {}: {}\n", t.name.raw().trim(), plain_terms(t.definition.raw().trim())))
+            .collect();
+        pieces.push(piece(Part::Terms, format!("Definitions:\n{lines}")));
+    }
+    pieces
+}
+
+fn sample_pieces(sample: &Sample, out: &mut Vec<Piece>) {
+    match &sample.content {
+        Content::Text(text) => {
+            out.push(piece(Part::Fence, "Text:\n".to_owned()));
+            out.push(Piece { part: Part::Sample, text: text.clone() });
+            out.push(piece(Part::Fence, "\n".to_owned()));
+        }
+        Content::Fields(fields) => {
+            out.push(piece(Part::Fence, "Post:\n".to_owned()));
+            for field in fields {
+                for value in &field.values {
+                    out.push(piece(Part::Fence, format!("{}: ", field.name)));
+                    out.push(Piece { part: Part::Sample, text: value.clone() });
+                    out.push(piece(Part::Fence, "\n".to_owned()));
+                }
+            }
+        }
+    }
+}
+
+fn node_pieces(node: &Node, mode: Mode, out: &mut Vec<Piece>) {
+    out.push(piece(Part::Question, format!("Question: {}\n", plain_terms(node.question.raw().trim()))));
+    if !node.guidance.is_empty() {
+        let lines: String = node.guidance.iter().map(|g| format!("- {}\n", plain_terms(g.raw().trim()))).collect();
+        out.push(piece(Part::Guidance, lines));
+    }
+    if !node.examples.is_empty() {
+        let lines: String = node
+            .examples
+            .iter()
+            .map(|e| match &e.why {
+                Some(why) => format!("Example: {}\nAnswer: {} ({})\n", e.text.raw().trim(), e.answer, why.raw().trim()),
+                None => format!("Example: {}\nAnswer: {}\n", e.text.raw().trim(), e.answer),
+            })
+            .collect();
+        out.push(piece(Part::Examples, lines));
+    }
+    let answers = node.answers.iter().map(|(answer, _)| answer.as_str()).collect::<Vec<_>>().join(", ");
+    let ask = match mode {
+        Mode::Direct => format!("Answer with exactly one of: {answers}.\n"),
+        Mode::Rationale { .. } => {
+            format!("Reason in one or two sentences, then answer with exactly one of: {answers}.\n")
+        }
+    };
+    out.push(piece(Part::Answers, ask));
+}
+
+fn piece(part: Part, text: String) -> Piece {
+    Piece { part, text: Untrusted::new(text) }
+}
+
+/// Policy text with `[[term]]` written as `term`: the brackets are for the linter and for people, not for the model.
+fn plain_terms(text: &str) -> String {
+    text.replace("[[", "").replace("]]", "")
+}

@@ -1,0 +1,214 @@
+//! Running a walk: step, next, finish, until, continue, back, and a person's own answer.
+//!
+//! Must take edges only through [`walk::choose`] or because a person said so.
+
+use super::{Engine, Failure, Notice, Run, Stop, walk};
+use crate::domain::{Name, Target};
+use crate::model::{JudgeError, Progress};
+use crate::session::{Fact, Step, Taken, WalkId, state::Walk};
+
+/// How deep in included policies an id is.
+fn depth(id: &Name) -> usize {
+    id.as_str().matches('/').count()
+}
+
+/// What a walk stands before.
+enum Frontier {
+    Node(Name),
+    Leaf(Name),
+}
+
+impl Engine {
+    pub(super) fn current_walk(&self) -> Result<&Walk, Failure> {
+        self.state
+            .walk_now()
+            .ok_or_else(|| Failure::user("no sample is selected").hinted("load samples PATH, then sample 1"))
+    }
+
+    fn frontier(&self) -> Result<Frontier, Failure> {
+        let walk = self.current_walk()?;
+        Ok(match (&walk.leaf, walk.frontier()) {
+            (Some(leaf), _) => Frontier::Leaf(leaf.id.clone()),
+            (None, Target::Node(id)) => Frontier::Node(id),
+            (None, Target::Leaf(id)) => Frontier::Leaf(id),
+        })
+    }
+
+    fn frontier_node(&self) -> Result<Name, Failure> {
+        match self.frontier()? {
+            Frontier::Node(id) => Ok(id),
+            Frontier::Leaf(id) => Err(Failure::user(format!("the walk is over, at leaf `{id}`"))
+                .hinted("back takes a step back, run starts again, next-sample goes on")),
+        }
+    }
+
+    /// Asks the next node, takes the edge, and says which breakpoint (if any) wants to stop after it.
+    fn advance(&mut self, run: &mut Run) -> Result<Option<u32>, Failure> {
+        let id = self.frontier_node()?;
+        let policy = self.policy()?;
+        let walk = self.current_walk()?;
+        let (walk_id, sample) = (walk.id, walk.sample.clone());
+        let node = policy.node(id.as_str()).ok_or_else(|| {
+            Failure::user(format!("the loaded policy has no node `{id}`")).hinted("run starts the walk again")
+        })?;
+        let mode = self.state.mode;
+        let judge = self.judge.as_mut().ok_or_else(|| {
+            Failure::user("no model is loaded").hinted("load model NAME, or start with --llm NAME|PATH")
+        })?;
+        run.check_cancel()?;
+        run.notice(Notice::Asking { ticket: run.ticket, node: id.clone() });
+        let (ticket, cancel) = (run.ticket, run.cancel);
+        let emit = &mut *run.emit;
+        let mut progress = |p: Progress| emit(super::Event::Notice(Notice::Progress(ticket, p)));
+        let asked = walk::ask(&policy, node, &sample, mode, judge.as_mut(), &mut progress, cancel);
+        let step = match asked {
+            Ok(step) => step,
+            Err(JudgeError::Cancelled) => {
+                self.record(run, Fact::Cancelled { walk: walk_id, node: id })?;
+                return Err(Failure::cancelled());
+            }
+            Err(error) => return Err(error.into()),
+        };
+        self.record_step(run, walk_id, step)?;
+        self.breakpoint_after_step(run)
+    }
+
+    fn record_step(&mut self, run: &mut Run, walk: WalkId, step: Step) -> Result<(), Failure> {
+        let target = step.target.clone();
+        self.record(run, Fact::Stepped { walk, step })?;
+        if let Target::Leaf(id) = target {
+            let policy = self.policy()?;
+            let leaf =
+                policy.leaf(id.as_str()).ok_or_else(|| Failure::internal(format!("the policy has no leaf `{id}`")))?;
+            self.record(run, Fact::LeafReached { walk, leaf: walk::leaf_reached(leaf) })?;
+        }
+        Ok(())
+    }
+
+    /// Steps until `enough` says so, a breakpoint stops, or the leaf is reached. At least one step.
+    fn advance_until(&mut self, run: &mut Run, mut enough: impl FnMut(&Name) -> Option<Stop>) -> Result<Stop, Failure> {
+        loop {
+            let hit = self.advance(run)?;
+            if let Some(id) = hit {
+                return Ok(Stop::Breakpoint(id));
+            }
+            match self.frontier()? {
+                Frontier::Leaf(id) => return Ok(enough(&id).unwrap_or(Stop::Leaf)),
+                Frontier::Node(id) => {
+                    if let Some(stop) = enough(&id) {
+                        return Ok(stop);
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn step(&mut self, run: &mut Run, count: u32) -> Result<Stop, Failure> {
+        let mut left = count;
+        self.advance_until(run, |_| {
+            left = left.saturating_sub(1);
+            (left == 0).then_some(Stop::Done)
+        })
+        .map(|stop| self.at_leaf_or(stop))
+    }
+
+    pub(super) fn next(&mut self, run: &mut Run, count: u32) -> Result<Stop, Failure> {
+        for _ in 0..count.max(1) {
+            let from = depth(&self.frontier_node()?);
+            let stop = self.advance_until(run, |id| (depth(id) <= from).then_some(Stop::Done))?;
+            if stop != Stop::Done || matches!(self.frontier()?, Frontier::Leaf(_)) {
+                return Ok(self.at_leaf_or(stop));
+            }
+        }
+        Ok(Stop::Done)
+    }
+
+    pub(super) fn finish(&mut self, run: &mut Run) -> Result<Stop, Failure> {
+        let from = depth(&self.frontier_node()?);
+        self.advance_until(run, |id| (depth(id) < from).then_some(Stop::Done)).map(|stop| self.at_leaf_or(stop))
+    }
+
+    pub(super) fn until(&mut self, run: &mut Run, place: &Name) -> Result<Stop, Failure> {
+        let policy = self.policy()?;
+        if policy.node(place.as_str()).is_none() && policy.leaf(place.as_str()).is_none() {
+            return Err(
+                Failure::user(format!("the policy has no node or leaf `{place}`")).hinted("info policy lists them")
+            );
+        }
+        self.advance_until(run, |id| (id == place).then_some(Stop::Until))
+    }
+
+    pub(super) fn go_on(&mut self, run: &mut Run) -> Result<Stop, Failure> {
+        self.advance_until(run, |_| None)
+    }
+
+    /// Starts the selected sample again from the root and goes on to the first stop or the leaf.
+    pub(super) fn run_again(&mut self, run: &mut Run) -> Result<Stop, Failure> {
+        let walk = self.current_walk()?;
+        let (index, sample, untouched) = (walk.index, walk.sample.clone(), walk.steps.is_empty());
+        let policy = self.policy()?;
+        let same_policy = walk.policy.as_ref().map(|p| p.sha256) == self.state.policy.as_ref().map(|p| p.sha256);
+        if !(untouched && same_policy) {
+            self.start_walk(run, index, (*sample).clone(), &policy)?;
+        }
+        if let Some(id) = self.breakpoint_on_arrival(run)? {
+            return Ok(Stop::Breakpoint(id));
+        }
+        self.go_on(run)
+    }
+
+    pub(super) fn start_walk(
+        &mut self,
+        run: &mut Run,
+        index: usize,
+        sample: crate::domain::Sample,
+        policy: &crate::policy::Policy,
+    ) -> Result<(), Failure> {
+        let walk = self.state.next_walk();
+        self.record(run, Fact::WalkStarted { walk, index, sample, root: policy.root.clone() })
+    }
+
+    pub(super) fn back(&mut self, run: &mut Run, count: u32) -> Result<Stop, Failure> {
+        let walk = self.current_walk()?;
+        let (id, have) = (walk.id, walk.steps.len());
+        if have == 0 {
+            return Err(Failure::user("the walk is at its root; there is no step to take back"));
+        }
+        let to = have.saturating_sub(count.max(1) as usize);
+        self.done(run, Fact::SteppedBack { walk: id, to })
+    }
+
+    /// A person's answer: a new branch that shares the steps before `node` and takes the edge of `answer` there.
+    pub(super) fn set_answer(&mut self, run: &mut Run, node: &Name, answer: &Name) -> Result<Stop, Failure> {
+        let policy = self.policy()?;
+        let id = self.node_id(node)?;
+        let spec = policy.node(id.as_str()).ok_or_else(|| Failure::internal("a checked node is gone"))?;
+        let target = spec.target(answer.as_str()).cloned().ok_or_else(|| {
+            let known = spec.answers.iter().map(|(a, _)| a.as_str()).collect::<Vec<_>>().join(", ");
+            Failure::user(format!("node `{id}` has no answer `{answer}`")).hinted(format!("its answers are {known}"))
+        })?;
+        let walk = self.current_walk()?;
+        let from = walk.id;
+        let asked = walk.steps.iter().position(|s| s.node.id == id);
+        let (at, judgement) = match (asked, walk.leaf.is_none(), walk.frontier()) {
+            (Some(at), ..) => (at, walk.steps.get(at).and_then(|s| s.judgement.clone())),
+            (None, true, Target::Node(next)) if next == id => (walk.steps.len(), None),
+            _ => {
+                return Err(Failure::user(format!("node `{id}` is not on the path of this walk"))
+                    .hinted("where shows the path; only its nodes and the next one can be answered"));
+            }
+        };
+        let fork = self.state.next_walk();
+        self.record(run, Fact::WalkForked { walk: fork, from, at })?;
+        let step =
+            Step { node: walk::node_ref(spec), judgement, answer: answer.clone(), taken: Taken::Overridden, target };
+        self.record_step(run, fork, step)?;
+        let hit = self.breakpoint_after_step(run)?;
+        Ok(hit.map_or_else(|| self.at_leaf_or(Stop::Done), Stop::Breakpoint))
+    }
+
+    fn at_leaf_or(&self, stop: Stop) -> Stop {
+        let at_leaf = self.state.walk_now().is_some_and(|w| w.leaf.is_some());
+        if stop == Stop::Done && at_leaf { Stop::Leaf } else { stop }
+    }
+}

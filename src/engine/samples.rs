@@ -1,0 +1,77 @@
+//! The loaded samples, and choosing among them.
+//!
+//! Must keep file order, and must not change a sample.
+
+use super::{Engine, Failure, Run, Stop};
+use crate::command::SampleRef;
+use crate::domain::Sample;
+use crate::session::expr;
+
+/// All good samples of one file.
+pub(super) struct SampleSet {
+    pub(super) samples: Vec<Sample>,
+}
+
+impl Engine {
+    fn sample_set(&self) -> Result<&SampleSet, Failure> {
+        self.samples.as_ref().ok_or_else(|| Failure::user("no samples are loaded").hinted("load samples PATH"))
+    }
+
+    pub(super) fn select_sample(&mut self, run: &mut Run, which: &SampleRef) -> Result<Stop, Failure> {
+        let set = self.sample_set()?;
+        let count = set.samples.len();
+        let index = match which {
+            SampleRef::Number(n) => n.checked_sub(1).filter(|i| *i < count).ok_or_else(|| {
+                Failure::user(format!("there is no sample {n}")).hinted(format!("samples are numbered 1 to {count}"))
+            })?,
+            SampleRef::Id(id) => set.samples.iter().position(|s| s.id.raw() == id).ok_or_else(|| {
+                Failure::user(format!("there is no sample with id `{id}`")).hinted("info samples lists them")
+            })?,
+        };
+        self.start_sample(run, index)
+    }
+
+    pub(super) fn next_sample(&mut self, run: &mut Run, filter: Option<&str>) -> Result<Stop, Failure> {
+        if let Some(filter) = filter {
+            super::breakpoint::check_expr(filter)?;
+        }
+        let set = self.sample_set()?;
+        let start = self.state.walk_now().map_or(0, |w| w.index + 1);
+        let mut found = None;
+        for (index, sample) in set.samples.iter().enumerate().skip(start) {
+            let fits = match filter {
+                Some(filter) => expr::holds(filter, &expr::Context::of_sample(&self.state, index, sample))
+                    .map_err(super::breakpoint::failure_of)?,
+                None => true,
+            };
+            if fits {
+                found = Some(index);
+                break;
+            }
+        }
+        match (found, filter) {
+            (Some(index), _) => self.start_sample(run, index),
+            (None, Some(_)) => Err(Failure::user("no later sample fits").hinted("sample 1 goes back to the first")),
+            (None, None) => Err(Failure::user("this was the last sample").hinted("sample 1 goes back to the first")),
+        }
+    }
+
+    pub(super) fn previous_sample(&mut self, run: &mut Run) -> Result<Stop, Failure> {
+        let index =
+            self.current_walk()?.index.checked_sub(1).ok_or_else(|| Failure::user("this is the first sample"))?;
+        self.sample_set()?;
+        self.start_sample(run, index)
+    }
+
+    fn start_sample(&mut self, run: &mut Run, index: usize) -> Result<Stop, Failure> {
+        let policy = self.policy()?;
+        let sample = self
+            .sample_set()?
+            .samples
+            .get(index)
+            .cloned()
+            .ok_or_else(|| Failure::user(format!("there is no sample {}", index + 1)))?;
+        self.start_walk(run, index, sample, &policy)?;
+        Ok(Stop::Done)
+    }
+}

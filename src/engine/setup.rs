@@ -1,0 +1,135 @@
+//! Loading: policies, samples and models become facts, and then the engine works with them.
+//!
+//! Must record the whole source of a policy, so that a session explains itself without any other file.
+
+use super::{Engine, Failure, Run, Stop, samples::SampleSet};
+use crate::domain::sample_file;
+use crate::policy::{self, Parsed, Policy};
+use crate::session::{Fact, PolicyRecord, SourceFile};
+
+/// A file inside the program, found as `builtin:NAME`.
+#[derive(Clone, Copy, Debug)]
+pub struct Builtin {
+    /// Its name, for example `scams.toml`.
+    pub name: &'static str,
+    /// Its text.
+    pub text: &'static str,
+}
+
+/// The most that is read of a policy file.
+const POLICY_LIMIT: u64 = 4 << 20;
+/// The most that is read of a samples file for a session; `check` streams instead.
+const SAMPLES_LIMIT: u64 = 1 << 30;
+
+impl Engine {
+    fn read(&self, path: &str, limit: u64) -> Result<Vec<u8>, Failure> {
+        if let Some(name) = path.strip_prefix("builtin:") {
+            return match self.builtins.iter().find(|b| b.name == name) {
+                Some(builtin) => Ok(builtin.text.as_bytes().to_vec()),
+                None => {
+                    let known = self.builtins.iter().map(|b| b.name).collect::<Vec<_>>().join(", ");
+                    Err(Failure::user(format!("there is no builtin `{name}`")).hinted(format!("there are {known}")))
+                }
+            };
+        }
+        let fail = |error: std::io::Error| {
+            Failure::user(format!("{path}: {error}"))
+                .hinted("check the path; it is relative to where crossexam was started")
+        };
+        let size = std::fs::metadata(path).map_err(fail)?.len();
+        if size > limit {
+            return Err(Failure::user(format!("{path} has {size} bytes; at most {limit} are read")));
+        }
+        std::fs::read(path).map_err(fail)
+    }
+
+    pub(super) fn load_policy(&mut self, run: &mut Run, path: &str) -> Result<Stop, Failure> {
+        let bytes = self.read(path, POLICY_LIMIT)?;
+        let text = String::from_utf8(bytes)
+            .map_err(|e| Failure::user(format!("{path} is not UTF-8 at byte {}", e.utf8_error().valid_up_to())))?;
+        let parsed = policy::parse(path, &text, &mut |include: &str| {
+            let bytes = self.read(include, POLICY_LIMIT).map_err(|f| f.message.into_raw())?;
+            String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())
+        });
+        let Some(policy) = parsed.policy.as_ref() else { return Err(refusal(&parsed)) };
+        let policy = policy.clone();
+        let files = parsed.files.into_iter().map(|f| SourceFile { path: f.path, text: f.text }).collect();
+        let record = PolicyRecord {
+            id: policy.id.clone(),
+            version: policy.version.clone(),
+            title: policy.title.clone(),
+            sha256: policy.sha256,
+            files,
+        };
+        self.record(run, Fact::PolicyLoaded(record))?;
+        self.policy = Some(std::sync::Arc::new(policy));
+        Ok(Stop::Done)
+    }
+
+    pub(super) fn load_samples(&mut self, run: &mut Run, path: &str) -> Result<Stop, Failure> {
+        let bytes = self.read(path, SAMPLES_LIMIT)?;
+        let loaded = sample_file::load(bytes.as_slice()).map_err(|e| Failure::user(format!("{path}: {e}")))?;
+        let bad = loaded.errors.len();
+        if loaded.samples.is_empty() {
+            let (why, hint) = match loaded.errors.first() {
+                Some(e) => (format!("{path}:{}:{}: {}", e.line, e.col, e.message.raw()), e.hint.clone()),
+                None => {
+                    (format!("{path} has no samples"), "one JSON object a line, with \"text\" or \"fields\"".to_owned())
+                }
+            };
+            return Err(Failure::user(why).hinted(hint));
+        }
+        let samples: Vec<_> = loaded.samples.into_iter().map(|(_, sample)| sample).collect();
+        let fact = Fact::SamplesLoaded { path: path.into(), count: samples.len(), bad, sha256: loaded.sha256 };
+        self.record(run, fact)?;
+        self.samples = Some(SampleSet { samples });
+        Ok(Stop::Done)
+    }
+
+    pub(super) fn load_model(&mut self, run: &mut Run, name: &str) -> Result<Stop, Failure> {
+        let (ticket, cancel) = (run.ticket, run.cancel);
+        let emit = &mut *run.emit;
+        let mut progress = |p| emit(super::Event::Notice(super::Notice::Progress(ticket, p)));
+        let judge = self.source.open(name, &mut progress, cancel)?;
+        self.record(run, Fact::ModelLoaded(judge.info().clone()))?;
+        self.judge = Some(judge);
+        Ok(Stop::Done)
+    }
+
+    /// Drops the judge after a fault in it: its caches may be half written.
+    pub(super) fn forget_judge(&mut self) {
+        self.judge = None;
+    }
+}
+
+/// Why a policy was not loaded: its first error with its place, and how many more there are.
+fn refusal(parsed: &Parsed) -> Failure {
+    let Some(first) = parsed.errors().next() else {
+        return Failure::internal("a policy without errors was not built");
+    };
+    let place = &first.place;
+    let more = match parsed.errors().count() {
+        1 => String::new(),
+        n => format!(" (and {} more errors)", n - 1),
+    };
+    let what = format!(
+        "{}:{}:{}: {} [{}]{more}",
+        place.path.raw(),
+        place.line,
+        place.col,
+        first.message.raw(),
+        first.code.id()
+    );
+    let hint = first.hint.as_ref().map(|h| format!("{}; ", h.escaped())).unwrap_or_default();
+    Failure::user(what).hinted(format!("{hint}crossexam lint FILE shows everything that is wrong"))
+}
+
+/// The policy of a record, parsed again from the source the record holds.
+pub fn policy_of(record: &PolicyRecord) -> Option<Policy> {
+    let main = record.files.first()?;
+    let mut find = |path: &str| {
+        let file: Option<&SourceFile> = record.files.iter().find(|f| f.path.raw() == path);
+        file.map(|f| f.text.raw().to_owned()).ok_or_else(|| format!("the record does not hold {path}"))
+    };
+    policy::parse(main.path.raw(), main.text.raw(), &mut find).policy
+}

@@ -1,0 +1,94 @@
+//! Walking a tree: asking one node, choosing the edge, and (for `check`) a whole sample from the root to a leaf.
+//!
+//! Must not record anything: the caller decides what becomes a fact.
+
+use super::prompt;
+use crate::domain::{Cancel, Judgement, Mode, Name, Sample, Target};
+use crate::model::{Judge, JudgeError, Progress};
+use crate::policy::{Leaf, Node, Policy};
+use crate::session::{LeafReached, NodeRef, Step, Taken};
+
+/// The edge that a judgement takes at `node`: the most probable answer, or the node's `unsure` target where the margin
+/// between the two most probable answers is below the node's limit. `None` only for a readout without answers.
+pub fn choose(node: &Node, judgement: &Judgement) -> Option<(Name, Taken, Target)> {
+    let best = judgement.readout.best()?;
+    match &node.unsure {
+        Some(unsure) if judgement.readout.margin() < unsure.margin => {
+            Some((best.answer.clone(), Taken::Unsure, unsure.target.clone()))
+        }
+        _ => Some((best.answer.clone(), Taken::Argmax, node.target(best.answer.as_str())?.clone())),
+    }
+}
+
+/// Asks one node and takes the edge.
+pub fn ask(
+    policy: &Policy,
+    node: &Node,
+    sample: &Sample,
+    mode: Mode,
+    judge: &mut dyn Judge,
+    progress: &mut dyn FnMut(Progress),
+    cancel: &Cancel,
+) -> Result<Step, JudgeError> {
+    let question = prompt::question(policy, node, sample, mode);
+    let judgement = judge.judge(&question, progress, cancel)?;
+    let (answer, taken, target) =
+        choose(node, &judgement).ok_or_else(|| JudgeError::Internal("the judge gave no answer".into()))?;
+    Ok(Step { node: node_ref(node), judgement: Some(judgement), answer, taken, target })
+}
+
+/// A node as a step refers to it.
+pub fn node_ref(node: &Node) -> NodeRef {
+    NodeRef { id: node.id.clone(), hash: node.hash }
+}
+
+/// What a leaf says, as it is recorded.
+pub fn leaf_reached(leaf: &Leaf) -> LeafReached {
+    LeafReached {
+        id: leaf.id.clone(),
+        verdict: leaf.verdict.clone(),
+        severity: leaf.severity,
+        action: leaf.action.clone(),
+        rule_ids: leaf.rule_ids.clone(),
+    }
+}
+
+/// A whole walk.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Walked {
+    /// Answered nodes, in order.
+    pub steps: Vec<Step>,
+    /// The leaf at the end.
+    pub leaf: LeafReached,
+}
+
+/// Walks `sample` from the root to a leaf.
+pub fn walk(
+    policy: &Policy,
+    sample: &Sample,
+    mode: Mode,
+    judge: &mut dyn Judge,
+    cancel: &Cancel,
+) -> Result<Walked, JudgeError> {
+    let mut steps = Vec::new();
+    let mut next = Target::Node(policy.root.clone());
+    loop {
+        match &next {
+            Target::Node(id) => {
+                let node = policy.node(id.as_str()).ok_or_else(|| missing(id))?;
+                let step = ask(policy, node, sample, mode, judge, &mut |_| {}, cancel)?;
+                next = step.target.clone();
+                steps.push(step);
+            }
+            Target::Leaf(id) => {
+                let leaf = policy.leaf(id.as_str()).ok_or_else(|| missing(id))?;
+                return Ok(Walked { steps, leaf: leaf_reached(leaf) });
+            }
+        }
+    }
+}
+
+/// A target that validation should have refused.
+pub fn missing(id: &Name) -> JudgeError {
+    JudgeError::Internal(format!("the policy has no node or leaf `{id}`").into())
+}
