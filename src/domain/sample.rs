@@ -26,6 +26,22 @@ pub struct Sample {
     pub meta: Option<Untrusted>,
 }
 
+impl Sample {
+    /// The threshold of a score: the overridden one, or the one the sample came with.
+    pub fn threshold(&self, score: &str, overridden: &[(Name, f64)]) -> Option<f64> {
+        let find = |list: &[(Name, f64)]| list.iter().find(|(name, _)| *name == *score).map(|(_, value)| *value);
+        find(overridden).or_else(|| find(&self.thresholds))
+    }
+
+    /// What the at-scale classifier says: violating where any score reaches its threshold, non-violating where none of
+    /// those that have a threshold does, unknown where no score has one.
+    pub fn classified(&self, overridden: &[(Name, f64)]) -> Option<Outcome> {
+        let over =
+            self.scores.iter().filter_map(|(name, score)| Some(*score >= self.threshold(name.as_str(), overridden)?));
+        over.reduce(|any, this| any || this).map(|any| if any { Outcome::Violating } else { Outcome::NonViolating })
+    }
+}
+
 /// The text of a post, or the named texts of a photo or video post.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
@@ -62,4 +78,30 @@ pub struct Classifier {
     pub id: Untrusted,
     /// Its version.
     pub version: Option<Untrusted>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_score_at_its_threshold_violates_and_a_score_without_one_says_nothing() {
+        let name = |text: &str| Name::new(text).unwrap();
+        let sample = |scores: &[(&str, f64)], thresholds: &[(&str, f64)]| Sample {
+            id: "s".into(),
+            content: Content::Text("x".into()),
+            gold: Gold::default(),
+            scores: scores.iter().map(|(n, v)| (name(n), *v)).collect(),
+            thresholds: thresholds.iter().map(|(n, v)| (name(n), *v)).collect(),
+            classifier: None,
+            verdicts: Vec::new(),
+            meta: None,
+        };
+        let (yes, no) = (Some(Outcome::Violating), Some(Outcome::NonViolating));
+        assert_eq!(sample(&[("t", 0.8)], &[("t", 0.8)]).classified(&[]), yes);
+        assert_eq!(sample(&[("t", 0.79), ("u", 0.9)], &[("t", 0.8)]).classified(&[]), no);
+        assert_eq!(sample(&[("t", 0.79)], &[("t", 0.8)]).classified(&[(name("t"), 0.5)]), yes);
+        assert_eq!(sample(&[("t", 0.9)], &[]).classified(&[]), None);
+        assert_eq!(sample(&[], &[("t", 0.9)]).classified(&[]), None);
+    }
 }

@@ -5,6 +5,7 @@
 #[cfg(test)]
 pub(crate) mod arbitrary;
 mod disk;
+pub mod expr;
 pub mod fact;
 pub mod journal;
 mod record;

@@ -1,0 +1,288 @@
+//! The names an expression can use and what they stand for at one point of a session.
+//!
+//! Must keep "not known" apart from every value, and must say which unknown values were read.
+
+use crate::domain::{Content, Name, Outcome, Sample};
+use crate::session::state::Walk;
+use crate::session::{SessionState, Step, Subject, Taken};
+use minijinja::Value;
+use minijinja::value::{Enumerator, Object};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The names of an expression, in the order in which they are listed for people.
+pub const NAMES: &[&str] = &[
+    "p",
+    "answer",
+    "node",
+    "margin",
+    "entropy",
+    "coverage",
+    "taken",
+    "rationale",
+    "verdict",
+    "outcome",
+    "label",
+    "leaf",
+    "severity",
+    "action",
+    "gold",
+    "gold_label",
+    "gold_path",
+    "wrong",
+    "classifier",
+    "scores",
+    "thresholds",
+    "sample",
+    "path",
+    "steps",
+    "tags",
+    "walk",
+    "hits",
+];
+
+/// What `sample` has.
+pub const SAMPLE_NAMES: &[&str] = &["id", "text", "number", "fields"];
+
+/// Whether a dotted path begins with known names. What stands after `p.`, `scores.` and the like is not known beforehand.
+pub(super) fn is_known(path: &str) -> bool {
+    let mut parts = path.split('.');
+    let first = parts.next().unwrap_or_default();
+    let second = parts.next();
+    NAMES.contains(&first) && (first != "sample" || second.is_none_or(|name| SAMPLE_NAMES.contains(&name)))
+}
+
+/// Where an expression is evaluated: the values at one point of a session.
+#[derive(Clone, Debug, Default)]
+pub struct Context {
+    values: BTreeMap<&'static str, Entry>,
+}
+
+#[derive(Clone, Debug)]
+enum Entry {
+    Value(Value),
+    Map(Vec<(String, Value)>),
+}
+
+impl Context {
+    /// At the current walk, after its last step.
+    pub fn of(state: &SessionState) -> Self {
+        let mut context = Self::default();
+        if let Some(walk) = state.walk_now() {
+            context.add_walk(state, walk);
+            if let Some(step) = walk.steps.last() {
+                context.add_step(step);
+            }
+        }
+        context
+    }
+
+    /// At a sample that no walk has begun with, for `next-sample where`; `index` counts from 0.
+    pub fn of_sample(state: &SessionState, index: usize, sample: &Sample) -> Self {
+        let mut context = Self::default();
+        context.add_sample(state, index, sample);
+        context
+    }
+
+    /// The same, with `step` as the node just answered; for a condition that is tried before the step is recorded.
+    #[must_use]
+    pub fn with_step(mut self, step: &Step) -> Self {
+        self.add_step(step);
+        self
+    }
+
+    /// The same, with how often the breakpoint has stopped so far.
+    #[must_use]
+    pub fn with_hits(mut self, hits: u32) -> Self {
+        self.set("hits", hits);
+        self
+    }
+
+    fn set(&mut self, name: &'static str, value: impl Into<Value>) {
+        self.values.insert(name, Entry::Value(value.into()));
+    }
+
+    fn set_map<V: Into<Value>>(&mut self, name: &'static str, entries: impl IntoIterator<Item = (String, V)>) {
+        let entries = entries.into_iter().map(|(key, value)| (key, value.into())).collect();
+        self.values.insert(name, Entry::Map(entries));
+    }
+
+    fn add_sample(&mut self, state: &SessionState, index: usize, sample: &Sample) {
+        let (text, fields) = match &sample.content {
+            Content::Text(text) => (text.raw().to_owned(), Vec::new()),
+            Content::Fields(fields) => {
+                let joined = |values: &[crate::text::Untrusted]| {
+                    values.iter().map(|v| v.raw().to_owned()).collect::<Vec<_>>().join("\n")
+                };
+                let list: Vec<(String, String)> =
+                    fields.iter().map(|f| (f.name.to_string(), joined(&f.values))).collect();
+                (list.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>().join("\n"), list)
+            }
+        };
+        let mut known: Vec<(String, Value)> = vec![
+            ("id".to_owned(), sample.id.raw().into()),
+            ("text".to_owned(), text.into()),
+            ("number".to_owned(), (index + 1).into()),
+        ];
+        known.push(("fields".to_owned(), fields.into_iter().map(|(k, v)| (k, Value::from(v))).collect::<Value>()));
+        self.set_map("sample", known);
+        self.set_map("scores", sample.scores.iter().map(|(name, score)| (name.to_string(), *score)));
+        let names = sample.thresholds.iter().chain(&state.thresholds).map(|(name, _)| name);
+        let thresholds: BTreeMap<String, f64> = names
+            .filter_map(|name| Some((name.to_string(), sample.threshold(name.as_str(), &state.thresholds)?)))
+            .collect();
+        self.set_map("thresholds", thresholds);
+        if let Some(outcome) = sample.classified(&state.thresholds) {
+            self.set("classifier", outcome.as_str());
+        }
+        if let Some(outcome) = sample.gold.outcome {
+            self.set("gold", outcome.as_str());
+        }
+        if let Some(label) = &sample.gold.label {
+            self.set("gold_label", label.as_str());
+        }
+        self.set_map("gold_path", sample.gold.path.iter().map(pair));
+    }
+
+    fn add_walk(&mut self, state: &SessionState, walk: &Walk) {
+        self.add_sample(state, walk.index, &walk.sample);
+        self.set("walk", walk.id.0);
+        self.set("steps", walk.steps.len());
+        self.set_map("path", walk.steps.iter().map(|s| (s.node.id.to_string(), s.answer.as_str())));
+        let tagged = state.tags.iter().filter(|(on, _)| match on {
+            Subject::Walk(id) | Subject::Step(id, _) => *id == walk.id,
+            Subject::Session => false,
+        });
+        self.set("tags", tagged.map(|(_, tag)| Value::from(tag.as_str())).collect::<Vec<_>>());
+        let Some(leaf) = &walk.leaf else { return };
+        self.set("leaf", leaf.id.as_str());
+        self.set("verdict", leaf.verdict.outcome.as_str());
+        self.set("outcome", leaf.verdict.outcome.as_str());
+        if let Some(label) = &leaf.verdict.label {
+            self.set("label", label.as_str());
+        }
+        if let Some(severity) = leaf.severity {
+            self.set("severity", severity);
+        }
+        if let Some(action) = &leaf.action {
+            self.set("action", action.as_str());
+        }
+        if let Some(gold) = walk.sample.gold.outcome {
+            self.set("wrong", disagree(gold, leaf.verdict.outcome));
+        }
+    }
+
+    fn add_step(&mut self, step: &Step) {
+        self.set("node", step.node.id.as_str());
+        self.set("answer", step.answer.as_str());
+        self.set(
+            "taken",
+            match step.taken {
+                Taken::Argmax => "argmax",
+                Taken::Unsure => "unsure",
+                Taken::Overridden => "overridden",
+            },
+        );
+        for name in ["p", "margin", "entropy", "coverage", "rationale"] {
+            self.values.remove(name);
+        }
+        let Some(judgement) = &step.judgement else { return };
+        let readout = &judgement.readout;
+        self.set_map("p", readout.answers.iter().map(|a| (a.answer.to_string(), a.p)));
+        self.set("margin", readout.margin());
+        self.set("entropy", readout.entropy());
+        self.set("coverage", readout.coverage);
+        if let Some(rationale) = &judgement.rationale {
+            self.set("rationale", rationale.text.raw());
+        }
+    }
+
+    /// The values for minijinja, and where it is noted which unknown ones were read.
+    pub(super) fn root(&self) -> (Value, Absent) {
+        let absent = Absent::default();
+        let mut values = BTreeMap::new();
+        for (name, entry) in &self.values {
+            let value = match entry {
+                Entry::Value(value) => value.clone(),
+                Entry::Map(entries) => Value::from_object(Map {
+                    name: format!("{name}."),
+                    keys: entries.iter().map(|(key, _)| key.clone()).collect(),
+                    values: entries.iter().cloned().collect(),
+                    absent: absent.clone(),
+                }),
+            };
+            values.insert((*name).to_owned(), value);
+        }
+        (Value::from_object(Map { name: String::new(), keys: Vec::new(), values, absent: absent.clone() }), absent)
+    }
+}
+
+/// Two decided outcomes that differ, or a decided one against one that was not decided.
+fn disagree(gold: Outcome, verdict: Outcome) -> bool {
+    gold != verdict
+}
+
+fn pair((key, value): &(Name, Name)) -> (String, String) {
+    (key.to_string(), value.to_string())
+}
+
+/// Which unknown values were read, in order.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Absent(Arc<Mutex<Vec<String>>>);
+
+impl Absent {
+    fn note(&self, path: String) {
+        let mut list = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !list.contains(&path) {
+            list.push(path);
+        }
+    }
+
+    pub(super) fn take(self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Values by name. An unknown name is `none`, and noted.
+#[derive(Debug)]
+struct Map {
+    /// With a dot at the end, or empty for the root.
+    name: String,
+    keys: Vec<String>,
+    values: BTreeMap<String, Value>,
+    absent: Absent,
+}
+
+impl Object for Map {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.get_value_by_str(key.as_str()?)
+    }
+
+    fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
+        // Names that are none of ours are left to minijinja, which knows them as globals or not at all.
+        if self.name.is_empty() && !NAMES.contains(&key) {
+            return None;
+        }
+        if let Some(value) = self.values.get(key) {
+            return Some(value.clone());
+        }
+        self.absent.note(format!("{}{key}", self.name));
+        Some(if self.name.is_empty() && HAS_PARTS.contains(&key) {
+            Value::from_object(Self {
+                name: format!("{key}."),
+                keys: Vec::new(),
+                values: BTreeMap::new(),
+                absent: self.absent.clone(),
+            })
+        } else {
+            Value::from(())
+        })
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Values(self.keys.iter().map(|key| Value::from(key.as_str())).collect())
+    }
+}
+
+/// Names that have parts, so that `p.yes` is `none` and not an error where there is no `p`.
+const HAS_PARTS: &[&str] = &["p", "gold_path", "scores", "thresholds", "sample", "path"];
