@@ -68,3 +68,104 @@ fn fill(out: &mut [f32], from: impl ExactSizeIterator<Item = f32>) -> Result<(),
     out.iter_mut().zip(from).for_each(|(out, float)| *out = float);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const ALL: [GgmlType; 13] = [
+        GgmlType::F32,
+        GgmlType::F16,
+        GgmlType::BF16,
+        GgmlType::Q4_0,
+        GgmlType::Q4_1,
+        GgmlType::Q5_0,
+        GgmlType::Q5_1,
+        GgmlType::Q8_0,
+        GgmlType::Q2_K,
+        GgmlType::Q3_K,
+        GgmlType::Q4_K,
+        GgmlType::Q5_K,
+        GgmlType::Q6_K,
+    ];
+
+    fn widen(dtype: GgmlType, bytes: &[u8], len: usize) -> Vec<f32> {
+        let mut out = vec![f32::NAN; len];
+        dequantize_into(dtype, bytes, &mut out).unwrap();
+        out
+    }
+
+    /// A block of 32: the half-precision numbers in `heads`, then `body`.
+    fn block(heads: &[f32], body: &[u8]) -> Vec<u8> {
+        heads.iter().flat_map(|h| half::f16::from_f32(*h).to_le_bytes()).chain(body.iter().copied()).collect()
+    }
+
+    #[test]
+    fn blocks_worked_by_hand_have_their_numbers() {
+        let nibbles: Vec<u8> = (0..16).map(|i| i | (15 - i) << 4).collect();
+        // Low nibbles are the first half of the block, high nibbles the second.
+        let low = |i: usize| if i < 16 { i as f32 } else { 31.0 - i as f32 };
+        assert_eq!(
+            widen(GgmlType::Q4_0, &block(&[0.5], &nibbles), 32),
+            std::array::from_fn::<_, 32, _>(|i| 0.5 * (low(i) - 8.0))
+        );
+        assert_eq!(
+            widen(GgmlType::Q4_1, &block(&[2.0, -3.0], &nibbles), 32),
+            std::array::from_fn::<_, 32, _>(|i| 2.0 * low(i) - 3.0)
+        );
+        // The fifth bit of element i is bit i of the mask.
+        let mask = 0x0000_8001u32.to_le_bytes();
+        let fifth = |i: usize| if i == 0 || i == 15 { 16.0 } else { 0.0 };
+        let five = [&mask[..], &nibbles].concat();
+        assert_eq!(
+            widen(GgmlType::Q5_0, &block(&[1.0], &five), 32),
+            std::array::from_fn::<_, 32, _>(|i| low(i) + fifth(i) - 16.0)
+        );
+        assert_eq!(
+            widen(GgmlType::Q5_1, &block(&[1.0, 0.5], &five), 32),
+            std::array::from_fn::<_, 32, _>(|i| low(i) + fifth(i) + 0.5)
+        );
+        let signed: Vec<u8> = (0..32).map(|i| (i as i8 - 16) as u8).collect();
+        assert_eq!(
+            widen(GgmlType::Q8_0, &block(&[0.25], &signed), 32),
+            std::array::from_fn::<_, 32, _>(|i| 0.25 * (i as f32 - 16.0))
+        );
+        assert_eq!(widen(GgmlType::BF16, &[0x80, 0x3f, 0x00, 0xc0], 2), [1.0, -2.0]);
+        assert_eq!(widen(GgmlType::F16, &[0x00, 0x3c, 0x00, 0xc0], 2), [1.0, -2.0]);
+        assert_eq!(widen(GgmlType::F32, &1.5f32.to_le_bytes(), 1), [1.5]);
+    }
+
+    #[test]
+    fn lengths_that_do_not_fit_and_unknown_types_are_errors() {
+        for dtype in ALL {
+            let (per_block, bytes) = dtype.block().unwrap();
+            assert!(dequantize_into(dtype, &vec![0; bytes + 1], &mut vec![0.0; per_block]).is_err());
+            assert!(dequantize_into(dtype, &vec![0; bytes], &mut vec![0.0; per_block + 1]).is_err());
+            assert!(dequantize_into(dtype, &[], &mut []).is_ok());
+        }
+        assert_eq!(dequantize_into(GgmlType::Other(39), &[0; 17], &mut [0.0; 32]).unwrap_err(), "MXFP4 cannot be read");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+
+        #[test]
+        fn any_bytes_at_any_address_widen_block_by_block_as_in_candle(
+            which in 3usize..13, seed in any::<u64>(), blocks in 1usize..300, shift in 0usize..3,
+        ) {
+            let dtype = ALL[which];
+            let (per_block, block_bytes) = dtype.block().unwrap();
+            let mut state = seed;
+            let mut next = || { state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1); (state >> 56) as u8 };
+            let bytes: Vec<u8> = (0..blocks * block_bytes + shift).map(|_| next()).collect();
+            let bytes = &bytes[shift..];
+            let whole = widen(dtype, bytes, blocks * per_block);
+            for (i, one) in bytes.chunks_exact(block_bytes).enumerate().step_by(97) {
+                let alone = widen(dtype, one, per_block);
+                let same = alone.iter().zip(&whole[i * per_block..]).all(|(a, b)| a.to_bits() == b.to_bits());
+                prop_assert!(same, "{dtype} block {i}");
+            }
+        }
+    }
+}
