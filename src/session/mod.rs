@@ -11,6 +11,8 @@ pub mod journal;
 mod record;
 mod recover;
 pub mod replay;
+#[cfg(test)]
+mod sim_disk;
 pub mod state;
 pub mod wire;
 

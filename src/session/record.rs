@@ -27,14 +27,16 @@ const TRAILER: usize = 19;
 
 /// The line with number `seq` that follows the line with digest `prev` (`None`: the header).
 pub(super) fn encode(seq: u64, prev: Option<Digest>, fact: &Fact) -> Vec<u8> {
-    let fact = wire::to_text(fact);
-    let header = match prev {
-        None => format!("\"crossexam_session\":\"{}.{}\",", wire::MAJOR, wire::MINOR),
-        Some(_) => String::new(),
-    };
+    let version = prev.is_none().then_some((wire::MAJOR, wire::MINOR));
+    line(version, seq, prev, &wire::to_text(fact))
+}
+
+fn line(version: Option<(u32, u32)>, seq: u64, prev: Option<Digest>, fact: &str) -> Vec<u8> {
+    let header =
+        version.map(|(major, minor)| format!("\"crossexam_session\":\"{major}.{minor}\",")).unwrap_or_default();
     let prev = prev.unwrap_or(NO_LINE);
-    let mut line =
-        format!("{{{header}\"seq\":{seq},\"len\":{},\"prev\":\"{prev}\",\"fact\":{fact}", fact.len()).into_bytes();
+    let len = fact.len();
+    let mut line = format!("{{{header}\"seq\":{seq},\"len\":{len},\"prev\":\"{prev}\",\"fact\":{fact}").into_bytes();
     let crc = crc32fast::hash(&line);
     line.extend_from_slice(format!(",\"crc\":\"{crc:08x}\"}}\n").as_bytes());
     line
@@ -137,4 +139,73 @@ pub(super) fn claimed_version(line: &[u8]) -> Option<(u32, u32)> {
     let minor = u32::try_from(rest.number()?).ok()?;
     rest.skip(b"\"")?;
     Some((major, minor))
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// The lines of a journal of any version that holds any JSON texts.
+    pub(in crate::session) fn lines(version: (u32, u32), facts: &[&str]) -> Vec<Vec<u8>> {
+        let mut prev = None;
+        let mut out = Vec::new();
+        for (seq, fact) in facts.iter().enumerate() {
+            let line = line(prev.is_none().then_some(version), seq as u64, prev, fact);
+            prev = Some(Digest::of(&line));
+            out.push(line);
+        }
+        out
+    }
+
+    #[test]
+    fn the_envelope_is_the_one_that_is_documented() {
+        let facts = [
+            r#"{"kind":"opened","program":"0.1.0","at":"2026-11-23T02:00:00Z"}"#,
+            r#"{"kind":"command","line":"step"}"#,
+        ];
+        let lines = lines((1, 0), &facts).concat();
+        insta::assert_snapshot!(String::from_utf8(lines).expect("text"), @r##"
+{"crossexam_session":"1.0","seq":0,"len":63,"prev":"0000000000000000000000000000000000000000000000000000000000000000","fact":{"kind":"opened","program":"0.1.0","at":"2026-11-23T02:00:00Z"},"crc":"230467ad"}
+{"seq":1,"len":32,"prev":"88b7ddcf72b29d3c148a81a4379cf2de4d42a1aa8c281712bd5830d31d100010","fact":{"kind":"command","line":"step"},"crc":"60678253"}
+"##);
+    }
+
+    #[test]
+    fn a_record_taken_apart_is_what_was_put_together() {
+        let prev = Digest::of(b"line");
+        let whole = encode(12, Some(prev), &Fact::Command { line: "step".into() });
+        let fact = br#"{"kind":"command","line":"step"}"#;
+        assert_eq!(decode(&whole), Ok(Record { version: None, seq: 12, prev: Some(prev), fact }));
+        assert_eq!(declared_len(&whole), Some(whole.len() as u64));
+    }
+
+    #[test]
+    fn another_spelling_of_the_same_json_is_damage() {
+        let line = encode(3, Some(Digest::of(b"line")), &Fact::Command { line: "step".into() });
+        let text = String::from_utf8(line).expect("text");
+        let cases = [
+            (text.replace("\"seq\":3", "\"seq\": 3"), "its checksum is wrong"),
+            (text.replace("\"}\n", "\" }\n"), "it does not end as a record does"),
+            (text.replace("\"}\n", "\"}"), "it does not end as a record does"),
+            (text.replace(",\"crc\"", ", \"crc\""), "it has no checksum"),
+            ("\"}\n".to_owned(), "it is too short for a record"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(decode(text.as_bytes()), Err(expected), "{text}");
+        }
+        let resealed = |body: &str| {
+            let crc = crc32fast::hash(body.as_bytes());
+            format!("{body},\"crc\":\"{crc:08x}\"}}\n")
+        };
+        let body = text.split(",\"crc\"").next().expect("a body");
+        for (from, to, expected) in [
+            ("\"seq\":3", "\"seq\":03", "it is not laid out as a record"),
+            ("\"seq\":3", "\"seq\":99999999999999999999", "it is not laid out as a record"),
+            ("\"len\":32", "\"len\":31", "its length is wrong"),
+        ] {
+            let changed = body.replace(from, to);
+            assert_ne!(changed, body);
+            assert_eq!(decode(resealed(&changed).as_bytes()), Err(expected), "{changed}");
+        }
+    }
 }

@@ -71,3 +71,92 @@ fn a_new_session_never_overwrites_a_file() {
     assert!(matches!(error, JournalError::Exists { .. }), "{error}");
     assert_eq!(read(&path).expect("untouched").0, facts);
 }
+
+#[test]
+fn a_copy_is_whole_and_never_replaces_what_it_should_not() {
+    let facts = facts();
+    let (dir, path) = recorded(&facts);
+    let (mut journal, ..) = Journal::resume(&path).expect("resumed");
+    let copy = dir.path().join("copy.jsonl");
+    journal.copy_to(&copy, false).expect("copied");
+    assert_eq!(fs::read(&copy).expect("copy"), fs::read(&path).expect("session"));
+
+    fs::write(&copy, "something of the user's").expect("written");
+    let error = journal.copy_to(&copy, false).expect_err("exists");
+    assert!(matches!(error, JournalError::Exists { .. }), "{error}");
+    assert_eq!(fs::read_to_string(&copy).expect("copy"), "something of the user's");
+    journal.copy_to(&copy, true).expect("forced");
+    assert_eq!(read(&copy).expect("read").0, facts);
+
+    let other = Journal::resume(&copy).expect("another session");
+    let error = journal.copy_to(&copy, true).expect_err("in use");
+    assert!(matches!(error, JournalError::Locked { .. }), "{error}");
+    drop(other);
+    let error = journal.copy_to(&dir.path().join(".").join("s.jsonl"), true).expect_err("itself");
+    assert!(matches!(error, JournalError::Itself { .. }), "{error}");
+    let error = journal.copy_to(&dir.path().join("no/such/folder"), false).expect_err("no folder");
+    assert!(error.to_string().starts_with("cannot create "), "{error}");
+    let left: Vec<_> = fs::read_dir(dir.path()).expect("folder").map(|e| e.expect("entry").file_name()).collect();
+    assert_eq!(left.len(), 2, "something was left behind: {left:?}");
+}
+
+#[test]
+fn every_torn_end_is_kept_under_its_own_name() {
+    let facts = facts();
+    let (dir, path) = recorded(&facts);
+    for number in 1..=2 {
+        let whole = fs::read(&path).expect("read");
+        fs::write(&path, [whole.as_slice(), b"{\"seq\":"].concat()).expect("torn");
+        let (_, recovery) = read(&path).expect("read");
+        assert!(
+            recovery.notices()[0].as_str().ends_with("is incomplete: it has no line end; its 7 bytes are left out")
+        );
+        let (_, back, recovery) = Journal::resume(&path).expect("resumed");
+        assert_eq!(back, facts);
+        let kept = recovery.tail.and_then(|t| t.kept).expect("kept");
+        assert_eq!(kept, dir.path().join(format!("s.jsonl.torn-{number}")));
+        assert_eq!(fs::read(kept).expect("kept"), b"{\"seq\":");
+        assert_eq!(fs::read(&path).expect("read"), whole);
+    }
+}
+
+#[test]
+fn what_is_no_file_is_refused_at_once() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let error = read(dir.path()).expect_err("a folder");
+    assert!(error.to_string().ends_with("it is not a regular file"), "{error}");
+    let error = Journal::resume(&dir.path().join("none.jsonl")).map(|_| ()).expect_err("nothing there");
+    assert!(error.to_string().starts_with("cannot open "), "{error}");
+    assert_eq!(error.hint(), "check the path; the folder has to be there");
+}
+
+#[test]
+fn a_path_that_acts_on_a_terminal_is_made_inert_in_messages() {
+    let error = read(Path::new("a\u{1b}[2J\u{202e}.jsonl")).expect_err("nothing there");
+    assert!(!error.to_string().contains(['\u{1b}', '\u{202e}']), "{error:?}");
+}
+
+proptest::proptest! {
+    #[test]
+    fn a_long_session_cut_anywhere_gives_a_prefix(facts in arbitrary::session(0..60), cut in 0.0..1.0_f64) {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("s.jsonl");
+        let mut bytes = record::encode(0, None, &facts[0]);
+        let mut prev = Digest::of(&bytes);
+        for (seq, fact) in facts.iter().enumerate().skip(1) {
+            let line = record::encode(seq as u64, Some(prev), fact);
+            prev = Digest::of(&line);
+            bytes.extend(line);
+        }
+        let cut = (bytes.len() as f64 * cut) as usize;
+        fs::write(&path, &bytes[..cut]).expect("written");
+        match read(&path) {
+            Ok((back, recovery)) => {
+                let whole = bytes[..cut].iter().filter(|b| **b == b'\n').count();
+                proptest::prop_assert_eq!(&back[..], &facts[..whole]);
+                proptest::prop_assert_eq!(recovery.damage, None);
+            }
+            Err(e) => proptest::prop_assert!(matches!(e, JournalError::NotBegun { .. }), "{}", e),
+        }
+    }
+}
