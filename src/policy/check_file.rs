@@ -88,7 +88,7 @@ fn examples(node: &NodeDraft, sink: &mut Sink) {
     for example in &node.examples {
         let Some(answer) = &example.answer else { continue };
         let names = || node.answers.iter().map(|a| a.name.text.as_str());
-        if !answer.text.trim().is_empty() && !names().any(|n| n == answer.text) {
+        if !answer.text.trim().is_empty() && !node.answers.is_empty() && !names().any(|n| n == answer.text) {
             let hint = match did_you_mean(&answer.text, names()) {
                 Some(meant) => format!("did you mean `{meant}`?"),
                 None => format!("the answers are {}", one_of(names())),

@@ -138,6 +138,27 @@ fn reach(flat: &Flat<'_>, starts: impl IntoIterator<Item = usize>) -> Vec<bool> 
     seen
 }
 
+/// The nodes that lead to each node.
+fn parents(flat: &Flat<'_>) -> Vec<Vec<usize>> {
+    let mut parents = vec![Vec::new(); flat.nodes.len()];
+    for (i, node) in flat.nodes.iter().enumerate() {
+        next_nodes(node).into_iter().for_each(|n| parents[n].push(i));
+    }
+    parents
+}
+
+/// Every node from which `node` can be reached, itself left out.
+fn ancestors(parents: &[Vec<usize>], node: usize) -> Vec<bool> {
+    let mut seen = vec![false; parents.len()];
+    let mut waiting = parents[node].clone();
+    while let Some(n) = waiting.pop() {
+        if !std::mem::replace(&mut seen[n], true) {
+            waiting.extend(&parents[n]);
+        }
+    }
+    seen
+}
+
 fn leaf_in_use<'f>(flat: &'f Flat<'_>) -> impl Iterator<Item = usize> + 'f {
     flat.nodes.iter().flat_map(|n| n.targets()).filter_map(|s| if let Spot::Leaf(l) = s { Some(l) } else { None })
 }
@@ -223,10 +244,14 @@ fn exceptions(flat: &Flat<'_>, root: usize, head: super::source::At, sink: &mut 
     let judging: Vec<usize> = (0..flat.nodes.len()).filter(|i| reached[*i] && judges(&flat.nodes[*i])).collect();
     let below = reach(flat, judging.iter().flat_map(|i| next_nodes(&flat.nodes[*i])));
     let late = (0..flat.nodes.len()).filter(|i| below[*i] && is_sieve(&flat.nodes[*i]));
+    let parents = parents(flat);
     // Naming the node before it takes a search each; more than a few of these are one mistake.
     for late in late.take(20) {
         let node = &flat.nodes[late];
-        let Some(before) = judging.iter().find(|i| reach(flat, [**i])[late]).map(|i| &flat.nodes[*i]) else { continue };
+        let above = ancestors(&parents, late);
+        let mut before = judging.iter().copied().filter(|i| above[*i]).map(|i| &flat.nodes[i]);
+        // An included policy has its own exceptions, for its own verdicts.
+        let Some(before) = before.find(|n| n.instance == node.instance) else { continue };
         let message = format!(
             "exception `{}` is asked after `{}`, which can already end as violating",
             short(&node.id),

@@ -102,6 +102,10 @@ impl Sink {
         faults.retain(|f| {
             !self.allowed.iter().any(|(file, code)| *code == f.code && file.is_none_or(|n| n == f.at.file))
         });
+        // After a broken header the keys below it are taken for those of another table.
+        let broken: Vec<At> = faults.iter().filter(|f| f.code == Code::Syntax).map(|f| f.at).collect();
+        let below = |at: At| broken.iter().any(|b| b.file == at.file && b.start < at.start);
+        faults.retain(|f| !matches!(f.code, Code::UnknownKey | Code::DuplicateKey) || !below(f.at));
         faults.sort_by_key(|f| (f.at.file, f.at.start, f.code));
         let mut seen = HashSet::new();
         faults.retain(|f| seen.insert((f.code, f.at)));

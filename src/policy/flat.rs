@@ -105,7 +105,7 @@ impl<'d> Index<'d> {
         for i in 0..flat.nodes.len() {
             let node = &flat.nodes[i];
             let (draft, prefix) = (node.draft, &loaded.instances[node.instance].prefix);
-            let mut open = false;
+            let mut open = draft.answers.len() < 2;
             let mut follow = |goal: &Option<Goal>| {
                 let spot = goal.as_ref().and_then(|g| self.spot(prefix, g, sink));
                 open |= spot.is_none();
@@ -179,7 +179,9 @@ impl<'d> Index<'d> {
         match self.find(prefix, &goal, 0) {
             Some(Spot::Node(n)) => Some(n),
             _ => {
-                if !root.text.trim().is_empty() {
+                let draft = &self.loaded.drafts[self.loaded.instances[instance].draft];
+                let asks_nothing = draft.nodes.is_empty() && draft.includes.is_empty();
+                if !root.text.trim().is_empty() && !asks_nothing {
                     let message = format!("the root `{}` is not a node", short(&root.text));
                     let hint = self.similar(prefix, &goal, "write the id of the node that is asked first");
                     sink.push(Fault::new(Code::UnknownRoot, root.at, message).hint(hint));
