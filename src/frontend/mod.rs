@@ -3,6 +3,7 @@
 //! Must hold no rules of the domain: commands go to the engine, views come from `report`. Front ends do not import each other.
 
 pub mod client;
+pub mod lint;
 pub mod models;
 pub mod tui;
 

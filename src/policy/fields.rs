@@ -149,11 +149,12 @@ impl Cx<'_> {
         }
         let fault = match Name::new(&text.text) {
             Err(e) => Some(e.to_string()),
-            Ok(_) if kind == NameKind::Id => text
-                .text
-                .chars()
-                .find(|c| !(c.is_alphanumeric() || "_-.".contains(*c)))
-                .map(|c| format!("an id cannot contain `{c}`")),
+            Ok(_) if kind == NameKind::Id => {
+                text.text.chars().find(|c| !(c.is_alphanumeric() || "_-.".contains(*c))).map(|c| match c {
+                    ' ' => "an id cannot contain a space".to_owned(),
+                    c => format!("an id cannot contain `{c}`"),
+                })
+            }
             Ok(_) => None,
         };
         if let Some(why) = fault {

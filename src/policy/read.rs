@@ -173,7 +173,7 @@ fn answers(cx: &mut Cx<'_>, id: &Text, table: &DeTable<'_>) -> Vec<AnswerDraft> 
     if entry.is_none() || inner.is_some() {
         let count = inner.map_or(0, DeTable::len);
         let at = entry.map_or(id.at, |e| e.key_at);
-        let what = format!("node `{}` has {count} answers", short(&id.text));
+        let what = format!("node `{}` has {count} answer{}", short(&id.text), if count == 1 { "" } else { "s" });
         if count < 2 {
             let fault = Fault::new(Code::TooFewAnswers, at, what);
             cx.sink.push(

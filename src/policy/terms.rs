@@ -28,8 +28,8 @@ fn key(name: &str) -> String {
     name.trim().to_lowercase()
 }
 
-/// The names between `[[` and `]]` in `text`, and whether a `[[` is left open.
-pub(super) fn references(text: &str) -> (Vec<&str>, bool) {
+/// The names between `[[` and `]]` in `text`, and what follows the first `[[` that is left open, to the end of its line.
+pub(super) fn references(text: &str) -> (Vec<&str>, Option<&str>) {
     let mut found = Vec::new();
     let mut rest = text;
     while let Some((_, after)) = rest.split_once("[[") {
@@ -39,10 +39,10 @@ pub(super) fn references(text: &str) -> (Vec<&str>, bool) {
                 found.push(name);
                 rest = tail;
             }
-            None => return (found, true),
+            None => return (found, Some(after.lines().next().unwrap_or_default())),
         }
     }
-    (found, false)
+    (found, None)
 }
 
 impl<'d> Terms<'d> {
@@ -105,8 +105,9 @@ impl<'d> Terms<'d> {
 
     fn check_text(&mut self, loaded: &Loaded, text: &Text, allow: &[Code], sink: &mut Sink) {
         let (names, open) = references(&text.text);
-        if open && !allow.contains(&Code::OpenTerm) {
-            let fault = Fault::new(Code::OpenTerm, text.at, "a `[[` is not closed by `]]` on its line");
+        if let Some(after) = open.filter(|_| !allow.contains(&Code::OpenTerm)) {
+            let at = locate(loaded, text.at, &format!("[[{after}"));
+            let fault = Fault::new(Code::OpenTerm, at, "a `[[` is not closed by `]]` on its line");
             sink.push(fault.hint("write [[term]]"));
         }
         for name in names {
@@ -169,13 +170,13 @@ mod tests {
 
     #[test]
     fn references_are_found_and_open_ones_noticed() {
-        let cases: [(&str, &[&str], bool); 6] = [
-            ("no references", &[], false),
-            ("a [[fake shop]] and [[scam]].", &["fake shop", "scam"], false),
-            ("[[open", &[], true),
-            ("[[open\nclosed]]", &[], true),
-            ("[[]]", &[""], false),
-            ("a[0]]", &[], false),
+        let cases: [(&str, &[&str], Option<&str>); 6] = [
+            ("no references", &[], None),
+            ("a [[fake shop]] and [[scam]].", &["fake shop", "scam"], None),
+            ("[[open", &[], Some("open")),
+            ("[[open\nclosed]]", &[], Some("open")),
+            ("[[]]", &[""], None),
+            ("a[0]]", &[], None),
         ];
         for (text, names, open) in cases {
             assert_eq!(references(text), (names.to_vec(), open), "{text:?}");

@@ -1,0 +1,190 @@
+//! `lint`: checks policy files and says what is wrong, for a person, a pipe or a program; draws the tree; compares layouts.
+//!
+//! Must hold no checks of its own (those are in `policy`) and must not print untrusted text other than escaped.
+
+mod files;
+mod graphical;
+
+use crate::policy::{Diagnostic, GraphFormat, Parsed, Place, Policy, cost, graph, parse};
+use crate::text::{Untrusted, json};
+use serde_json::json;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+pub use files::{read_include, read_text};
+
+/// What `lint` was asked for.
+#[derive(Clone, Debug, Default)]
+pub struct LintOptions {
+    /// One JSON object a line for each diagnostic instead of text.
+    pub json: bool,
+    /// Draw the tree on `out`; diagnostics then go to `err`.
+    pub graph: Option<GraphFormat>,
+    /// A file of samples for which the prompt layouts are compared.
+    pub samples: Option<PathBuf>,
+    /// Whether colours may be used.
+    pub color: bool,
+    /// Whether what is written is read on a terminal: pictures of the source instead of one line a diagnostic.
+    pub terminal: bool,
+    /// Columns of that terminal; 0 means unknown.
+    pub width: usize,
+}
+
+/// Nothing is wrong, or there are warnings only.
+const CLEAN: u8 = 0;
+/// Some policy has errors.
+const ERRORS: u8 = 1;
+/// A file could not be read, or nothing was asked.
+const UNREADABLE: u8 = 2;
+
+/// Checks `paths` in order and gives the exit code: 0 clean or warnings only, 1 errors, 2 nothing to check or a file that
+/// cannot be read or written to. The worst of several counts.
+pub fn run(paths: &[PathBuf], options: &LintOptions, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
+    lint(paths, options, out, err).unwrap_or(UNREADABLE)
+}
+
+fn lint(paths: &[PathBuf], options: &LintOptions, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
+    if paths.is_empty() {
+        writeln!(err, "error: no policy file given (hint: crossexam lint POLICY.toml)")?;
+        return Ok(UNREADABLE);
+    }
+    let sample_chars = match options.samples.as_deref().map(files::mean_sample_chars) {
+        Some(Err(message)) => {
+            writeln!(err, "error: {}", Untrusted::from(message).escaped())?;
+            return Ok(UNREADABLE);
+        }
+        Some(Ok(mean)) => Some(mean),
+        None => None,
+    };
+    let mut worst = CLEAN;
+    let (mut errors, mut warnings) = (0, 0);
+    for path in paths {
+        let parsed = match parse_file(path) {
+            Ok(parsed) => parsed,
+            Err(message) => {
+                writeln!(err, "error: {}", Untrusted::from(message).escaped())?;
+                worst = worst.max(UNREADABLE);
+                continue;
+            }
+        };
+        let here = parsed.errors().count();
+        errors += here;
+        warnings += parsed.diagnostics.len() - here;
+        worst = worst.max(if here > 0 { ERRORS } else { CLEAN });
+        let sink = sink_for(options, out, err);
+        for diagnostic in &parsed.diagnostics {
+            if options.json {
+                writeln!(sink, "{}", json_line(diagnostic)?)?;
+            } else if options.terminal {
+                writeln!(sink, "{}", graphical::picture(diagnostic, &parsed.files, options))?;
+            } else {
+                writeln!(sink, "{}", plain_line(diagnostic))?;
+            }
+        }
+        if let Some(policy) = &parsed.policy {
+            if let Some(format) = options.graph {
+                out.write_all(graph::render(policy, format).as_bytes())?;
+            }
+            if let Some(chars) = sample_chars {
+                write_costs(policy, chars, options.json, sink_for(options, out, err))?;
+            }
+        }
+    }
+    if !options.json {
+        let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+        let checked = count(paths.len(), "policy file");
+        writeln!(err, "{checked} checked: {}, {}", count(errors, "error"), count(warnings, "warning"))?;
+    }
+    Ok(worst)
+}
+
+/// Where results other than the drawing go.
+fn sink_for<'w>(options: &LintOptions, out: &'w mut dyn Write, err: &'w mut dyn Write) -> &'w mut dyn Write {
+    if options.graph.is_some() { err } else { out }
+}
+
+/// Reads and parses one policy file with what it includes; the error says which file cannot be read and why.
+fn parse_file(path: &Path) -> Result<Parsed, String> {
+    let shown = path.to_string_lossy();
+    let text = read_text(path).map_err(|why| format!("cannot read {shown}: {why}"))?;
+    Ok(parse(&shown, &text, &mut |include| read_include(path, include)))
+}
+
+/// `file:line:col: error[P012]: message (hint: …)`
+fn plain_line(d: &Diagnostic) -> String {
+    let mut out = format!("{}: {}[{}]: {}", place(&d.place), d.severity, d.code, d.message.escaped());
+    if let Some(hint) = &d.hint {
+        out.push_str(&format!(" (hint: {})", hint.escaped()));
+    }
+    for (message, at) in &d.related {
+        out.push_str(&format!(" ({}: {})", message.escaped(), place(at)));
+    }
+    out
+}
+
+fn place(p: &Place) -> String {
+    format!("{}:{}:{}", p.path.escaped(), p.line, p.col)
+}
+
+fn json_line(d: &Diagnostic) -> io::Result<String> {
+    let place = |p: &Place| {
+        json!({
+            "file": p.path.raw(), "line": p.line, "col": p.col,
+            "span": {"start": p.span.start, "end": p.span.end},
+        })
+    };
+    let mut value = json!({
+        "v": 1,
+        "code": d.code.id(),
+        "name": d.code.info().name,
+        "severity": d.severity.as_str(),
+        "message": d.message.raw(),
+        "hint": d.hint.as_ref().map(Untrusted::raw),
+    });
+    let related = d.related.iter().map(|(message, at)| {
+        let mut related = place(at);
+        related["message"] = message.raw().into();
+        related
+    });
+    let related = related.collect::<Vec<_>>();
+    if let (Some(map), Some(at)) = (value.as_object_mut(), place(&d.place).as_object()) {
+        map.extend(at.clone());
+        map.insert("related".to_owned(), related.into());
+    }
+    json::to_string(&value).map_err(io::Error::other)
+}
+
+fn write_costs(policy: &Policy, sample_chars: f64, as_json: bool, out: &mut dyn Write) -> io::Result<()> {
+    let costs = cost::layouts(policy, sample_chars);
+    let cheaper = if costs[0].per_sample <= costs[1].per_sample { costs[0].layout } else { costs[1].layout };
+    if as_json {
+        let rows = costs
+            .map(|c| json!({"layout": c.layout.as_str(), "once": c.once.round(), "per_sample": c.per_sample.round()}));
+        let value = json!({
+            "v": 1, "policy": policy.id.as_str(), "layout": policy.layout.as_str(), "estimated_tokens": rows,
+            "cheaper": cheaper.as_str(),
+        });
+        return writeln!(out, "{}", json::to_string(&value).map_err(io::Error::other)?);
+    }
+    writeln!(
+        out,
+        "{}: estimated tokens read anew (4 characters each, samples of {sample_chars:.0} characters)",
+        policy.id
+    )?;
+    for c in costs {
+        let used = if c.layout == policy.layout { "  (this policy)" } else { "" };
+        let name = c.layout.as_str();
+        writeln!(out, "  {name:<12} {:>7.0} a sample, {:>7.0} once{used}", c.per_sample, c.once)?;
+    }
+    if cheaper != policy.layout {
+        let key = cheaper.as_str();
+        writeln!(
+            out,
+            "  hint: layout = \"{key}\" reads less; it changes what the model sees, so compare verdicts first"
+        )?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

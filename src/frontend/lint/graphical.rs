@@ -1,0 +1,204 @@
+//! A diagnostic as a picture of its place in the source, drawn by miette.
+//!
+//! Must hand miette escaped text only: it prints source, labels and messages as they are.
+
+use super::{LintOptions, place, plain_line};
+use crate::policy::{Diagnostic, Place, Severity, SourceFile};
+use crate::text::Escaped;
+use miette::{
+    GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, SourceCode, SourceSpan,
+    SpanContents, ThemeCharacters, ThemeStyles,
+};
+use std::fmt;
+
+/// Other places further away than this are named, not drawn.
+const NEAR_LINES: usize = 30;
+/// Of a longer line only the part around the fault is shown.
+const LINE_CHARS: usize = 240;
+
+/// The picture, several lines, ending in a line break.
+pub(super) fn picture(d: &Diagnostic, files: &[SourceFile], options: &LintOptions) -> String {
+    let theme = GraphicalTheme {
+        characters: ThemeCharacters::unicode(),
+        styles: if options.color { ThemeStyles::ansi() } else { ThemeStyles::none() },
+    };
+    let handler = GraphicalReportHandler::new_themed(theme)
+        .with_links(false)
+        .without_primary_span_start()
+        .without_syntax_highlighting()
+        .with_width(if options.width == 0 { 100 } else { options.width.clamp(40, 160) });
+    let mut out = String::new();
+    match handler.render_report(&mut out, &Shown::new(d, files)) {
+        Ok(()) => out,
+        // miette gives up on places it cannot find; the line says the same.
+        Err(fmt::Error) => format!("{}\n", plain_line(d)),
+    }
+}
+
+/// A diagnostic in miette's terms, everything escaped.
+#[derive(Debug)]
+struct Shown {
+    code: String,
+    severity: miette::Severity,
+    message: String,
+    help: Option<String>,
+    labels: Vec<LabeledSpan>,
+    source: Excerpt,
+}
+
+/// The lines around a fault. miette sees only these, with the right line numbers.
+#[derive(Debug)]
+struct Excerpt {
+    /// Place of the fault, as the picture's title.
+    name: String,
+    text: String,
+    /// Number of the first line, from 0.
+    first_line: usize,
+}
+
+impl Shown {
+    fn new(d: &Diagnostic, files: &[SourceFile]) -> Self {
+        let near = |p: &Place| p.file == d.place.file && p.line.abs_diff(d.place.line) <= NEAR_LINES;
+        let (drawn, named): (Vec<_>, Vec<_>) = d.related.iter().partition(|(_, p)| near(p));
+        let mut help: Vec<String> = d.hint.iter().map(|h| h.escaped().into_string()).collect();
+        help.extend(named.iter().map(|(message, p)| format!("{}: {}", message.escaped(), place(p))));
+        let text = files.get(d.place.file).map_or("", |f| f.text.raw());
+        let mut labels = vec![(None, &d.place)];
+        labels.extend(drawn.iter().map(|(message, p)| (Some(message.escaped().into_string()), p)));
+        let (source, spans) = Excerpt::new(text, &labels, place(&d.place));
+        let label = |((message, _), (start, end)): ((Option<String>, &Place), (usize, usize))| {
+            let span = SourceSpan::from((start, end - start));
+            match message {
+                None => LabeledSpan::new_primary_with_span(None, span),
+                message => LabeledSpan::new_with_span(message, span),
+            }
+        };
+        Self {
+            code: format!("{}[{}] {}", d.severity, d.code, d.code.info().name),
+            severity: if d.severity == Severity::Error { miette::Severity::Error } else { miette::Severity::Warning },
+            message: d.message.escaped().into_string(),
+            help: (!help.is_empty()).then(|| help.join("\n")),
+            labels: labels.into_iter().zip(spans).map(label).collect(),
+            source,
+        }
+    }
+}
+
+impl Excerpt {
+    /// The lines from a little before the first to a little after the last label, and where each label is in them.
+    fn new(text: &str, labels: &[(Option<String>, &Place)], name: String) -> (Self, Vec<(usize, usize)>) {
+        let lines = labels.iter().map(|(_, p)| p.line - 1);
+        let first_line = lines.clone().min().unwrap_or(0).saturating_sub(2);
+        let last_line = lines.max().unwrap_or(0) + 2;
+        let mut shown = String::new();
+        let mut spans = vec![(0, 0); labels.len()];
+        let mut offset = 0;
+        for (number, line) in text.split_inclusive('\n').enumerate().take(last_line + 1) {
+            let start = offset;
+            offset += line.len();
+            if number < first_line {
+                continue;
+            }
+            let line = line.trim_end_matches(['\n', '\r']);
+            let mut cuts: Vec<usize> = Vec::new();
+            for (_, p) in labels.iter().filter(|(_, p)| p.line - 1 == number) {
+                // A label that goes on over several lines is drawn on its first.
+                cuts.extend([p.span.start, p.span.end].map(|o| o.saturating_sub(start).min(line.len())));
+            }
+            let (text, places) = shown_line(line, &cuts);
+            let mut places = places.into_iter().map(|o| o + shown.len());
+            for (span, _) in spans.iter_mut().zip(labels).filter(|(_, (_, p))| p.line - 1 == number) {
+                if let (Some(start), Some(end)) = (places.next(), places.next()) {
+                    *span = (start, end.max(start));
+                }
+            }
+            shown.push_str(&text);
+            shown.push('\n');
+        }
+        // A fault at the end of the file, after its last line break, is on a line that `split_inclusive` does not give.
+        for (span, _) in spans.iter_mut().zip(labels).filter(|(_, (_, p))| p.span.start >= offset) {
+            *span = (shown.len(), shown.len());
+        }
+        (Self { name, text: shown, first_line }, spans)
+    }
+}
+
+/// A source line as it is shown, and where the offsets `cuts` are in it. Tabs become spaces, everything that hides becomes
+/// visible, a very long line is cut around the first of `cuts`.
+fn shown_line(line: &str, cuts: &[usize]) -> (String, Vec<usize>) {
+    let mut order: Vec<usize> = cuts.to_vec();
+    order.sort_unstable();
+    let near = order.first().copied().unwrap_or(0);
+    let (mut from, mut to) = (0, line.len());
+    if line.chars().count() > LINE_CHARS {
+        let before = line.get(..near).unwrap_or_default();
+        from = before.char_indices().rev().take(LINE_CHARS / 4).last().map_or(near, |(i, _)| i);
+        let rest = line.get(from..).unwrap_or_default();
+        to = rest.char_indices().nth(LINE_CHARS).map_or(line.len(), |(i, _)| from + i);
+    }
+    let mut out = String::from(if from > 0 { "…" } else { "" });
+    let mut places = vec![0; cuts.len()];
+    let mut at = from;
+    // Escaped piece by piece, so that the ends of every label are known; cutting a cluster in two only hides more.
+    for cut in order.iter().map(|c| (*c).clamp(from, to)).chain([to]) {
+        let piece = line.get(at..cut).unwrap_or_default().replace('\t', "    ");
+        out.push_str(Escaped::line(&piece).as_str());
+        at = cut;
+        for (place, _) in places.iter_mut().zip(cuts).filter(|(_, c)| (**c).clamp(from, to) == cut) {
+            *place = out.len();
+        }
+    }
+    if to < line.len() {
+        out.push('…');
+    }
+    (out, places)
+}
+
+impl SourceCode for Excerpt {
+    fn read_span<'a>(
+        &'a self,
+        span: &SourceSpan,
+        before: usize,
+        after: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        let inner = self.text.read_span(span, before, after)?;
+        Ok(Box::new(MietteSpanContents::new_named(
+            self.name.clone(),
+            inner.data(),
+            *inner.span(),
+            inner.line() + self.first_line,
+            inner.column(),
+            inner.line_count(),
+        )))
+    }
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Shown {}
+
+impl miette::Diagnostic for Shown {
+    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        Some(Box::new(&self.code))
+    }
+
+    fn severity(&self) -> Option<miette::Severity> {
+        Some(self.severity)
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.help.as_ref().map(|h| Box::new(h) as Box<dyn fmt::Display>)
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        Some(&self.source)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        Some(Box::new(self.labels.iter().cloned()))
+    }
+}

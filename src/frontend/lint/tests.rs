@@ -1,0 +1,152 @@
+//! Tests of what `lint` writes and of its exit codes.
+//!
+//! Must check what people and programs see, not how the checks work.
+
+use super::*;
+use std::fs;
+
+fn testdata(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(path)
+}
+
+/// Runs `lint`; the folder of this checkout becomes `testdata`.
+fn lint(paths: &[PathBuf], options: LintOptions) -> (u8, String, String) {
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let code = run(paths, &options, &mut out, &mut err);
+    let text = |bytes: Vec<u8>| {
+        let text = String::from_utf8(bytes).expect("lint writes text");
+        text.replace(&*testdata("").to_string_lossy(), "testdata/")
+    };
+    (code, text(out), text(err))
+}
+
+fn broken(name: &str) -> PathBuf {
+    testdata("broken").join(name)
+}
+
+#[test]
+fn every_broken_policy_says_this_and_this_to_do() {
+    let mut files: Vec<PathBuf> = fs::read_dir(testdata("broken")).unwrap().map(|e| e.unwrap().path()).collect();
+    files.retain(|p| p.extension().is_some_and(|e| e == "toml"));
+    files.sort();
+    let (code, out, err) = lint(&files, LintOptions::default());
+    assert_eq!(code, 1);
+    insta::assert_snapshot!("plain", out);
+    insta::assert_snapshot!(err, @"83 policy files checked: 57 errors, 25 warnings\n");
+}
+
+#[test]
+fn pictures_point_at_the_fault() {
+    let files =
+        ["p028-unknown-node.toml", "p061-term-twice.toml", "p131-hidden-character.toml", "p120-no-instructions.toml"];
+    let options = LintOptions { terminal: true, width: 100, ..LintOptions::default() };
+    let (_, out, _) = lint(&files.map(broken), options);
+    insta::assert_snapshot!("pictures", out);
+}
+
+#[test]
+fn json_lines_hold_everything() {
+    let (code, out, err) =
+        lint(&[broken("p061-term-twice.toml")], LintOptions { json: true, ..LintOptions::default() });
+    assert_eq!((code, err.as_str()), (1, ""));
+    let value: serde_json::Value = serde_json::from_str(&out).unwrap();
+    insta::assert_snapshot!(serde_json::to_string_pretty(&value).unwrap());
+}
+
+#[test]
+fn the_exit_code_tells_clean_from_broken_from_unreadable() {
+    let cases: [(&[&str], u8); 6] = [
+        (&["00-good.toml"], 0),
+        (&["p121-no-examples.toml"], 0),
+        (&["p050-cycle.toml"], 1),
+        (&["00-good.toml", "p050-cycle.toml"], 1),
+        (&["p050-cycle.toml", "not-there.toml"], 2),
+        (&[], 2),
+    ];
+    for (names, code) in cases {
+        let paths: Vec<PathBuf> = names.iter().map(|n| broken(n)).collect();
+        assert_eq!(lint(&paths, LintOptions::default()).0, code, "{names:?}");
+    }
+}
+
+#[test]
+fn the_policies_of_the_project_are_clean() {
+    let mut files: Vec<PathBuf> = fs::read_dir(testdata("policies")).unwrap().map(|e| e.unwrap().path()).collect();
+    files.sort();
+    let (code, out, _) = lint(&files, LintOptions::default());
+    assert_eq!((code, out.as_str()), (0, ""));
+}
+
+#[test]
+fn graphs_go_to_out_and_diagnostics_to_err() {
+    for format in GraphFormat::ALL {
+        let options = LintOptions { graph: Some(format), ..LintOptions::default() };
+        let (code, out, err) = lint(&[broken("p121-no-examples.toml")], options);
+        assert_eq!(code, 0);
+        assert!(err.contains("warning[P121]"), "{err}");
+        insta::assert_snapshot!(format!("graph_{}", format.as_str()), out);
+    }
+}
+
+#[test]
+fn no_control_function_of_a_policy_reaches_the_terminal() {
+    let dir = tempfile::tempdir().unwrap();
+    let hostile = "\\u001b]0;owned\\u0007\\u009b2J\\u202e";
+    let raw = "\u{202e}\u{200b}\u{9b}2J\u{e0041}";
+    let good = fs::read_to_string(broken("00-good.toml")).unwrap();
+    let text = good
+        .replace("Postage and fees", &format!("{raw} {hostile} Postage"))
+        .replace("next = \"asks_to_pay\"", &format!("next = \"{hostile}\", \"{raw}\" = 1"))
+        .replace("Fake giveaways", &format!("{hostile}{raw}"));
+    let path = dir.path().join("hostile\u{1b}[31m.toml");
+    fs::write(&path, text).unwrap();
+    let plain = LintOptions::default();
+    let terminal = LintOptions { terminal: true, ..LintOptions::default() };
+    let as_json = LintOptions { json: true, ..LintOptions::default() };
+    for options in [plain, terminal, as_json] {
+        let (code, out, err) = lint(std::slice::from_ref(&path), options);
+        assert_eq!(code, 1);
+        for c in out.chars().chain(err.chars()) {
+            assert!(c == '\n' || !crate::text::is_hidden(c), "U+{:04X} went through", c as u32);
+        }
+    }
+}
+
+#[test]
+fn a_link_out_of_the_policys_folder_is_not_followed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (inside, outside) = (dir.path().join("in"), dir.path().join("secret.toml"));
+    fs::create_dir(&inside).unwrap();
+    fs::write(&outside, "secret = 1").unwrap();
+    fs::write(inside.join("part.toml"), "[policy]").unwrap();
+    let policy = inside.join("p.toml");
+    let read = |name: &str| read_include(&policy, &inside.join(name).to_string_lossy());
+    assert_eq!(read("part.toml").unwrap(), "[policy]");
+    assert_eq!(read("none.toml").unwrap_err(), "there is no such file");
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(&outside, inside.join("link.toml")).unwrap();
+        assert!(read("link.toml").unwrap_err().contains("leads out"));
+    }
+}
+
+#[test]
+fn files_that_are_not_text_are_refused_with_the_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("p.toml");
+    fs::write(&path, b"[policy]\nid = \"\xff\"").unwrap();
+    let (code, out, err) = lint(std::slice::from_ref(&path), LintOptions::default());
+    assert_eq!((code, out.as_str()), (2, ""));
+    assert!(err.contains("line 2 is not UTF-8"), "{err}");
+}
+
+#[test]
+fn layouts_are_compared_for_given_samples() {
+    let dir = tempfile::tempdir().unwrap();
+    let samples = dir.path().join("s.jsonl");
+    fs::write(&samples, format!("{{\"id\":\"a\",\"text\":\"{}\"}}\nnot json\n", "x".repeat(4000))).unwrap();
+    let options = LintOptions { samples: Some(samples), ..LintOptions::default() };
+    let (code, out, _) = lint(&[broken("00-good.toml")], options);
+    assert_eq!(code, 0);
+    insta::assert_snapshot!(out);
+}
