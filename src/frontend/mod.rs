@@ -5,6 +5,7 @@
 pub mod client;
 pub mod lint;
 pub mod models;
+pub mod names;
 pub mod tui;
 
 pub use client::Client;

@@ -2,18 +2,25 @@
 //!
 //! Must hold no words that the table or a report could give.
 
-use super::prompt::Advice;
+use super::prompt::{Advice, Candidate};
 use super::view::View;
-use crate::command::Command;
+use crate::command::complete::command_of;
+use crate::command::{Command, complete, hint};
 use crate::domain::Examination;
 use crate::engine::{Failure, Stop};
+use crate::frontend::names::SessionNames;
 use crate::report::{Doc, Line, Role};
 use crate::session::Fact;
 
 /// What the command language says of a line with the cursor at byte `at`.
-pub fn of(line: &str, at: usize, view: View<'_>) -> Advice {
-    let _ = (line, at, view);
-    Advice::default()
+pub fn of(line: &str, at: usize, names: SessionNames<'_>) -> Advice {
+    let candidates = complete(line, at, &names)
+        .into_iter()
+        .map(|c| Candidate { span: c.span, insert: c.insert, label: c.display, doc: c.doc })
+        .collect();
+    let hint = if at == line.len() { hint(line).unwrap_or_default() } else { String::new() };
+    let help = command_of(line).map_or(String::new(), |spec| format!("{}: {}", spec.usage(), spec.summary));
+    Advice { candidates, hint, help }
 }
 
 /// The answer to a command that needs no engine.

@@ -16,6 +16,7 @@ use crate::command::spec::{CommandSpec, Scope};
 use crate::command::{Command, TABLE, parse};
 use crate::domain::Name;
 use crate::engine::{Event, Notice};
+use crate::frontend::names::SessionNames;
 use crate::report::{Doc, Line, Role};
 use crate::session::Fact;
 use crate::text::Untrusted;
@@ -67,7 +68,7 @@ pub enum Effect {
 }
 
 /// What stays the same while the front end runs.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Setup {
     /// Name of the session, for the title line.
     pub session: Untrusted,
@@ -77,6 +78,23 @@ pub struct Setup {
     pub theme: Theme,
     /// Lines typed in earlier sessions, oldest first.
     pub history: Vec<String>,
+    /// Names of models that can be loaded, for completion.
+    pub models: Vec<String>,
+    /// Completes paths; looks into folders, so tests give none.
+    pub paths: fn(&str) -> Vec<(String, String)>,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            session: Untrusted::default(),
+            recorded: false,
+            theme: Theme::Dark,
+            history: Vec::new(),
+            models: Vec::new(),
+            paths: |_| Vec::new(),
+        }
+    }
 }
 
 /// The state of the screen.
@@ -146,8 +164,9 @@ impl App {
                 self.dirty = true;
             }
             Msg::Paste(text) => {
+                let names = names(&self.setup, view);
                 if let Some(prompt) = &mut self.prompt {
-                    prompt.paste(&text, &|line, at| advice::of(line, at, view));
+                    prompt.paste(&text, &|line, at| advice::of(line, at, names));
                     self.dirty = true;
                 }
             }
@@ -195,7 +214,8 @@ impl App {
             Action::Line(line) => self.line(&line, view, effects),
             Action::Prompt(text) => {
                 self.overlay = None;
-                self.prompt = Some(Prompt::new(&text, &|line, at| advice::of(line, at, view)));
+                let names = names(&self.setup, view);
+                self.prompt = Some(Prompt::new(&text, &|line, at| advice::of(line, at, names)));
             }
             Action::Motion(motion) => self.motion(motion, view),
             Action::Help => self.overlay = Some(Overlay::help()),
@@ -236,7 +256,8 @@ impl App {
 
     fn prompt_key(&mut self, key: KeyEvent, view: View<'_>, effects: &mut Vec<Effect>) {
         let Some(mut prompt) = self.prompt.take() else { return };
-        match prompt.key(key, &self.setup.history, &|line, at| advice::of(line, at, view)) {
+        let names = names(&self.setup, view);
+        match prompt.key(key, &self.setup.history, &|line, at| advice::of(line, at, names)) {
             prompt::Outcome::Open => self.prompt = Some(prompt),
             prompt::Outcome::Close => {}
             prompt::Outcome::Submit(line) => match parse(&line) {
@@ -442,6 +463,11 @@ impl App {
         self.selected = places.get(to.min(places.len().saturating_sub(1))).cloned();
         self.scroll.remove(&Pane::Node);
     }
+}
+
+/// What completion knows.
+fn names<'a>(setup: &'a Setup, view: View<'a>) -> SessionNames<'a> {
+    SessionNames { state: view.state, policy: view.policy, models: &setup.models, paths: setup.paths }
 }
 
 /// Where `top` comes to stand after `motion`, with `rows` rows of which `height` are shown.

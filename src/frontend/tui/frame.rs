@@ -43,7 +43,7 @@ pub fn draw(app: &App, view: View<'_>, frame: &mut Frame<'_>) {
     for (pane, rect) in &screen.panes {
         draw_pane(app, view, *pane, *rect, screen.tabbed, frame);
     }
-    draw_overlay(app, &screen, frame);
+    draw_overlay(app, frame);
     draw_prompt(app, view, &screen, frame);
     put(frame, screen.keys, vec![keys(app, view, width)]);
 }
@@ -209,7 +209,7 @@ fn fit_title(row: Row, width: u16) -> Row {
     if cells(&row.spans) > room { fit(row, room) } else { row }
 }
 
-fn draw_overlay(app: &App, screen: &Screen, frame: &mut Frame<'_>) {
+fn draw_overlay(app: &App, frame: &mut Frame<'_>) {
     let Some(overlay) = &app.overlay else { return };
     let ink = Ink(app.setup.theme);
     let rect = overlay_area(app.size).intersection(frame.area());
@@ -227,7 +227,6 @@ fn draw_overlay(app: &App, screen: &Screen, frame: &mut Frame<'_>) {
     frame.render_widget(Clear, rect);
     frame.render_widget(block, rect);
     put(frame, inner, rows.into_iter().skip(top).take(height).collect());
-    let _ = screen;
 }
 
 /// Rows of the overlay and how many of them are on the screen.
@@ -242,10 +241,9 @@ fn wrapped_overlay(app: &App, width: usize) -> Vec<Row> {
     overlay.doc.0.iter().flat_map(|line| wrap(&ink.line(line), width, 4)).collect()
 }
 
+/// The place of the panes: all that lies between the title and the prompt.
 fn overlay_area(area: Rect) -> Rect {
-    let width = area.width.saturating_sub(8).min(112);
-    let height = area.height.saturating_sub(4);
-    Rect { x: (area.width - width) / 2, y: 1, width, height }
+    Rect { x: area.x, y: area.y.saturating_add(1), width: area.width, height: area.height.saturating_sub(3) }
 }
 
 fn draw_prompt(app: &App, view: View<'_>, screen: &Screen, frame: &mut Frame<'_>) {

@@ -158,13 +158,9 @@ pub fn all() -> Vec<(String, String, String)> {
     let view = VIEW_KEYS.iter().map(|(key, what)| ((*key).to_owned(), (*what).to_owned(), String::new()));
     let commands = bindings().map(|(spec, key)| {
         let line = if key.prompt { format!(":{}…", key.line) } else { format!(":{}", key.line) };
-        (shown(key.key).to_owned(), short(spec.summary), line)
+        (shown(key.key).to_owned(), spec.summary.to_owned(), line)
     });
     view.chain(commands).collect()
-}
-
-fn short(summary: &str) -> String {
-    crate::text::width::truncate(summary, 44)
 }
 
 /// The keys that do something now, most useful first: key and label.
@@ -197,7 +193,7 @@ fn possible(name: &str, view: View<'_>, selected: Option<&Name>, recorded: bool)
     let model = view.state.model.is_some() && !recorded;
     let included = view.policy.is_some_and(|p| p.nodes.iter().any(|n| n.id.as_str().contains('/')));
     match name {
-        "step" | "continue" => open && model || recorded,
+        "step" | "continue" => (open && model) || recorded,
         "next" | "finish" => open && model && included,
         "until" => open && model && selected.is_some(),
         "run" => walk.is_some() && model,
@@ -205,9 +201,9 @@ fn possible(name: &str, view: View<'_>, selected: Option<&Name>, recorded: bool)
         "sample" => view.state.samples.is_some() && !recorded,
         "next-sample" => {
             let left = view.state.samples.as_ref().map_or(0, |(_, count, _)| *count);
-            !recorded && walk.map_or(left > 0, |w| w.index + 1 < left)
+            recorded || walk.map_or(left > 0, |w| w.index + 1 < left)
         }
-        "previous-sample" => !recorded && walk.is_some_and(|w| w.index > 0),
+        "previous-sample" => recorded || walk.is_some_and(|w| w.index > 0),
         "break" | "tbreak" => view.policy.is_some() && !recorded,
         "x" => walk.is_some() && model,
         "set answer" | "set threshold" | "note" | "tag" => walk.is_some() && !recorded,

@@ -88,15 +88,6 @@ impl Theme {
     }
 }
 
-/// The role of an outcome.
-pub fn outcome_role(outcome: Outcome) -> Role {
-    match outcome {
-        Outcome::Violating => Role::Violating,
-        Outcome::NonViolating => Role::NonViolating,
-        Outcome::Escalate | Outcome::Undetermined => Role::Escalate,
-    }
-}
-
 /// The symbol that stands beside an outcome, so that no colour is needed to tell it.
 pub const fn outcome_symbol(outcome: Outcome) -> &'static str {
     match outcome {

@@ -4,10 +4,11 @@
 
 use crate::domain::Verdict;
 use crate::frontend::tui::ink::{Ink, Row, fit, wrap};
-use crate::frontend::tui::theme::{outcome_role, outcome_symbol};
+use crate::frontend::tui::theme::outcome_symbol;
 use crate::frontend::tui::view::View;
 use crate::report::Role;
 use crate::session::state::Walk;
+use crate::stats::{Agreement, Cell, Confusion, classifier_outcome};
 use ratatui::text::Span;
 
 /// The whole pane, `width` cells wide.
@@ -15,10 +16,32 @@ pub fn rows(ink: Ink, view: View<'_>, width: usize) -> Vec<Row> {
     let Some(walk) = view.walk() else {
         return wrap(&Row::from(ink.own(Role::Muted, "Nothing to compare yet.")), width, 0);
     };
+    let sample = &walk.sample;
+    let said = classifier_outcome(&sample.scores, &sample.thresholds, &view.state.thresholds);
+    let agreement = Agreement::of(said, walk.leaf.as_ref().map(|l| l.verdict.outcome), sample.gold.outcome);
     let mut rows = scores(ink, view, walk, width);
-    rows.push(verdict_row(ink, "LLM", llm(ink, walk), width));
+    if let Some(outcome) = said {
+        let what = verdict(ink, &Verdict { outcome, label: None });
+        rows.push(verdict_row(ink, "classifier", [what, against(ink, agreement.classifier)].concat(), width));
+    }
+    rows.push(verdict_row(ink, "LLM", [llm(ink, walk), against(ink, agreement.llm)].concat(), width));
     rows.push(verdict_row(ink, "gold", gold(ink, walk), width));
+    if let Some(cell) = agreement.cell.filter(|_| walk.leaf.is_some()) {
+        let (role, symbol) = match cell {
+            Cell::AllAgree | Cell::AgreeNoGold => (Role::Good, "✓"),
+            Cell::DisagreeNoGold => (Role::Warning, "≠"),
+            Cell::ClassifierWrong | Cell::LlmWrong | Cell::BothWrong => (Role::Bad, "✗"),
+        };
+        rows.push(verdict_row(ink, "cell", vec![ink.own(role, format!("{symbol} {}", cell.as_str()))], width));
+    }
     rows
+}
+
+/// A side against gold, where both decide.
+fn against(ink: Ink, confusion: Option<Confusion>) -> Vec<Span<'static>> {
+    let Some(confusion) = confusion else { return Vec::new() };
+    let (role, symbol) = if confusion.is_wrong() { (Role::Bad, "✗") } else { (Role::Good, "✓") };
+    vec![ink.own(role, format!("  {symbol} {}", confusion.as_str()))]
 }
 
 fn verdict_row(ink: Ink, who: &'static str, what: Vec<Span<'static>>, width: usize) -> Row {
@@ -50,7 +73,7 @@ fn gold(ink: Ink, walk: &Walk) -> Vec<Span<'static>> {
 }
 
 fn verdict(ink: Ink, verdict: &Verdict) -> Vec<Span<'static>> {
-    let role = outcome_role(verdict.outcome);
+    let role = Role::of(verdict.outcome);
     let mut spans = vec![ink.own(role, format!("{} {}", outcome_symbol(verdict.outcome), verdict.outcome))];
     if let Some(label) = &verdict.label {
         spans.push(ink.own(Role::Value, format!(" {label}")));
@@ -63,8 +86,7 @@ fn scores(ink: Ink, view: View<'_>, walk: &Walk, width: usize) -> Vec<Row> {
     let sample = &walk.sample;
     let mut rows = Vec::new();
     if let Some(classifier) = &sample.classifier {
-        let mut spans = vec![ink.own(Role::Key, "classifier ")];
-        spans.extend(ink.escaped(Role::Value, &classifier.id.escaped()));
+        let mut spans = ink.escaped(Role::Value, &classifier.id.escaped());
         if let Some(version) = &classifier.version {
             spans.push(Span::raw(" "));
             spans.extend(ink.escaped(Role::Muted, &version.escaped()));

@@ -31,9 +31,9 @@ impl Overlay {
         for (key, label, line) in keymap::all() {
             doc.push(
                 Line::new()
-                    .with(Role::Answer, format!("  {key:<12}"))
-                    .with(Role::Text, format!("{label:<26}"))
-                    .with(Role::Muted, line),
+                    .column(Role::Answer, format!("  {key}"), 13)
+                    .column(Role::Muted, line, 21)
+                    .with(Role::Text, label),
             );
         }
         for group in Group::ALL {

@@ -4,7 +4,7 @@
 
 use crate::domain::{BreakAt, Name, Target};
 use crate::frontend::tui::ink::{Ink, Row, spread};
-use crate::frontend::tui::theme::{outcome_role, outcome_symbol};
+use crate::frontend::tui::theme::outcome_symbol;
 use crate::frontend::tui::view::View;
 use crate::policy::{Node, Policy};
 use crate::report::Role;
@@ -205,7 +205,7 @@ impl<'a> Painter<'a> {
     fn leaf(&self, id: &Name, taken: bool) -> Vec<Span<'static>> {
         let outcome = self.policy.leaf(id.as_str()).map(|l| l.verdict.outcome);
         let reached = taken && self.view.walk().is_some_and(|w| w.leaf.as_ref().is_some_and(|l| l.id == *id));
-        let role = outcome.map_or(Role::Leaf, outcome_role);
+        let role = outcome.map_or(Role::Leaf, Role::of);
         let symbol = outcome.map_or("?", outcome_symbol);
         vec![
             self.ink.own(role, format!("{symbol} ")),

@@ -36,3 +36,15 @@ fn in_the_middle_of_a_walk_with_a_rationale_streaming() {
 fn at_a_leaf_that_disagrees_with_the_gold_label() {
     snapshots("leaf", |stage| stage.facts(to_the_leaf()));
 }
+
+#[test]
+fn help() {
+    snapshots("help", |stage| stage.keys("?"));
+}
+
+#[test]
+fn the_prompt_with_completion() {
+    snapshots("prompt", |stage| stage.keys(":break d<tab>"));
+    snapshots("prompt_commands", |stage| stage.keys(":co"));
+    snapshots("prompt_refused", |stage| stage.keys(":brek deceptive<ret>"));
+}
