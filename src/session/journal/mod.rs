@@ -345,8 +345,4 @@ fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Jour
 }
 
 #[cfg(test)]
-mod damage;
-#[cfg(test)]
-mod faults;
-#[cfg(test)]
 mod tests;

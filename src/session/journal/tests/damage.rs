@@ -1,6 +1,6 @@
 //! Journals cut at every byte, changed at every byte, and put together from parts: what is found, and what is refused.
 
-use super::*;
+use crate::session::journal::*;
 use crate::session::record::tests::lines;
 use crate::session::sim_disk::SimDisk;
 use crate::session::{Tail, arbitrary, wire};

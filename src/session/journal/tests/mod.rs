@@ -1,5 +1,8 @@
 //! The journal on a real file system: round trip, two writers, torn ends, damage, copies.
 
+mod damage;
+mod faults;
+
 use super::*;
 use crate::session::arbitrary;
 use std::fs;

@@ -1,8 +1,8 @@
 //! Every call to the disk fails, once and for ever, in every way; the power is cut after every call, with every kind of mixture
 //! of what was not synced. Nothing acknowledged may be lost, nothing may be made up, nothing may be acknowledged wrongly.
 
-use super::*;
 use crate::session::arbitrary;
+use crate::session::journal::*;
 use crate::session::sim_disk::{Failure, Plan, SimDisk};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
