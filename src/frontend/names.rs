@@ -1,129 +1,131 @@
-//! The names of a session, for completion at the prompts of the REPL and the full-screen front end.
+//! The names of a session, for completion at both prompts.
 //!
-//! Must not ask the engine, and must read folders only for arguments that are paths.
+//! Must not ask the engine: everything comes from the state that the front end holds; only file names are read, when a
+//! path is completed.
 
-use crate::command::{Names, Wanted};
-use crate::domain::Name;
+use crate::command::complete::{Names, Wanted};
 use crate::policy::Policy;
-use crate::session::SessionState;
-use crate::session::expr;
+use crate::session::{SessionState, expr};
+use std::path::{MAIN_SEPARATOR, Path};
 
-/// Most entries of a folder that are offered; a longer list helps nobody.
+/// Most file names offered; a folder with more is not helped by a longer list.
 const MOST_PATHS: usize = 200;
 
-/// What completion can know: the state, the policy and the names of models.
-#[derive(Clone, Copy)]
-pub struct SessionNames<'a> {
-    /// What the facts add up to.
-    pub state: &'a SessionState,
-    /// The loaded policy.
-    pub policy: Option<&'a Policy>,
-    /// Names of models that can be loaded.
-    pub models: &'a [String],
-    /// Files and folders whose path begins so: [`paths`], or nothing.
-    pub paths: fn(&str) -> Vec<(String, String)>,
+/// The names of a session at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct SessionNames {
+    nodes: Vec<(String, String, Vec<(String, String)>)>,
+    leaves: Vec<(String, String)>,
+    samples: Vec<(String, String)>,
+    breakpoints: Vec<(String, String)>,
+    displays: Vec<(String, String)>,
+    scores: Vec<(String, String)>,
+    tags: Vec<(String, String)>,
+    models: Vec<(String, String)>,
+    variables: Vec<(String, String)>,
 }
 
-impl Names for SessionNames<'_> {
-    fn names(&self, wanted: Wanted<'_>) -> Vec<(String, String)> {
-        let bare = |name: &Name| (name.to_string(), String::new());
-        let nodes = || self.policy.iter().flat_map(|p| &p.nodes);
-        match wanted {
-            Wanted::Nodes => nodes().map(|n| (n.id.to_string(), n.question.raw().to_owned())).collect(),
-            Wanted::Leaves => self
-                .policy
-                .iter()
-                .flat_map(|p| &p.leaves)
-                .map(|l| {
-                    let label = l.verdict.label.as_ref().map_or(String::new(), |label| format!(" {label}"));
-                    (l.id.to_string(), format!("{}{label}", l.verdict.outcome))
-                })
-                .collect(),
-            Wanted::Answers(node) => nodes()
-                .filter(|n| n.id == *node)
-                .flat_map(|n| &n.answers)
-                .map(|(answer, target)| (answer.to_string(), format!("→ {}", target.id())))
-                .collect(),
-            Wanted::Samples => unique(self.state.walks.iter().map(|w| (w.sample.id.raw().to_owned(), String::new()))),
-            Wanted::Breakpoints => {
-                let line = |b: &crate::session::Breakpoint| {
-                    let condition = b.condition.as_ref().map_or(String::new(), |c| format!(" if {c}"));
-                    (b.id.to_string(), format!("{}{condition}", place(&b.at)))
-                };
-                self.state.breakpoints.iter().map(line).collect()
+impl SessionNames {
+    /// The names in this state; `models` are those that can be loaded by name, each with a few words on it.
+    pub fn of(state: &SessionState, policy: Option<&Policy>, models: &[(String, String)]) -> Self {
+        let mut names = Self { models: models.to_vec(), ..Self::default() };
+        if let Some(policy) = policy {
+            names.of_policy(policy);
+        }
+        for walk in state.walks.iter().rev() {
+            let id = walk.sample.id.raw();
+            // An id that reads as a number would select another sample: those are offered in quotes by the completion.
+            push(&mut names.samples, id, format!("sample {}", walk.index + 1));
+        }
+        let sample = state.walk_now().map(|w| &w.sample);
+        for (name, value) in sample.into_iter().flat_map(|s| &s.scores) {
+            push(&mut names.scores, name.as_str(), format!("{value}"));
+        }
+        for b in &state.breakpoints {
+            push(&mut names.breakpoints, &b.id.to_string(), b.condition.clone().unwrap_or_default());
+        }
+        for (id, expr) in &state.displays {
+            push(&mut names.displays, &id.to_string(), expr.clone());
+        }
+        for (_, tag) in state.tags.iter().rev() {
+            push(&mut names.tags, tag.as_str(), String::new());
+        }
+        names.of_expressions();
+        names
+    }
+
+    fn of_policy(&mut self, policy: &Policy) {
+        for node in &policy.nodes {
+            let answers = node.answers.iter().map(|(a, to)| (a.to_string(), format!("leads to {}", to.id()))).collect();
+            self.nodes.push((node.id.to_string(), node.question.raw().to_owned(), answers));
+        }
+        for leaf in &policy.leaves {
+            push(&mut self.leaves, leaf.id.as_str(), leaf.verdict.outcome.to_string());
+        }
+    }
+
+    fn of_expressions(&mut self) {
+        for name in expr::NAMES {
+            push(&mut self.variables, name, String::new());
+        }
+        for name in expr::SAMPLE_NAMES {
+            push(&mut self.variables, &format!("sample.{name}"), String::new());
+        }
+        for (_, _, answers) in &self.nodes {
+            for (answer, _) in answers.iter().filter(|(a, _)| a.chars().all(|c| c.is_alphanumeric() || c == '_')) {
+                push(&mut self.variables, &format!("p.{answer}"), "probability of that answer".to_owned());
             }
-            Wanted::Displays => self.state.displays.iter().map(|(id, expr)| (id.to_string(), expr.clone())).collect(),
-            Wanted::Scores => self
-                .state
-                .walk_now()
-                .map(|w| w.sample.scores.iter().map(|(n, _)| bare(n)).collect())
-                .unwrap_or_default(),
-            Wanted::Models => self.models.iter().map(|m| (m.clone(), String::new())).collect(),
-            Wanted::Tags => unique(self.state.tags.iter().map(|(_, tag)| bare(tag))),
-            Wanted::Variables => self.variables(),
-            Wanted::Paths(prefix) => (self.paths)(prefix),
+        }
+        for (score, _) in &self.scores {
+            push(&mut self.variables, &format!("scores.{score}"), "classifier score".to_owned());
         }
     }
 }
 
-impl SessionNames<'_> {
-    /// The names of expressions, and of the parts that are known: answers after `p.`, scores after `scores.`.
-    fn variables(&self) -> Vec<(String, String)> {
-        let plain = expr::NAMES.iter().map(|n| (*n).to_owned());
-        let answers = self.policy.iter().flat_map(|p| &p.nodes).flat_map(|n| &n.answers).map(|(a, _)| format!("p.{a}"));
-        let scores =
-            self.state.walk_now().into_iter().flat_map(|w| &w.sample.scores).map(|(n, _)| format!("scores.{n}"));
-        unique(plain.chain(answers).chain(scores).map(|name| (name, String::new())))
+impl Names for SessionNames {
+    fn names(&self, wanted: Wanted<'_>) -> Vec<(String, String)> {
+        match wanted {
+            Wanted::Nodes => self.nodes.iter().map(|(id, question, _)| (id.clone(), question.clone())).collect(),
+            Wanted::Answers(node) => self.nodes.iter().find(|n| n.0 == node).map(|n| n.2.clone()).unwrap_or_default(),
+            Wanted::Leaves => self.leaves.clone(),
+            Wanted::Samples => self.samples.clone(),
+            Wanted::Breakpoints => self.breakpoints.clone(),
+            Wanted::Displays => self.displays.clone(),
+            Wanted::Scores => self.scores.clone(),
+            Wanted::Models => self.models.clone(),
+            Wanted::Tags => self.tags.clone(),
+            Wanted::Variables => self.variables.clone(),
+            Wanted::Paths(begun) => paths(begun),
+        }
     }
 }
 
-fn place(at: &crate::domain::BreakAt) -> String {
-    match at {
-        crate::domain::BreakAt::Place(place) => place.to_string(),
-        crate::domain::BreakAt::Answer(node, answer) => format!("{node}={answer}"),
-        crate::domain::BreakAt::Anywhere => "*".to_owned(),
+/// Adds a name that is not there yet.
+fn push(list: &mut Vec<(String, String)>, name: &str, doc: String) {
+    if !list.iter().any(|(n, _)| n == name) {
+        list.push((name.to_owned(), doc));
     }
 }
 
-fn unique(names: impl Iterator<Item = (String, String)>) -> Vec<(String, String)> {
-    let mut seen = std::collections::HashSet::new();
-    names.filter(|(name, _)| seen.insert(name.clone())).collect()
-}
-
-/// Files and folders whose path begins with `prefix`, folders with a `/` at the end. Hidden ones only where asked for.
-pub fn paths(prefix: &str) -> Vec<(String, String)> {
-    let (folder, part) = prefix.rfind('/').map_or(("", prefix), |at| prefix.split_at(at + 1));
-    let Ok(entries) = std::fs::read_dir(if folder.is_empty() { "." } else { folder }) else { return Vec::new() };
-    let mut found: Vec<(String, String)> = entries
-        .filter_map(Result::ok)
-        .filter_map(|entry| Some((entry.file_name().into_string().ok()?, entry.path().is_dir())))
-        .filter(|(name, _)| name.starts_with(part) && (part.starts_with('.') || !name.starts_with('.')))
+/// Files and folders whose path begins with `begun`, sorted; hidden ones only where a dot was typed. Names that are no
+/// Unicode cannot be typed and are left out.
+fn paths(begun: &str) -> Vec<(String, String)> {
+    let is_separator = |c: char| c == '/' || c == MAIN_SEPARATOR;
+    let cut = begun.rfind(is_separator).map_or(0, |at| at + 1);
+    let (folder, part) = begun.split_at_checked(cut).unwrap_or(("", begun));
+    let read = std::fs::read_dir(if folder.is_empty() { Path::new(".") } else { Path::new(folder) });
+    let mut found: Vec<(String, String)> = read
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| {
+            let name = entry.file_name().into_string().ok()?;
+            let fits = name.starts_with(part) && (part.starts_with('.') || !name.starts_with('.'));
+            let slash = if entry.path().is_dir() { "/" } else { "" };
+            fits.then(|| (format!("{folder}{name}{slash}"), String::new()))
+        })
         .take(MOST_PATHS)
-        .map(|(name, is_folder)| (format!("{folder}{name}{}", if is_folder { "/" } else { "" }), String::new()))
         .collect();
     found.sort();
     found
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_are_offered_with_their_folder_and_hidden_ones_only_on_demand() {
-        let dir = tempfile::tempdir().expect("a folder");
-        for name in ["a.toml", "ab.toml", ".hidden"] {
-            std::fs::write(dir.path().join(name), "").expect("a file");
-        }
-        std::fs::create_dir(dir.path().join("more")).expect("a folder");
-        let root = dir.path().to_str().expect("a path of plain text");
-        let found = |part: &str| -> Vec<String> {
-            let names = paths(&format!("{root}/{part}")).into_iter().map(|(path, _)| path);
-            names.filter_map(|p| p.strip_prefix(&format!("{root}/")).map(str::to_owned)).collect()
-        };
-        assert_eq!(found(""), ["a.toml", "ab.toml", "more/"]);
-        assert_eq!(found("ab"), ["ab.toml"]);
-        assert_eq!(found(".h"), [".hidden"]);
-        assert_eq!(paths("/no/such/folder/x"), []);
-    }
 }

@@ -13,8 +13,8 @@ use crate::report::{Doc, Line, Role};
 use crate::session::Fact;
 
 /// What the command language says of a line with the cursor at byte `at`.
-pub fn of(line: &str, at: usize, names: SessionNames<'_>) -> Advice {
-    let candidates = complete(line, at, &names)
+pub fn of(line: &str, at: usize, names: &SessionNames) -> Advice {
+    let candidates = complete(line, at, names)
         .into_iter()
         .map(|c| Candidate { span: c.span, insert: c.insert, label: c.display, doc: c.doc })
         .collect();

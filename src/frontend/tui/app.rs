@@ -1,6 +1,7 @@
 //! `App`: the state of the screen, and `update`, the only thing that changes it.
 //!
-//! Must do no I/O and read no clock: messages come in, effects go out, and the session is read through a `View`.
+//! Must do no I/O (but for the file names of a path that is being completed) and read no clock: messages come in, effects
+//! go out, and the session is read through a `View`.
 
 use super::keymap::{self, Action, Motion};
 use super::layout::Pane;
@@ -18,11 +19,11 @@ use crate::domain::Name;
 use crate::engine::{Event, Notice};
 use crate::frontend::names::SessionNames;
 use crate::report::{Doc, Line, Role};
-use crate::session::Fact;
+use crate::session::{Fact, WalkId};
 use crate::text::Untrusted;
 use ratatui::crossterm::event::{KeyEvent, KeyEventKind};
 use ratatui::layout::Rect;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 /// A document of at most this many lines goes to the log; a longer one lies over the panes.
@@ -68,7 +69,7 @@ pub enum Effect {
 }
 
 /// What stays the same while the front end runs.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Setup {
     /// Name of the session, for the title line.
     pub session: Untrusted,
@@ -78,23 +79,8 @@ pub struct Setup {
     pub theme: Theme,
     /// Lines typed in earlier sessions, oldest first.
     pub history: Vec<String>,
-    /// Names of models that can be loaded, for completion.
-    pub models: Vec<String>,
-    /// Completes paths; looks into folders, so tests give none.
-    pub paths: fn(&str) -> Vec<(String, String)>,
-}
-
-impl Default for Setup {
-    fn default() -> Self {
-        Self {
-            session: Untrusted::default(),
-            recorded: false,
-            theme: Theme::Dark,
-            history: Vec::new(),
-            models: Vec::new(),
-            paths: |_| Vec::new(),
-        }
-    }
+    /// Names of models that can be loaded, each with a few words on it, for completion.
+    pub models: Vec<(String, String)>,
 }
 
 /// The state of the screen.
@@ -116,6 +102,8 @@ pub struct App {
     pub(super) confirm: bool,
     /// The last thing worth saying in the status line.
     pub(super) status: Option<Line>,
+    /// Steps that were computed while this front end ran: walk and place.
+    computed: HashSet<(WalkId, usize)>,
     queue: VecDeque<Command>,
     repeat: Option<String>,
     dirty: bool,
@@ -138,6 +126,7 @@ impl App {
             overlay: None,
             confirm: false,
             status: None,
+            computed: HashSet::new(),
             queue: VecDeque::new(),
             repeat: None,
             dirty: true,
@@ -166,7 +155,7 @@ impl App {
             Msg::Paste(text) => {
                 let names = names(&self.setup, view);
                 if let Some(prompt) = &mut self.prompt {
-                    prompt.paste(&text, &|line, at| advice::of(line, at, names));
+                    prompt.paste(&text, &|line, at| advice::of(line, at, &names));
                     self.dirty = true;
                 }
             }
@@ -215,7 +204,7 @@ impl App {
             Action::Prompt(text) => {
                 self.overlay = None;
                 let names = names(&self.setup, view);
-                self.prompt = Some(Prompt::new(&text, &|line, at| advice::of(line, at, names)));
+                self.prompt = Some(Prompt::new(&text, &|line, at| advice::of(line, at, &names)));
             }
             Action::Motion(motion) => self.motion(motion, view),
             Action::Help => self.overlay = Some(Overlay::help()),
@@ -257,7 +246,7 @@ impl App {
     fn prompt_key(&mut self, key: KeyEvent, view: View<'_>, effects: &mut Vec<Effect>) {
         let Some(mut prompt) = self.prompt.take() else { return };
         let names = names(&self.setup, view);
-        match prompt.key(key, &self.setup.history, &|line, at| advice::of(line, at, names)) {
+        match prompt.key(key, &self.setup.history, &|line, at| advice::of(line, at, &names)) {
             prompt::Outcome::Open => self.prompt = Some(prompt),
             prompt::Outcome::Close => {}
             prompt::Outcome::Submit(line) => match parse(&line) {
@@ -398,13 +387,25 @@ impl App {
         }
     }
 
+    /// Whether a step was read back from a session; otherwise it was computed in this run.
+    pub(super) fn is_recorded(&self, walk: WalkId, step: usize) -> bool {
+        self.setup.recorded || !self.computed.contains(&(walk, step))
+    }
+
     fn fact(&mut self, fact: &Fact, view: View<'_>) {
         match fact {
-            Fact::Stepped { .. } => {
+            Fact::WalkForked { walk, from, at } => {
+                let shared: Vec<_> = (0..*at).filter(|i| self.computed.contains(&(*from, *i))).collect();
+                self.computed.extend(shared.into_iter().map(|i| (*walk, i)));
+                self.follow(&Pane::ALL);
+            }
+            Fact::Stepped { walk, .. } => {
+                let steps = view.state.walk(*walk).map_or(0, |w| w.steps.len());
+                self.computed.insert((*walk, steps.saturating_sub(1)));
                 self.live.answered();
                 self.follow(&[Pane::Node, Pane::Tree, Pane::Compare]);
             }
-            Fact::WalkStarted { .. } | Fact::WalkForked { .. } | Fact::PolicyLoaded(_) => self.follow(&Pane::ALL),
+            Fact::WalkStarted { .. } | Fact::PolicyLoaded(_) => self.follow(&Pane::ALL),
             Fact::SteppedBack { .. } | Fact::LeafReached { .. } => {
                 self.follow(&[Pane::Node, Pane::Tree, Pane::Compare]);
             }
@@ -466,8 +467,8 @@ impl App {
 }
 
 /// What completion knows.
-fn names<'a>(setup: &'a Setup, view: View<'a>) -> SessionNames<'a> {
-    SessionNames { state: view.state, policy: view.policy, models: &setup.models, paths: setup.paths }
+fn names(setup: &Setup, view: View<'_>) -> SessionNames {
+    SessionNames::of(view.state, view.policy, &setup.models)
 }
 
 /// Where `top` comes to stand after `motion`, with `rows` rows of which `height` are shown.

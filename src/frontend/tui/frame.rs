@@ -11,6 +11,7 @@ use super::panes::{compare, keybar, node, sample, title, tree};
 use super::prompt::Prompt;
 use super::view::View;
 use crate::report::Role;
+use crate::session::state::Walk;
 use crate::text::Escaped;
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
@@ -99,7 +100,9 @@ fn body(app: &App, view: View<'_>, pane: Pane, inner: Rect) -> Body {
         Pane::Node => {
             let subject = node::subject(view, app.selected.as_ref(), &app.live);
             let rows = node::rows(ink, subject.as_ref(), &app.live, width);
-            let mut pinned = node::footer(ink, subject.as_ref(), app.setup.recorded, width);
+            let step = subject.as_ref().and_then(|s| s.step).map(|(i, _)| i);
+            let recorded = view.walk().zip(step).is_some_and(|(walk, i)| app.is_recorded(walk.id, i));
+            let mut pinned = node::footer(ink, subject.as_ref(), recorded, width);
             pinned.truncate(height.saturating_sub(1));
             if rows.len() + pinned.len() < height && !pinned.is_empty() {
                 pinned.insert(0, Row::default());
@@ -109,7 +112,10 @@ fn body(app: &App, view: View<'_>, pane: Pane, inner: Rect) -> Body {
             let top = if spoken { rows.len().saturating_sub(room) } else { 0 };
             (rows, pinned, top)
         }
-        Pane::Compare => (compare::rows(ink, view, width), Vec::new(), 0),
+        Pane::Compare => {
+            let recorded = |walk: &Walk| (0..walk.steps.len()).all(|i| app.is_recorded(walk.id, i));
+            (compare::rows(ink, view, &recorded, width), Vec::new(), 0)
+        }
         Pane::Log => {
             let rows = log_rows(app, ink, width, height);
             let top = rows.len().saturating_sub(height);

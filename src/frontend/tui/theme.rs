@@ -19,6 +19,17 @@ pub enum Theme {
 }
 
 impl Theme {
+    /// The palette for a terminal: none where colours are not wanted, otherwise by the background that `COLORFGBG` names
+    /// (`15;0` is white on black), dark where it says nothing.
+    pub fn choose(colours: bool, colorfgbg: Option<&str>) -> Self {
+        let background = colorfgbg.and_then(|v| v.rsplit(';').next()?.parse::<u8>().ok());
+        match background {
+            _ if !colours => Self::Mono,
+            Some(7 | 9..=15) => Self::Light,
+            _ => Self::Dark,
+        }
+    }
+
     /// The look of a role.
     pub fn style(self, role: Role) -> Style {
         let plain = Style::new();
@@ -95,5 +106,34 @@ pub const fn outcome_symbol(outcome: Outcome) -> &'static str {
         Outcome::NonViolating => "□",
         Outcome::Escalate => "▲",
         Outcome::Undetermined => "?",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_palette_follows_the_background_and_the_wish_for_no_colours() {
+        for (colours, value, theme) in [
+            (true, None, Theme::Dark),
+            (true, Some("15;0"), Theme::Dark),
+            (true, Some("0;15"), Theme::Light),
+            (true, Some("0;default;7"), Theme::Light),
+            (true, Some("nonsense"), Theme::Dark),
+            (false, Some("0;15"), Theme::Mono),
+        ] {
+            assert_eq!(Theme::choose(colours, value), theme, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn no_two_outcomes_share_a_symbol_and_mono_uses_no_colour() {
+        let symbols: std::collections::HashSet<_> = Outcome::ALL.into_iter().map(outcome_symbol).collect();
+        assert_eq!(symbols.len(), Outcome::ALL.len());
+        for role in [Role::Violating, Role::Hint, Role::Cursor, Role::Hidden, Role::Muted, Role::Bar] {
+            let style = Theme::Mono.style(role);
+            assert_eq!((style.fg, style.bg), (None, None), "{role:?}");
+        }
     }
 }

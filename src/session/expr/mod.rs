@@ -11,7 +11,7 @@
 mod context;
 mod value;
 
-pub use context::{Context, NAMES};
+pub use context::{Context, NAMES, SAMPLE_NAMES};
 pub use value::Value;
 
 use crate::text::Untrusted;

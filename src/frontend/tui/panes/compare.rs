@@ -11,8 +11,8 @@ use crate::session::state::Walk;
 use crate::stats::{Agreement, Cell, Confusion, classifier_outcome};
 use ratatui::text::Span;
 
-/// The whole pane, `width` cells wide.
-pub fn rows(ink: Ink, view: View<'_>, width: usize) -> Vec<Row> {
+/// The whole pane, `width` cells wide. `recorded` tells whether all steps of a walk were read back from a session.
+pub fn rows(ink: Ink, view: View<'_>, recorded: &dyn Fn(&Walk) -> bool, width: usize) -> Vec<Row> {
     let Some(walk) = view.walk() else {
         return wrap(&Row::from(ink.own(Role::Muted, "Nothing to compare yet.")), width, 0);
     };
@@ -24,7 +24,13 @@ pub fn rows(ink: Ink, view: View<'_>, width: usize) -> Vec<Row> {
         let what = verdict(ink, &Verdict { outcome, label: None });
         rows.push(verdict_row(ink, "classifier", [what, against(ink, agreement.classifier)].concat(), width));
     }
-    rows.push(verdict_row(ink, "LLM", [llm(ink, walk), against(ink, agreement.llm)].concat(), width));
+    let origin = match (&walk.leaf, walk.overridden(), recorded(walk)) {
+        (None, ..) => Vec::new(),
+        (_, true, _) => vec![ink.own(Role::Overridden, "  ✎ overridden")],
+        (_, _, true) => vec![ink.own(Role::Muted, "  ◆ recorded")],
+        (_, _, false) => vec![ink.own(Role::Muted, "  ● recomputed")],
+    };
+    rows.push(verdict_row(ink, "LLM", [llm(ink, walk), against(ink, agreement.llm), origin].concat(), width));
     rows.push(verdict_row(ink, "gold", gold(ink, walk), width));
     if let Some(cell) = agreement.cell.filter(|_| walk.leaf.is_some()) {
         let (role, symbol) = match cell {
@@ -52,13 +58,7 @@ fn verdict_row(ink: Ink, who: &'static str, what: Vec<Span<'static>>, width: usi
 
 fn llm(ink: Ink, walk: &Walk) -> Vec<Span<'static>> {
     match &walk.leaf {
-        Some(leaf) => {
-            let mut spans = verdict(ink, &leaf.verdict);
-            if walk.overridden() {
-                spans.push(ink.own(Role::Overridden, " ✎ overridden"));
-            }
-            spans
-        }
+        Some(leaf) => verdict(ink, &leaf.verdict),
         None if walk.steps.is_empty() => vec![ink.own(Role::Muted, "not asked yet")],
         None => vec![ink.own(Role::Muted, format!("under way, {} answered", walk.steps.len()))],
     }
