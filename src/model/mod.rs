@@ -7,6 +7,8 @@ use crate::text::Untrusted;
 
 pub mod chat;
 pub mod gguf;
+pub mod hub;
+pub mod manifest;
 pub mod scripted;
 pub mod tokenizer;
 

