@@ -101,7 +101,7 @@ fn quoted(line: Line, role: Role, text: &Untrusted, cells: usize) -> Line {
 
 const fn role(part: Part) -> Role {
     match part {
-        Part::Template => Role::Muted,
+        Part::Template | Part::Fence => Role::Muted,
         Part::Sample => Role::Content,
         Part::Rationale => Role::Rationale,
         Part::Question => Role::Node,

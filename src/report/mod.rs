@@ -20,5 +20,8 @@ pub mod transcript;
 pub mod value;
 pub mod walk;
 
+#[cfg(test)]
+mod tests;
+
 pub use doc::{Doc, Line, Role, Span};
 pub use page::Page;

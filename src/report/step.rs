@@ -2,7 +2,7 @@
 //!
 //! Must show coverage beside every set of probabilities, and must mark what a person put there.
 
-use super::number::{bar, count, decimal, millis, p};
+use super::number::{bar, bits, count, decimal, millis, p};
 use super::{Doc, Line, Page, Role};
 use crate::domain::{Judgement, Name, Provenance, Readout, StopReason, Target};
 use crate::policy::Policy;
@@ -69,8 +69,8 @@ pub fn step(number: usize, step: &Step, policy: Option<&Policy>, gold: Option<&N
     if step.taken == Taken::Unsure {
         let limit =
             node.and_then(|n| n.unsure.as_ref()).map(|u| format!(" of {}", decimal(u.margin))).unwrap_or_default();
-        let text = format!("! the margin is below the limit{limit}, so the node's unsure edge was followed");
-        doc.words(margin(), Role::Warning, &text, page.width);
+        let text = format!("the margin is below the limit{limit}, so the node's unsure edge was followed");
+        doc.words(warning(), Role::Warning, &text, page.width);
     }
     if let Some(gold) = gold {
         let (role, word) = if *gold == step.answer { (Role::Good, "agrees") } else { (Role::Bad, "differs") };
@@ -127,16 +127,20 @@ pub fn readout(readout: &Readout, chosen: Option<&Name>, page: Page) -> Doc {
         .with(Role::Key, " · margin ")
         .with(Role::Value, p(readout.margin()))
         .with(Role::Key, " · entropy ")
-        .with(Role::Value, format!("{} bit", decimal((readout.entropy() * 100.0).round() / 100.0)));
+        .with(Role::Value, bits(readout.entropy()));
     doc.push(line);
     if low {
         let text = format!(
-            "! low coverage: {} of the model's probability went to something that is no allowed answer",
+            "low coverage: {} of the model's probability went to something that is no allowed answer",
             p((1.0 - readout.coverage).clamp(0.0, 1.0)).trim()
         );
-        doc.words(margin(), Role::Warning, &text, page.width);
+        doc.words(warning(), Role::Warning, &text, page.width);
     }
     doc
+}
+
+fn warning() -> Line {
+    Line::new().with(Role::Warning, "  ! ")
 }
 
 fn margin() -> Line {

@@ -2,7 +2,7 @@
 //!
 //! Must be given the state after the fact was applied, and must not repeat what the reader typed.
 
-use super::compare::{agreement, cell_row, leaf, source};
+use super::compare::{compare, leaf, source};
 use super::number::{count, decimal, plural};
 use super::{Doc, Line, Page, Role, content, failure, step, value, walk};
 use crate::domain::{BreakAt, Mode, ModelInfo, Name, Sample};
@@ -44,7 +44,7 @@ pub fn brief(state: &SessionState, fact: &Fact, page: Page) -> Doc {
         Fact::ModelLoaded(info) => model_loaded(info),
         Fact::ModeSet(mode) => mode_set(*mode),
         Fact::WalkStarted { walk, index, sample, .. } => line
-            .with(Role::Heading, format!("sample {} ", index + 1))
+            .with(Role::Heading, format!("sample {} ", index.saturating_add(1)))
             .untrusted(Role::Value, &sample.id)
             .with(Role::Muted, format!("  walk {}", walk.0)),
         Fact::WalkForked { walk, from, at } => line
@@ -108,7 +108,7 @@ pub fn subject(on: Subject) -> String {
     match on {
         Subject::Session => "the session".to_owned(),
         Subject::Walk(walk) => format!("walk {}", walk.0),
-        Subject::Step(walk, step) => format!("walk {}, step {}", walk.0, step + 1),
+        Subject::Step(walk, step) => format!("walk {}, step {}", walk.0, step.saturating_add(1)),
     }
 }
 
@@ -138,7 +138,9 @@ pub fn place(line: Line, at: &BreakAt) -> Line {
 fn started(state: &SessionState, walk: WalkId, index: usize, sample: &Sample, root: &Name, page: Page) -> Doc {
     let mut doc = Doc::new();
     let of = state.samples.as_ref().map(|(_, count, _)| format!(" of {count}")).unwrap_or_default();
-    let line = Line::new().with(Role::Heading, format!("sample {}{of} ", index + 1)).untrusted(Role::Value, &sample.id);
+    let line = Line::new()
+        .with(Role::Heading, format!("sample {}{of} ", index.saturating_add(1)))
+        .untrusted(Role::Value, &sample.id);
     doc.push(line.right(Role::Muted, format!("walk {}", walk.0), page.width));
     doc.extend(content::content(sample, 2, SAMPLE_LINES, page));
     doc.push(
@@ -176,13 +178,8 @@ fn reached(state: &SessionState, id: WalkId, page: Page) -> Doc {
     let mut doc = leaf(reached, page, source(walk, page));
     let sample = walk.sample.as_ref();
     if sample.gold.outcome.is_some() || sample.gold.label.is_some() || !sample.scores.is_empty() {
-        let compared = super::compare::compare(state, walk, page);
-        let indent = |line: Line| Line::new().with(Role::Text, "  ").join(line);
-        // The verdict itself stands right above.
-        let rows = compared.0.into_iter().filter(|line| !line.text().starts_with("LLM "));
-        let last = agreement(state, walk).cell.map(cell_row);
-        doc.0.extend(rows.filter(|line| Some(line) != last.as_ref()).map(indent));
-        doc.0.extend(last.map(indent));
+        let compared = compare(state, walk, page);
+        doc.0.extend(compared.0.into_iter().map(|line| Line::new().with(Role::Text, "  ").join(line)));
     }
     doc
 }

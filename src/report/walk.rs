@@ -19,7 +19,7 @@ pub fn path(walk: &Walk, page: Page) -> Doc {
         let shared = walk.forked_from.is_some_and(|(_, at)| i < at);
         let who = if step.taken == Taken::Overridden { Provenance::Overridden } else { page.source };
         let role = if who == Provenance::Overridden { Role::Overridden } else { Role::Muted };
-        let line = Line::new().column(Role::Muted, format!("#{i}"), 4).column(Role::Node, &step.node.id, column);
+        let line = Line::new().column(Role::Muted, format!("#{}", i + 1), 4).column(Role::Node, &step.node.id, column);
         let note = if shared { format!("shared · {who}") } else { who.to_string() };
         doc.push(edge(line, step).right(role, note, page.width));
     }
@@ -46,7 +46,7 @@ pub fn summary(walk: &Walk, current: bool, page: Page) -> Line {
     let line = Line::new()
         .with(if current { Role::Cursor } else { Role::Text }, if current { "*" } else { " " })
         .column(Role::Value, format!(" {}", walk.id.0), 5)
-        .column(Role::Text, format!("sample {}", walk.index + 1), 13)
+        .column(Role::Text, format!("sample {}", walk.index.saturating_add(1)), 13)
         .column(Role::Muted, plural(walk.steps.len(), "step"), 10);
     let line = match (&walk.leaf, walk.frontier()) {
         (Some(leaf), _) => verdict(line.with(Role::Leaf, format!("{}  ", leaf.id)), &leaf.verdict),
