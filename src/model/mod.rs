@@ -5,11 +5,20 @@
 use crate::domain::{Cancel, Examination, Judgement, Mode, ModelInfo, Name, Prompt};
 use crate::text::Untrusted;
 
+pub mod arch;
+mod attention;
 pub mod chat;
+pub mod decoder;
 pub mod gguf;
 pub mod hub;
+pub mod kv;
+pub mod linear;
 pub mod manifest;
+mod ops;
+mod rope;
+pub mod scoring;
 pub mod scripted;
+mod simd;
 pub mod tokenizer;
 
 /// One node to answer.

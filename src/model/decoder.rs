@@ -1,0 +1,333 @@
+//! The generic decoder: weights of any supported architecture and one forward pass over ragged rows.
+//!
+//! Must treat every row by itself: a row's logits have the same bits whatever other rows are in the batch.
+
+use super::arch::Arch;
+use super::attention::{At, Attention, attend};
+use super::gguf::{GgufError, GgufFile, TensorData, dequantize_into};
+use super::kv::{KvShape, Run, Sequence};
+use super::linear::{self, Linear};
+use super::rope::{Angles, frequencies};
+use super::{JudgeError, ops};
+use crate::domain::Cancel;
+use rayon::prelude::*;
+use std::collections::BTreeSet;
+
+/// One token to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The token.
+    pub token: u32,
+    /// The sequence it continues and looks back at.
+    pub sequence: usize,
+    /// Other sequences that have the same past and the same token here; they get its keys and values without computing it
+    /// again. This is how the branches of an answer trie share their stem.
+    pub also: Vec<usize>,
+    /// Whether the logits after it are wanted.
+    pub logits: bool,
+}
+
+impl Row {
+    /// A row of one sequence, without logits.
+    pub fn new(token: u32, sequence: usize) -> Self {
+        Self { token, sequence, also: Vec::new(), logits: false }
+    }
+}
+
+/// A model's weights.
+pub struct Decoder {
+    arch: Arch,
+    embedding: TensorData,
+    layers: Vec<Layer>,
+    norm: Vec<f32>,
+    head: Box<dyn Linear>,
+    frequencies: Vec<f64>,
+    local_frequencies: Vec<f64>,
+    parameters: u64,
+    pool: rayon::ThreadPool,
+}
+
+struct Layer {
+    attention_norm: Vec<f32>,
+    qkv: Box<dyn Linear>,
+    qkv_bias: Vec<f32>,
+    q_norm: Vec<f32>,
+    k_norm: Vec<f32>,
+    out: Box<dyn Linear>,
+    post_attention_norm: Vec<f32>,
+    mlp_norm: Vec<f32>,
+    gate_up: Box<dyn Linear>,
+    down: Box<dyn Linear>,
+    post_mlp_norm: Vec<f32>,
+}
+
+/// Reads tensors by name, checks their shapes, and remembers which were used.
+struct Weights<'a> {
+    file: &'a GgufFile,
+    used: BTreeSet<String>,
+}
+
+impl Weights<'_> {
+    fn tensor(&mut self, name: &str, shape: &[usize]) -> Result<TensorData, GgufError> {
+        if let Some(info) = self.file.tensor_info(name)
+            && info.shape != shape
+        {
+            return Err(GgufError::tensor(name, format!("its shape is {:?} instead of {shape:?}", info.shape)));
+        }
+        self.used.insert(name.to_owned());
+        self.file.tensor(name)
+    }
+
+    fn vector(&mut self, name: &str, len: usize) -> Result<Vec<f32>, GgufError> {
+        self.tensor(name, &[len])?.to_f32().map_err(|what| GgufError::tensor(name, what))
+    }
+
+    fn vector_if(&mut self, wanted: bool, name: &str, len: usize) -> Result<Vec<f32>, GgufError> {
+        if wanted { self.vector(name, len) } else { Ok(Vec::new()) }
+    }
+
+    /// Matrices that share their input, stacked.
+    fn linear(&mut self, parts: &[(String, usize)], inputs: usize) -> Result<Box<dyn Linear>, GgufError> {
+        let tensors = parts.iter().map(|(name, n)| self.tensor(name, &[*n, inputs])).collect::<Result<Vec<_>, _>>()?;
+        let first = parts.first().map_or("", |(name, _)| name.as_str());
+        linear::load(tensors).map_err(|what| GgufError::tensor(first, what))
+    }
+}
+
+impl Decoder {
+    /// Loads all weights; `threads` threads will compute (0: one per core); `progress` gets per mille done.
+    ///
+    /// # Errors
+    /// Where a tensor is missing, has another shape than the architecture says, or is one that this decoder would ignore.
+    pub fn load(
+        file: &GgufFile,
+        threads: usize,
+        progress: &mut dyn FnMut(u16),
+        cancel: &Cancel,
+    ) -> Result<Self, JudgeError> {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|i| format!("model-{i}")).build();
+        let pool = pool.map_err(|e| JudgeError::Internal(e.to_string().into()))?;
+        let arch = Arch::read(file.metadata())?;
+        let mut weights = Weights { file, used: BTreeSet::new() };
+        let vocabulary = file.tensor_info("token_embd.weight").map_or(0, |info| info.shape[0]);
+        let embedding = weights.tensor("token_embd.weight", &[vocabulary, arch.width])?;
+        let factors = match file.tensor_info("rope_freqs.weight") {
+            Some(_) => weights.vector("rope_freqs.weight", arch.rope_dims / 2)?,
+            None => Vec::new(),
+        };
+        let mut layers = Vec::new();
+        for index in 0..arch.layers {
+            if cancel.is_cancelled() {
+                return Err(JudgeError::Cancelled);
+            }
+            progress((index * 900 / arch.layers) as u16);
+            layers.push(Layer::load(&mut weights, &arch, index)?);
+        }
+        let norm = weights.vector("output_norm.weight", arch.width)?;
+        let head = match file.tensor_info("output.weight") {
+            Some(_) => weights.linear(&[("output.weight".to_owned(), vocabulary)], arch.width)?,
+            None => {
+                linear::load(vec![embedding.clone()]).map_err(|what| GgufError::tensor("token_embd.weight", what))?
+            }
+        };
+        if let Some((name, _)) = file.tensors().find(|(name, _)| !weights.used.contains(*name)) {
+            let problem = format!("the architecture `{}` as we know it has no such tensor", arch.name);
+            return Err(GgufError::tensor(name, problem).into());
+        }
+        progress(1000);
+        let frequencies_of = |rope, factors: &[f32]| frequencies(rope, arch.rope_dims, factors);
+        Ok(Self {
+            frequencies: frequencies_of(arch.rope, &factors),
+            local_frequencies: arch.sliding.map_or(Vec::new(), |s| frequencies_of(s.rope, &[])),
+            parameters: file.tensors().map(|(_, info)| info.elements() as u64).sum(),
+            arch,
+            embedding,
+            layers,
+            norm,
+            head,
+            pool,
+        })
+    }
+
+    /// The description.
+    pub fn arch(&self) -> &Arch {
+        &self.arch
+    }
+
+    /// Number of tokens in the vocabulary.
+    pub fn vocabulary(&self) -> usize {
+        self.embedding.shape[0]
+    }
+
+    /// Number of weights in the file.
+    pub fn parameters(&self) -> u64 {
+        self.parameters
+    }
+
+    /// Sizes of the cache.
+    pub fn kv_shape(&self) -> KvShape {
+        KvShape { layers: self.arch.layers, heads: self.arch.kv_heads, dim: self.arch.head_dim }
+    }
+
+    /// Which kernels multiply the weights.
+    pub fn kernel(&self) -> &'static str {
+        let layers = self.layers.iter().flat_map(|l| [&l.qkv, &l.out, &l.gate_up, &l.down]);
+        if layers.chain([&self.head]).any(|l| l.quantized()) { "f32+candle-0.11.1-int8/1" } else { "f32/1" }
+    }
+
+    /// Reads `rows` and returns the logits after those rows that want them, `[row][vocabulary]`.
+    ///
+    /// Rows of one sequence stand in order of position. Every token must be in the vocabulary and every sequence must have
+    /// room in the context; the caller sees to both.
+    ///
+    /// # Errors
+    /// A fault of the matrix library.
+    pub fn forward(&self, sequences: &mut [Sequence], rows: &[Row]) -> Result<Vec<f32>, JudgeError> {
+        self.pool.install(|| self.forward_rows(sequences, rows)).map_err(|what| JudgeError::Internal(what.into()))
+    }
+
+    fn forward_rows(&self, sequences: &mut [Sequence], rows: &[Row]) -> Result<Vec<f32>, String> {
+        let arch = &self.arch;
+        let mut at = Vec::with_capacity(rows.len());
+        for row in rows {
+            let position = sequences[row.sequence].push(row.token);
+            for other in &row.also {
+                sequences[*other].push(row.token);
+            }
+            at.push(At { sequence: row.sequence, position });
+        }
+        let runs: Vec<Vec<Run>> = sequences.iter().map(Sequence::runs).collect();
+        let positions = || at.iter().map(|a| a.position);
+        let angles = Angles::new(&self.frequencies, positions());
+        let local_angles = Angles::new(&self.local_frequencies, positions());
+
+        let mut x = self.embed(rows)?;
+        let mut normed = vec![0.0; x.len()];
+        for (index, layer) in self.layers.iter().enumerate() {
+            let window = arch.window(index);
+            let angles = if window.is_some() { &local_angles } else { &angles };
+            norm_rows(&x, &layer.attention_norm, arch.norm_eps, &mut normed);
+            let mut qkv = multiply(layer.qkv.as_ref(), &normed, rows.len())?;
+            let width = layer.qkv.outputs();
+            let q_width = arch.heads * arch.head_dim;
+            let kv_width = arch.kv_heads * arch.head_dim;
+            qkv.par_chunks_exact_mut(width).enumerate().for_each(|(r, row)| layer.prepare(arch, angles, r, row));
+            let mut q = Vec::with_capacity(rows.len() * q_width);
+            for ((row, at), qkv) in rows.iter().zip(&at).zip(qkv.chunks_exact(width)) {
+                q.extend_from_slice(&qkv[..q_width]);
+                let (keys, values) = qkv[q_width..].split_at(kv_width);
+                for sequence in [row.sequence].iter().chain(&row.also) {
+                    sequences[*sequence].write(index, at.position, keys, values);
+                }
+            }
+            let attention = Attention {
+                heads: arch.heads,
+                kv_heads: arch.kv_heads,
+                dim: arch.head_dim,
+                window: window.map(|w| w.window),
+                softcap: arch.attention_softcap,
+            };
+            let mut mixed = vec![0.0; q.len()];
+            attend(attention, index, &at, sequences, &runs, &q, &mut mixed);
+            let mut change = multiply(layer.out.as_ref(), &mixed, rows.len())?;
+            add_rows(&mut x, &mut change, &layer.post_attention_norm, arch);
+
+            norm_rows(&x, &layer.mlp_norm, arch.norm_eps, &mut normed);
+            let gate_up = multiply(layer.gate_up.as_ref(), &normed, rows.len())?;
+            let mut hidden = vec![0.0; rows.len() * arch.feed_forward];
+            let inputs = gate_up.par_chunks_exact(2 * arch.feed_forward);
+            hidden.par_chunks_exact_mut(arch.feed_forward).zip(inputs).for_each(|(out, gate_up)| {
+                ops::gated(arch.activation, gate_up, out);
+            });
+            let mut change = multiply(layer.down.as_ref(), &hidden, rows.len())?;
+            add_rows(&mut x, &mut change, &layer.post_mlp_norm, arch);
+        }
+
+        let wanted = rows.iter().zip(x.chunks_exact(arch.width)).filter(|(row, _)| row.logits);
+        let last: Vec<f32> = wanted.flat_map(|(_, x)| x.iter().copied()).collect();
+        let mut normed = vec![0.0; last.len()];
+        norm_rows(&last, &self.norm, arch.norm_eps, &mut normed);
+        let mut logits = multiply(self.head.as_ref(), &normed, last.len() / arch.width)?;
+        if let Some(cap) = arch.final_softcap {
+            ops::softcap(&mut logits, cap);
+        }
+        Ok(logits)
+    }
+
+    fn embed(&self, rows: &[Row]) -> Result<Vec<f32>, String> {
+        let width = self.arch.width;
+        let row_bytes = self.embedding.bytes.len() / self.vocabulary();
+        let mut x = vec![0.0; rows.len() * width];
+        for (row, x) in rows.iter().zip(x.chunks_exact_mut(width)) {
+            let from = row.token as usize * row_bytes;
+            dequantize_into(self.embedding.dtype, &self.embedding.bytes[from..from + row_bytes], x)?;
+            x.iter_mut().for_each(|x| *x *= self.arch.embedding_scale);
+        }
+        Ok(x)
+    }
+}
+
+impl Layer {
+    fn load(weights: &mut Weights<'_>, arch: &Arch, index: usize) -> Result<Self, GgufError> {
+        let name = |part: &str| format!("blk.{index}.{part}");
+        let q = arch.heads * arch.head_dim;
+        let kv = arch.kv_heads * arch.head_dim;
+        let mut qkv_bias = Vec::new();
+        for (part, len) in [("attn_q.bias", q), ("attn_k.bias", kv), ("attn_v.bias", kv)] {
+            qkv_bias.extend(weights.vector_if(arch.qkv_bias, &name(part), len)?);
+        }
+        let qkv = [(name("attn_q.weight"), q), (name("attn_k.weight"), kv), (name("attn_v.weight"), kv)];
+        let gate_up = [(name("ffn_gate.weight"), arch.feed_forward), (name("ffn_up.weight"), arch.feed_forward)];
+        Ok(Self {
+            attention_norm: weights.vector(&name("attn_norm.weight"), arch.width)?,
+            qkv: weights.linear(&qkv, arch.width)?,
+            qkv_bias,
+            q_norm: weights.vector_if(arch.qk_norm, &name("attn_q_norm.weight"), arch.head_dim)?,
+            k_norm: weights.vector_if(arch.qk_norm, &name("attn_k_norm.weight"), arch.head_dim)?,
+            out: weights.linear(&[(name("attn_output.weight"), arch.width)], q)?,
+            post_attention_norm: weights.vector_if(arch.sandwich, &name("post_attention_norm.weight"), arch.width)?,
+            mlp_norm: weights.vector(&name("ffn_norm.weight"), arch.width)?,
+            gate_up: weights.linear(&gate_up, arch.width)?,
+            down: weights.linear(&[(name("ffn_down.weight"), arch.width)], arch.feed_forward)?,
+            post_mlp_norm: weights.vector_if(arch.sandwich, &name("post_ffw_norm.weight"), arch.width)?,
+        })
+    }
+
+    /// Bias, head norms, rotation and the attention scale, on one row of queries, keys and values.
+    fn prepare(&self, arch: &Arch, angles: &Angles, row: usize, qkv: &mut [f32]) {
+        qkv.iter_mut().zip(&self.qkv_bias).for_each(|(x, b)| *x += b);
+        let rotated = (arch.heads + arch.kv_heads) * arch.head_dim;
+        for (h, head) in qkv[..rotated].chunks_exact_mut(arch.head_dim).enumerate() {
+            let is_query = h < arch.heads;
+            if arch.qk_norm {
+                ops::rms_norm(head, if is_query { &self.q_norm } else { &self.k_norm }, arch.norm_eps);
+            }
+            angles.rotate(arch.rope_style, row, head);
+            if is_query {
+                head.iter_mut().for_each(|x| *x *= arch.attention_scale);
+            }
+        }
+    }
+}
+
+fn multiply(layer: &dyn Linear, x: &[f32], rows: usize) -> Result<Vec<f32>, String> {
+    let mut out = vec![0.0; rows * layer.outputs()];
+    layer.forward(x, rows, &mut out)?;
+    Ok(out)
+}
+
+fn norm_rows(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
+    out.copy_from_slice(x);
+    out.par_chunks_exact_mut(weight.len()).for_each(|row| ops::rms_norm(row, weight, eps));
+}
+
+/// `x += change`, each row of `change` normed first where the architecture has norms there.
+fn add_rows(x: &mut [f32], change: &mut [f32], norm: &[f32], arch: &Arch) {
+    let rows = x.par_chunks_exact_mut(arch.width).zip(change.par_chunks_exact_mut(arch.width));
+    rows.for_each(|(x, change)| {
+        if arch.sandwich {
+            ops::rms_norm(change, norm, arch.norm_eps);
+        }
+        x.iter_mut().zip(change.iter()).for_each(|(x, c)| *x += c);
+    });
+}

@@ -1,0 +1,159 @@
+//! Next-token probabilities after exact token ids: the log-softmax, the most likely tokens, greedy continuation.
+//!
+//! Must work on ids alone; text, templates and answers are other modules' business.
+
+use super::JudgeError;
+use super::decoder::{Decoder, Row};
+use super::kv::Sequence;
+use crate::domain::Cancel;
+
+/// Tokens per forward pass of a long prompt: the weights are read once for all of them, and a cancel waits for one pass.
+pub const CHUNK: usize = 64;
+
+/// Normaliser of one row of logits over the full vocabulary, in f64.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LogSoftmax {
+    log_sum: f64,
+}
+
+impl LogSoftmax {
+    /// Of `logits`.
+    ///
+    /// # Errors
+    /// Where a logit is no finite number: the model file is damaged or its numbers overflow.
+    pub fn new(logits: &[f32]) -> Result<Self, JudgeError> {
+        if logits.is_empty() || logits.iter().any(|l| !l.is_finite()) {
+            return Err(JudgeError::Unusable {
+                message: "the model computes numbers that are not finite".into(),
+                hint: Some("the model file is damaged or badly converted: fetch it again or take another".to_owned()),
+            });
+        }
+        let max = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+        let sum: f64 = logits.iter().map(|l| (f64::from(*l) - max).exp()).sum();
+        Ok(Self { log_sum: max + sum.ln() })
+    }
+
+    /// Log-probability of a token with this logit.
+    pub fn logprob(&self, logit: f32) -> f64 {
+        f64::from(logit) - self.log_sum
+    }
+}
+
+/// The `k` most likely tokens with their log-probabilities, most likely first; the smaller id first among equals.
+pub fn top(logits: &[f32], k: usize) -> Result<Vec<(u32, f64)>, JudgeError> {
+    let softmax = LogSoftmax::new(logits)?;
+    let mut ids: Vec<u32> = (0..logits.len() as u32).collect();
+    let order = |a: &u32, b: &u32| logits[*b as usize].total_cmp(&logits[*a as usize]).then(a.cmp(b));
+    let k = k.min(ids.len());
+    if k < ids.len() {
+        ids.select_nth_unstable_by(k, order);
+        ids.truncate(k);
+    }
+    ids.sort_unstable_by(order);
+    Ok(ids.into_iter().map(|id| (id, softmax.logprob(logits[id as usize]))).collect())
+}
+
+/// Id of the largest logit; the smallest id among equals.
+pub fn argmax(logits: &[f32]) -> u32 {
+    let best = logits.iter().enumerate().reduce(|best, x| if x.1 > best.1 { x } else { best });
+    best.map_or(0, |(id, _)| id as u32)
+}
+
+/// Reads `tokens` at the end of `sequence`, [`CHUNK`] at a time, and returns the logits after the last one (empty where
+/// there are none). `progress` gets the number of tokens done.
+///
+/// # Errors
+/// [`JudgeError::Cancelled`] between two chunks; [`JudgeError::TooLong`]; an id outside the vocabulary.
+pub fn read(
+    decoder: &Decoder,
+    sequence: &mut Sequence,
+    tokens: &[u32],
+    progress: &mut dyn FnMut(usize),
+    cancel: &Cancel,
+) -> Result<Vec<f32>, JudgeError> {
+    check(decoder, sequence.len() + tokens.len(), tokens)?;
+    let mut done = 0;
+    let mut logits = Vec::new();
+    for chunk in tokens.chunks(CHUNK) {
+        if cancel.is_cancelled() {
+            return Err(JudgeError::Cancelled);
+        }
+        let mut rows: Vec<Row> = chunk.iter().map(|t| Row::new(*t, 0)).collect();
+        done += chunk.len();
+        if let (true, Some(last)) = (done == tokens.len(), rows.last_mut()) {
+            last.logits = true;
+        }
+        logits = decoder.forward(std::slice::from_mut(sequence), &rows)?;
+        progress(done);
+    }
+    Ok(logits)
+}
+
+/// Whether `tokens` are in the vocabulary and `len` positions fit the context.
+pub(super) fn check(decoder: &Decoder, len: usize, tokens: &[u32]) -> Result<(), JudgeError> {
+    let context = decoder.arch().context;
+    if len > context {
+        return Err(JudgeError::TooLong { tokens: len, context });
+    }
+    let vocabulary = decoder.vocabulary();
+    match tokens.iter().find(|t| **t as usize >= vocabulary) {
+        Some(id) => Err(JudgeError::Unusable {
+            message: format!("token id {id} is outside the vocabulary of {vocabulary} tokens").into(),
+            hint: None,
+        }),
+        None => Ok(()),
+    }
+}
+
+/// What a model says of the next token after some ids.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Next {
+    /// The most likely tokens and their log-probabilities (natural, full vocabulary).
+    pub top: Vec<(u32, f64)>,
+    /// The greedy continuation.
+    pub greedy: Vec<u32>,
+}
+
+/// Scores the next token after exactly `ids` (nothing is added) and continues greedily for `greedy` tokens.
+pub fn next(decoder: &Decoder, ids: &[u32], k: usize, greedy: usize, cancel: &Cancel) -> Result<Next, JudgeError> {
+    if ids.is_empty() {
+        return Err(JudgeError::Unusable {
+            message: "there are no token ids to continue".into(),
+            hint: Some("give at least one id".to_owned()),
+        });
+    }
+    let mut sequence = Sequence::new(decoder.kv_shape(), Vec::new());
+    let mut logits = read(decoder, &mut sequence, ids, &mut |_| {}, cancel)?;
+    let top = top(&logits, k)?;
+    let mut tokens = Vec::with_capacity(greedy);
+    while tokens.len() < greedy && sequence.len() < decoder.arch().context {
+        let token = argmax(&logits);
+        tokens.push(token);
+        if tokens.len() < greedy {
+            logits = read(decoder, &mut sequence, &[token], &mut |_| {}, cancel)?;
+        }
+    }
+    Ok(Next { top, greedy: tokens })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn top_tokens_are_sorted_and_normalised_over_the_whole_vocabulary() {
+        let logits = [0.0, 2.0, 1.0, 2.0];
+        let all = top(&logits, 9).unwrap();
+        assert_eq!(all.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [1, 3, 2, 0]);
+        assert!((all.iter().map(|(_, p)| p.exp()).sum::<f64>() - 1.0).abs() < 1e-12);
+        assert_eq!(top(&logits, 1).unwrap()[0], all[0]);
+        assert_eq!(argmax(&logits), 1);
+    }
+
+    #[test]
+    fn logits_that_are_not_finite_are_an_error_and_not_a_probability() {
+        assert!(LogSoftmax::new(&[0.0, f32::NAN]).is_err());
+        assert!(LogSoftmax::new(&[0.0, f32::INFINITY]).is_err());
+        assert!(LogSoftmax::new(&[]).is_err());
+    }
+}

@@ -1,6 +1,0 @@
-//! Snapshots of every view over one scripted session, and the laws that hold for all of them.
-
-mod fixture;
-mod laws;
-mod pieces;
-mod transcript;
