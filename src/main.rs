@@ -2,4 +2,11 @@
 //!
 //! Must hold no logic of its own.
 
-fn main() {}
+use clap::Parser;
+use crossexam::cli::{Cli, Environment};
+use crossexam::frontend::launch;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(launch::run(Cli::parse(), &Environment::read()))
+}

@@ -17,7 +17,7 @@ pub mod walk;
 pub use crate::model::Progress;
 pub use failure::Failure;
 pub use host::{Canceller, Event, Host, Notice, Stop, Ticket};
-pub use setup::{Builtin, policy_of};
+pub use setup::{Builtin, policy_of, policy_of_file};
 
 use crate::command::Command;
 use crate::domain::{Cancel, Name};

@@ -21,39 +21,57 @@ const POLICY_LIMIT: u64 = 4 << 20;
 /// The most that is read of a samples file for a session; `check` streams instead.
 const SAMPLES_LIMIT: u64 = 1 << 30;
 
-impl Engine {
-    fn read(&self, path: &str, limit: u64) -> Result<Vec<u8>, Failure> {
-        if let Some(name) = path.strip_prefix("builtin:") {
-            return match self.builtins.iter().find(|b| b.name == name) {
-                Some(builtin) => Ok(builtin.text.as_bytes().to_vec()),
-                None => {
-                    let known = self.builtins.iter().map(|b| b.name).collect::<Vec<_>>().join(", ");
-                    Err(Failure::user(format!("there is no builtin `{name}`")).hinted(format!("there are {known}")))
-                }
-            };
-        }
-        let fail = |error: std::io::Error| {
-            Failure::user(format!("{path}: {error}"))
-                .hinted("check the path; it is relative to where crossexam was started")
+/// Reads a file, or a builtin.
+fn read(path: &str, limit: u64, builtins: &[Builtin]) -> Result<Vec<u8>, Failure> {
+    if let Some(name) = path.strip_prefix("builtin:") {
+        return match builtins.iter().find(|b| b.name == name) {
+            Some(builtin) => Ok(builtin.text.as_bytes().to_vec()),
+            None => {
+                let known = builtins.iter().map(|b| b.name).collect::<Vec<_>>().join(", ");
+                Err(Failure::user(format!("there is no builtin `{name}`")).hinted(format!("there are {known}")))
+            }
         };
-        let size = std::fs::metadata(path).map_err(fail)?.len();
-        if size > limit {
-            return Err(Failure::user(format!("{path} has {size} bytes; at most {limit} are read")));
-        }
-        std::fs::read(path).map_err(fail)
     }
+    let fail = |error: std::io::Error| {
+        Failure::user(format!("{path}: {error}"))
+            .hinted("check the path; it is relative to where crossexam was started")
+    };
+    let size = std::fs::metadata(path).map_err(fail)?.len();
+    if size > limit {
+        return Err(Failure::user(format!("{path} has {size} bytes; at most {limit} are read")));
+    }
+    std::fs::read(path).map_err(fail)
+}
 
+fn read_text(path: &str, builtins: &[Builtin]) -> Result<String, Failure> {
+    String::from_utf8(read(path, POLICY_LIMIT, builtins)?)
+        .map_err(|e| Failure::user(format!("{path} is not UTF-8 at byte {}", e.utf8_error().valid_up_to())))
+}
+
+fn parse_policy(path: &str, builtins: &[Builtin]) -> Result<(Policy, Vec<SourceFile>), Failure> {
+    let text = read_text(path, builtins)?;
+    let mut read = |include: &str| read_text(include, builtins).map_err(|f| f.message.into_raw());
+    let parsed = policy::parse(path, &text, &mut read);
+    match parsed.policy {
+        Some(policy) => {
+            let files = parsed.files.into_iter().map(|f| SourceFile { path: f.path, text: f.text }).collect();
+            Ok((policy, files))
+        }
+        None => Err(refusal(&parsed)),
+    }
+}
+
+/// A policy file (or builtin) without a session, for `check`.
+///
+/// # Errors
+/// Where it cannot be read, or the first error in it and how many more there are.
+pub fn policy_of_file(path: &str, builtins: &[Builtin]) -> Result<Policy, Failure> {
+    parse_policy(path, builtins).map(|(policy, _)| policy)
+}
+
+impl Engine {
     pub(super) fn load_policy(&mut self, run: &mut Run, path: &str) -> Result<Stop, Failure> {
-        let bytes = self.read(path, POLICY_LIMIT)?;
-        let text = String::from_utf8(bytes)
-            .map_err(|e| Failure::user(format!("{path} is not UTF-8 at byte {}", e.utf8_error().valid_up_to())))?;
-        let parsed = policy::parse(path, &text, &mut |include: &str| {
-            let bytes = self.read(include, POLICY_LIMIT).map_err(|f| f.message.into_raw())?;
-            String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())
-        });
-        let Some(policy) = parsed.policy.as_ref() else { return Err(refusal(&parsed)) };
-        let policy = policy.clone();
-        let files = parsed.files.into_iter().map(|f| SourceFile { path: f.path, text: f.text }).collect();
+        let (policy, files) = parse_policy(path, self.builtins)?;
         let record = PolicyRecord {
             id: policy.id.clone(),
             version: policy.version.clone(),
@@ -67,7 +85,7 @@ impl Engine {
     }
 
     pub(super) fn load_samples(&mut self, run: &mut Run, path: &str) -> Result<Stop, Failure> {
-        let bytes = self.read(path, SAMPLES_LIMIT)?;
+        let bytes = read(path, SAMPLES_LIMIT, self.builtins)?;
         let loaded = sample_file::load(bytes.as_slice()).map_err(|e| Failure::user(format!("{path}: {e}")))?;
         let bad = loaded.errors.len();
         if loaded.samples.is_empty() {

@@ -2,10 +2,14 @@
 //!
 //! Must hold no rules of the domain: commands go to the engine, views come from `report`. Front ends do not import each other.
 
+mod builtin;
+mod check;
+mod check_record;
 pub mod client;
 pub mod lint;
 pub mod models;
 pub mod names;
+pub mod launch;
 pub mod tui;
 
 pub use client::Client;

@@ -2,9 +2,9 @@
 //!
 //! Must not be reachable from the command line except as `--llm scripted:FILE` in tests.
 
-use super::{Judge, JudgeError, JudgeSource, Look, Progress, Question};
+use super::{Judge, JudgeError, Look, Progress, Question};
 use crate::domain::{
-    Cancel, Digest, Examination, Judgement, Mode, ModelInfo, Name, Part, Piece, Rationale, Readout, StopReason, Usage,
+    Cancel, Digest, Examination, Judgement, Mode, ModelInfo, Part, Piece, Rationale, Readout, StopReason, Usage,
 };
 
 /// Answers by a function of the question: probabilities per answer and a rationale.
@@ -41,6 +41,27 @@ impl Scripted {
             let ps = (0..q.answers.len()).map(|i| if i == 0 { p } else { rest }).collect();
             (ps, "scripted rationale".to_owned())
         })
+    }
+}
+
+impl Scripted {
+    /// The judge of `--llm scripted:ARGUMENT`: a number is the probability of every first answer; anything else is a file
+    /// whose text is the rationale of every node, with probability 0.8 for the first answer.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn from_argument(argument: &str) -> Result<Self, JudgeError> {
+        if let Ok(p) = argument.parse::<f64>() {
+            return Ok(Self::constant(p.clamp(0.0, 1.0)));
+        }
+        let text = std::fs::read_to_string(argument).map_err(|e| JudgeError::Unusable {
+            message: format!("{argument}: {e}").into(),
+            hint: Some("scripted:P or scripted:FILE".to_owned()),
+        })?;
+        Ok(Self::new(move |q| {
+            let rest = 0.2 / (q.answers.len().max(2) - 1) as f64;
+            ((0..q.answers.len()).map(|i| if i == 0 { 0.8 } else { rest }).collect(), text.clone())
+        }))
     }
 }
 
@@ -100,23 +121,4 @@ impl Judge for Scripted {
             }
         })
     }
-}
-
-/// Opens a fresh [`Scripted`] judge whatever name is asked for.
-pub struct ScriptedSource<F>(pub F);
-
-impl<F: FnMut(&str) -> Scripted + Send> JudgeSource for ScriptedSource<F> {
-    fn open(
-        &mut self,
-        name: &str,
-        _progress: &mut dyn FnMut(Progress),
-        _cancel: &Cancel,
-    ) -> Result<Box<dyn Judge>, JudgeError> {
-        Ok(Box::new((self.0)(name)))
-    }
-}
-
-/// A `Name` written in code.
-pub fn name(text: &'static str) -> Name {
-    Name::new(text).expect("names in code are valid")
 }
