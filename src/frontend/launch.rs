@@ -131,6 +131,7 @@ fn show(opened: Opened, env: &Environment, color: bool, first: Outcome) -> Resul
                     recorded: client.is_recorded(),
                     theme: if color { tui::Theme::Dark } else { tui::Theme::Mono },
                     history: Vec::new(),
+                    models: Vec::new(),
                 };
                 tui::run(&mut client, setup, &lines, &mut |_| {})?
             }

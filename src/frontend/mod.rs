@@ -6,10 +6,10 @@ mod builtin;
 mod check;
 mod check_record;
 pub mod client;
+pub mod launch;
 pub mod lint;
 pub mod models;
 pub mod names;
-pub mod launch;
 pub mod tui;
 
 pub use client::Client;
