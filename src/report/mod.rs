@@ -4,13 +4,24 @@
 //! looks.
 
 pub mod ansi;
+pub mod compare;
+pub mod content;
 pub mod doc;
+pub mod examination;
+pub mod failure;
 pub mod json;
 pub mod markdown;
 pub mod number;
 mod page;
 pub mod plain;
+pub mod step;
 pub mod theme;
+pub mod transcript;
+pub mod value;
+pub mod walk;
+
+#[cfg(test)]
+mod tests;
 
 pub use doc::{Doc, Line, Role, Span};
 pub use page::Page;

@@ -15,6 +15,11 @@ pub fn p(value: f64) -> String {
     }
 }
 
+/// An entropy: `0.33 bit`.
+pub fn bits(value: f64) -> String {
+    if value.is_finite() { format!("{:.2} bit", value.abs()) } else { "–".to_owned() }
+}
+
 /// A score, threshold or other number: up to four decimals, no zeros at the end.
 pub fn decimal(value: f64) -> String {
     if !value.is_finite() {
@@ -28,8 +33,11 @@ pub fn decimal(value: f64) -> String {
     if text == "-0" { "0".to_owned() } else { text.to_owned() }
 }
 
-/// A count with thin groups: `12 345`.
+/// A count, in groups of three digits from five digits on: `1234`, `12 345`.
 pub fn count(value: u64) -> String {
+    if value < 10_000 {
+        return value.to_string();
+    }
     let digits = value.to_string();
     let lead = digits.len() % 3;
     let mut out = String::new();
@@ -86,7 +94,7 @@ mod tests {
         for (value, text) in [(0.8, "0.8"), (-0.0, "0"), (12.0, "12"), (1e-7, "1.00e-7"), (f64::INFINITY, "–")] {
             assert_eq!(decimal(value), text);
         }
-        assert_eq!((count(1_234_567), count(12), count(123)), ("1 234 567".into(), "12".into(), "123".into()));
+        assert_eq!((count(1_234_567), count(12), count(1234)), ("1 234 567".into(), "12".into(), "1234".into()));
         assert_eq!(
             (millis(812), millis(4_210), millis(185_000)),
             ("812 ms".into(), "4.2 s".into(), "3 min 05 s".into())

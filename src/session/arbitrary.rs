@@ -242,7 +242,7 @@ pub(super) fn kinds() -> Vec<BoxedStrategy<Fact>> {
 }
 
 /// Any fact that may follow the first.
-pub(super) fn fact() -> impl Strategy<Value = Fact> {
+pub(crate) fn fact() -> impl Strategy<Value = Fact> {
     proptest::strategy::Union::new(kinds())
 }
 

@@ -122,7 +122,7 @@ impl Context {
         let mut known: Vec<(String, Value)> = vec![
             ("id".to_owned(), sample.id.raw().into()),
             ("text".to_owned(), text.into()),
-            ("number".to_owned(), (index + 1).into()),
+            ("number".to_owned(), index.saturating_add(1).into()),
         ];
         known.push(("fields".to_owned(), fields.into_iter().map(|(k, v)| (k, Value::from(v))).collect::<Value>()));
         self.set_map("sample", known);
@@ -239,7 +239,10 @@ impl Absent {
     }
 
     pub(super) fn take(self) -> Vec<String> {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        let list = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        // Where `p.yes` was read, `p` says nothing more.
+        let is_read_further = |name: &String| list.iter().any(|other| other.starts_with(&format!("{name}.")));
+        list.iter().filter(|name| !is_read_further(name)).cloned().collect()
     }
 }
 

@@ -1,0 +1,104 @@
+//! The smaller views and the renderers.
+
+use super::fixture::*;
+use crate::domain::{Examination, Part, Piece, TokenView, TopToken};
+use crate::report::{Doc, Line, Page, Role, ansi, compare, examination, failure, json, markdown, plain, theme, walk};
+use crate::session::{Fact, FailureKind, WalkId};
+
+const PAGE: Page = Page::live(80);
+
+#[test]
+fn comparison_of_a_walk_with_an_overridden_threshold() {
+    let mut facts = facts();
+    facts.push(Fact::ThresholdSet { name: name("scam"), value: 0.95 });
+    let state = state(&facts);
+    insta::assert_snapshot!(plain::render(&compare::compare(&state, state.walk_now().unwrap(), PAGE)));
+}
+
+#[test]
+fn comparison_where_nothing_is_known_yet() {
+    let state = state(&[Fact::WalkStarted { walk: WALK, index: 0, sample: video_sample(), root: name("awareness") }]);
+    insta::assert_snapshot!(plain::render(&compare::compare(&state, state.walk_now().unwrap(), PAGE)));
+}
+
+#[test]
+fn the_path_of_a_branch() {
+    let state = state(&facts());
+    insta::assert_snapshot!(plain::render(&walk::path(state.walk_now().unwrap(), PAGE)));
+    let first = state.walk(WalkId(1)).unwrap();
+    insta::assert_snapshot!("the_path_of_the_first_walk", plain::render(&walk::path(first, PAGE)));
+}
+
+#[test]
+fn examinations_show_every_character() {
+    let piece = |part, text: &str| Piece { part, text: text.into() };
+    let prompt = Examination::Prompt(vec![
+        piece(Part::Template, "<|im_start|>system\n"),
+        piece(Part::Instructions, "You check one post against one rule at a time."),
+        piece(Part::Sample, "Pay the 1.99 cus\u{200b}toms fee\r\n\u{1b}[2J"),
+        piece(Part::Question, "Does the post make a request for value?"),
+        piece(Part::Cue, "Answer:"),
+    ]);
+    insta::assert_snapshot!("prompt", plain::render(&examination::examination(&prompt, PAGE)));
+    let token = |position, id, text: &str, part, control| TokenView { position, id, text: text.into(), part, control };
+    let tokens = Examination::Tokens(vec![
+        token(0, 1, "<|im_start|>", Part::Template, true),
+        token(1, 9690, "system", Part::Template, false),
+        token(2, 198, "\n", Part::Template, false),
+        token(3, 2683, " Pay", Part::Sample, false),
+        token(4, 40112, "\u{200b}", Part::Sample, false),
+    ]);
+    insta::assert_snapshot!("tokens", plain::render(&examination::examination(&tokens, PAGE)));
+    let top = |id, text: &str, p: f64| TopToken { id, text: text.into(), logprob: p.ln() };
+    let top =
+        Examination::Top { position: 412, tokens: vec![top(2, " yes", 0.61), top(5, " no", 0.3), top(7, "\n", 1e-5)] };
+    insta::assert_snapshot!("top", plain::render(&examination::examination(&top, PAGE)));
+}
+
+#[test]
+fn a_failure_says_what_to_do() {
+    let doc = failure::failure(
+        FailureKind::User,
+        &"there is no sample 93: 46 samples are loaded".into(),
+        Some("`info samples` lists them."),
+        60,
+    );
+    insta::assert_snapshot!(plain::render(&doc), @r"
+    error: there is no sample 93: 46 samples are loaded
+    hint: `info samples` lists them.
+    ");
+}
+
+fn small() -> Doc {
+    Doc(vec![
+        Line::new().with(Role::Heading, "A *title*"),
+        Line::new(),
+        Line::new().with(Role::Node, "request").with(Role::Text, " → ").untrusted(Role::Content, &"a\u{1b}b```".into()),
+    ])
+}
+
+#[test]
+fn renderers() {
+    insta::assert_snapshot!(ansi::render(&small()).replace('\u{1b}', "ESC"), @r"
+    ESC[1mA *title*ESC[0m
+
+    ESC[1;34mrequestESC[0m → aESC[7;31m<U+001B>ESC[0mb```
+    ");
+}
+
+#[test]
+fn no_colour_is_used_alone_for_two_roles_of_opposite_meaning() {
+    for (a, b) in [(Role::Violating, Role::NonViolating), (Role::Good, Role::Bad), (Role::Good, Role::Warning)] {
+        assert_ne!(theme::look(a), theme::look(b));
+    }
+}
+
+#[test]
+fn json_keeps_the_roles() {
+    insta::assert_snapshot!(json::render(&small()));
+}
+
+#[test]
+fn markdown_cannot_be_escaped_from() {
+    insta::assert_snapshot!(markdown::render(&small()));
+}

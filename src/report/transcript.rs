@@ -1,0 +1,243 @@
+//! What is printed when something happened: one document per fact, the same in the REPL, in scripts and in replay.
+//!
+//! Must be given the state after the fact was applied, and must not repeat what the reader typed.
+
+use super::compare::{compare, leaf, source};
+use super::number::{count, decimal, plural};
+use super::{Doc, Line, Page, Role, content, failure, step, value, walk};
+use crate::domain::{BreakAt, Mode, ModelInfo, Name, Sample};
+use crate::policy::Policy;
+use crate::session::expr::{self, Context};
+use crate::session::{Breakpoint, Fact, FailureKind, PolicyRecord, SessionState, Step, Subject, WalkId};
+use crate::text::Untrusted;
+
+/// Lines of a sample that are shown when it is selected.
+const SAMPLE_LINES: usize = 12;
+
+/// What to print for `fact`. Empty for [`Fact::Command`]: the line stands on the screen already, and replay prints it
+/// with [`command`].
+pub fn fact(state: &SessionState, policy: Option<&Policy>, fact: &Fact, page: Page) -> Doc {
+    match fact {
+        Fact::Command { .. } => Doc::new(),
+        Fact::WalkStarted { walk, index, sample, root } => started(state, *walk, *index, sample, root, page),
+        Fact::Stepped { walk, step } => stepped(state, policy, *walk, step, page),
+        Fact::LeafReached { walk, .. } => reached(state, *walk, page),
+        Fact::Failed { kind, message } => failure::failure(*kind, message, None, page.width),
+        other => brief(state, other, page),
+    }
+}
+
+/// The line of a command, for replay.
+pub fn command(line: &str) -> Line {
+    Line::new().with(Role::Muted, "> ").with(Role::Text, line)
+}
+
+/// The same in as few lines as possible, for a log beside panes that show the rest.
+pub fn brief(state: &SessionState, fact: &Fact, page: Page) -> Doc {
+    let line = Line::new();
+    Doc(vec![match fact {
+        Fact::Command { .. } => return Doc::new(),
+        Fact::Opened { program, at } => line.with(Role::Muted, format!("session opened {at} by crossexam {program}")),
+        Fact::Resumed { at } => line.with(Role::Muted, format!("session resumed {at}")),
+        Fact::PolicyLoaded(record) => policy_loaded(record),
+        Fact::SamplesLoaded { path, count, bad, .. } => samples_loaded(path, *count, *bad),
+        Fact::ModelLoaded(info) => model_loaded(info),
+        Fact::ModeSet(mode) => mode_set(*mode),
+        Fact::WalkStarted { walk, index, sample, .. } => line
+            .with(Role::Heading, format!("sample {} ", index.saturating_add(1)))
+            .untrusted(Role::Value, &sample.id)
+            .with(Role::Muted, format!("  walk {}", walk.0)),
+        Fact::WalkForked { walk, from, at } => line
+            .with(Role::Heading, format!("walk {}", walk.0))
+            .with(Role::Muted, format!(" branches off walk {} after {}", from.0, plural(*at, "step"))),
+        Fact::Stepped { walk, step } => {
+            let number = state.walk(*walk).map_or(1, |w| w.steps.len());
+            step::head(number, step, page)
+        }
+        Fact::LeafReached { walk, leaf: reached } => {
+            let source = state.walk(*walk).map_or(page.source, |w| source(w, page));
+            return Doc(leaf(reached, page, source).0.into_iter().take(1).collect());
+        }
+        Fact::SteppedBack { walk, .. } => {
+            let line = line.with(Role::Text, "back to ");
+            match state.walk(*walk) {
+                Some(walk) => {
+                    step::target(line, &walk.frontier()).with(Role::Muted, " (the steps stay in the journal)")
+                }
+                None => line,
+            }
+        }
+        Fact::BreakpointSet(breakpoint) => self::breakpoint(breakpoint),
+        Fact::BreakpointDeleted { id } => line.with(Role::Text, format!("breakpoint {id} deleted")),
+        Fact::BreakpointHit { id, at, .. } => breakpoint_hit(state, *id, at),
+        Fact::DisplayAdded { id, expr } => {
+            let result = expr::eval(expr, &Context::of(state));
+            value::evaluated(line.with(Role::Muted, format!("{id}: ")), expr, &result)
+        }
+        Fact::DisplayRemoved { id } => line.with(Role::Text, format!("display {id} removed")),
+        Fact::ThresholdSet { name, value } => line
+            .with(Role::Text, "threshold ")
+            .with(Role::Key, name)
+            .with(Role::Text, " = ")
+            .with(Role::Value, decimal(*value))
+            .with(Role::Overridden, "  overridden"),
+        Fact::Noted { on, text } => {
+            let mut doc = Doc::new();
+            let prefix = line.with(Role::Good, "noted").with(Role::Muted, format!(" on {}: ", subject(*on)));
+            doc.paragraph(prefix, Role::Content, text, page.width);
+            return doc;
+        }
+        Fact::Tagged { on, tag } => {
+            line.with(Role::Good, "tagged").with(Role::Muted, format!(" {}: ", subject(*on))).with(Role::Value, tag)
+        }
+        Fact::Cancelled { node, .. } => line
+            .with(Role::Warning, "stopped")
+            .with(Role::Text, " while asking ")
+            .with(Role::Node, node)
+            .with(Role::Muted, "; no answer was taken"),
+        Fact::Failed { kind, message } => {
+            let word = if *kind == FailureKind::Internal { "internal error: " } else { "error: " };
+            line.with(Role::Error, word).untrusted(Role::Text, message)
+        }
+        Fact::Saved { path } => line.with(Role::Good, "saved").with(Role::Text, " to ").untrusted(Role::Value, path),
+    }])
+}
+
+/// What a note or tag is about, in words.
+pub fn subject(on: Subject) -> String {
+    match on {
+        Subject::Session => "the session".to_owned(),
+        Subject::Walk(walk) => format!("walk {}", walk.0),
+        Subject::Step(walk, step) => format!("walk {}, step {}", walk.0, step.saturating_add(1)),
+    }
+}
+
+/// A breakpoint as it would be typed, and its state.
+pub fn breakpoint(breakpoint: &Breakpoint) -> Line {
+    let line = Line::new()
+        .with(Role::Text, if breakpoint.temporary { "temporary breakpoint " } else { "breakpoint " })
+        .with(Role::Value, breakpoint.id.to_string())
+        .with(Role::Text, " at ");
+    let line = place(line, &breakpoint.at);
+    let line = match &breakpoint.condition {
+        Some(condition) => line.with(Role::Muted, " if ").with(Role::Key, condition),
+        None => line,
+    };
+    if breakpoint.enabled { line } else { line.with(Role::Warning, "  disabled") }
+}
+
+/// Where a breakpoint stops.
+pub fn place(line: Line, at: &BreakAt) -> Line {
+    match at {
+        BreakAt::Place(id) => line.with(Role::Node, id),
+        BreakAt::Answer(node, answer) => line.with(Role::Node, node).with(Role::Muted, "=").with(Role::Answer, answer),
+        BreakAt::Anywhere => line.with(Role::Node, "every node"),
+    }
+}
+
+fn started(state: &SessionState, walk: WalkId, index: usize, sample: &Sample, root: &Name, page: Page) -> Doc {
+    let mut doc = Doc::new();
+    let of = state.samples.as_ref().map(|(_, count, _)| format!(" of {count}")).unwrap_or_default();
+    let line = Line::new()
+        .with(Role::Heading, format!("sample {}{of} ", index.saturating_add(1)))
+        .untrusted(Role::Value, &sample.id);
+    doc.push(line.right(Role::Muted, format!("walk {}", walk.0), page.width));
+    doc.extend(content::content(sample, 2, SAMPLE_LINES, page));
+    doc.push(
+        Line::new()
+            .with(Role::Cursor, "=>")
+            .with(Role::Text, "  ")
+            .with(Role::Node, root)
+            .with(Role::Muted, "  is asked next"),
+    );
+    doc
+}
+
+fn stepped(state: &SessionState, policy: Option<&Policy>, walk: WalkId, step: &Step, page: Page) -> Doc {
+    let (number, gold) = match state.walk(walk) {
+        Some(walk) => {
+            let gold = walk.sample.gold.path.iter().find(|(node, _)| *node == step.node.id).map(|(_, answer)| answer);
+            (walk.steps.len(), gold)
+        }
+        None => (1, None),
+    };
+    let mut doc = step::step(number, step, policy, gold, page);
+    if !state.displays.is_empty() {
+        let context = Context::of(state);
+        for (id, expr) in &state.displays {
+            let line = Line::new().with(Role::Muted, format!("  {id}: "));
+            doc.push(value::evaluated(line, expr, &expr::eval(expr, &context)));
+        }
+    }
+    doc
+}
+
+fn reached(state: &SessionState, id: WalkId, page: Page) -> Doc {
+    let Some(walk) = state.walk(id) else { return Doc::new() };
+    let Some(reached) = &walk.leaf else { return Doc(vec![walk::standing(walk, page)]) };
+    let mut doc = leaf(reached, page, source(walk, page));
+    let sample = walk.sample.as_ref();
+    if sample.gold.outcome.is_some() || sample.gold.label.is_some() || !sample.scores.is_empty() {
+        let compared = compare(state, walk, page);
+        doc.0.extend(compared.0.into_iter().map(|line| Line::new().with(Role::Text, "  ").join(line)));
+    }
+    doc
+}
+
+fn policy_loaded(record: &PolicyRecord) -> Line {
+    Line::new()
+        .with(Role::Text, "policy ")
+        .with(Role::Value, &record.id)
+        .with(Role::Text, " ")
+        .untrusted(Role::Value, &record.version)
+        .with(Role::Muted, "  ")
+        .untrusted(Role::Content, &record.title)
+        .with(Role::Muted, format!("  sha256 {}", record.sha256.short()))
+}
+
+fn samples_loaded(path: &Untrusted, good: usize, bad: usize) -> Line {
+    let line =
+        Line::new().with(Role::Value, plural(good, "sample")).with(Role::Text, " from ").untrusted(Role::Value, path);
+    if bad == 0 { line } else { line.with(Role::Warning, format!("  {} could not be read", plural(bad, "line"))) }
+}
+
+fn model_loaded(info: &ModelInfo) -> Line {
+    Line::new()
+        .with(Role::Text, "model ")
+        .untrusted(Role::Value, &info.name)
+        .with(Role::Muted, format!("  {} · ", parameters(info.parameters)))
+        .untrusted(Role::Muted, &info.architecture)
+        .with(Role::Muted, format!(" · {} · reads {} tokens", info.device, count(info.context.into())))
+}
+
+/// `135 M parameters`
+pub fn parameters(n: u64) -> String {
+    match n {
+        0..1_000_000 => format!("{} parameters", count(n)),
+        1_000_000..1_000_000_000 => format!("{} M parameters", n / 1_000_000),
+        _ => format!("{:.1} B parameters", n as f64 / 1e9),
+    }
+}
+
+fn mode_set(mode: Mode) -> Line {
+    let line = Line::new().with(Role::Text, "mode ").with(Role::Value, mode.as_str());
+    match mode {
+        Mode::Direct => line.with(Role::Muted, "  the answer is read right after the question"),
+        Mode::Rationale { max_tokens } => {
+            line.with(Role::Muted, format!("  the model writes up to {} first", plural(max_tokens as usize, "token")))
+        }
+    }
+}
+
+fn breakpoint_hit(state: &SessionState, id: u32, at: &Name) -> Line {
+    let line = Line::new()
+        .with(Role::Warning, "◆ ")
+        .with(Role::Text, "breakpoint ")
+        .with(Role::Value, id.to_string())
+        .with(Role::Text, " at ")
+        .with(Role::Node, at);
+    match state.breakpoints.iter().find(|b| b.id == id).and_then(|b| b.condition.as_ref()) {
+        Some(condition) => line.with(Role::Muted, " because ").with(Role::Key, condition),
+        None => line,
+    }
+}
