@@ -34,6 +34,11 @@ impl StringList {
         self.ends.is_empty()
     }
 
+    /// Bytes of all strings together.
+    pub fn text_len(&self) -> usize {
+        self.text.len()
+    }
+
     /// The string at `index`.
     pub fn get(&self, index: usize) -> Option<&str> {
         let end = *self.ends.get(index)?;

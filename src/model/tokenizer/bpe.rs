@@ -50,14 +50,17 @@ impl Bpe {
             return Err(GgufError::key("tokenizer.ggml.tokens", "none of the 256 byte tokens is there"));
         }
         let mut table = HashMap::with_capacity(merges.len());
+        let mut joined = String::new();
         for (rank, merge) in merges.iter().enumerate() {
             let fault = |what: &str| GgufError::key(MERGES, format!("merge {rank}, {merge:?}: {what}"));
             let (left, right) = merge.split_once(' ').ok_or_else(|| fault("no space between its two tokens"))?;
             let id = |text: &str| vocab.id(text).ok_or_else(|| fault(&format!("{text:?} is not in the vocabulary")));
             let pair = (id(left)?, id(right)?);
-            let merged = id(&[left, right].concat())?;
+            joined.clear();
+            joined.extend([left, right]);
+            let merged = id(&joined)?;
             let rank = u32::try_from(rank).map_err(|_| fault("more than 2^32 merges"))?;
-            if vocab.plain_id(&[left, right].concat()).is_some() {
+            if vocab.is_plain(merged) {
                 // The first of equal merges counts.
                 table.entry(pair).or_insert((rank, merged));
             }

@@ -263,6 +263,66 @@ fn half_a_megabyte_without_a_space_is_encoded_in_much_less_than_quadratic_time()
     assert_eq!(t.decode(&t.encode_content(&text)).len(), text.len());
 }
 
+#[test]
+fn vocabularies_past_every_limit_are_refused() {
+    let numbered = |n: usize| (0..n).map(|i| format!("{i}")).collect::<Vec<_>>();
+    let base = || GgufWriter::new().str("tokenizer.ggml.model", "llama");
+    let many = build(&base().strings("tokenizer.ggml.tokens", &numbered((1 << 20) + 1))).unwrap_err();
+    assert!(many.to_string().contains("1048577 tokens"), "{many}");
+    let long =
+        build(&base().strings("tokenizer.ggml.tokens", &["a".repeat(9 << 20), "b".repeat(9 << 20)])).unwrap_err();
+    assert!(long.to_string().contains("18874368 bytes together"), "{long}");
+    let user = (1 << 14) + 1;
+    let all_user =
+        base().strings("tokenizer.ggml.tokens", &numbered(user)).i32s("tokenizer.ggml.token_type", &vec![USER; user]);
+    assert!(build(&all_user).unwrap_err().to_string().contains("16385 user-defined tokens"));
+}
+
+/// Everything that is done with a file before a model computes.
+fn use_file(bytes: &[u8]) {
+    let disk = crate::model::gguf::write::on_disk(bytes);
+    let Ok(file) = crate::model::gguf::GgufFile::open(disk.path(), &crate::domain::Cancel::new()) else { return };
+    let Ok(tokenizer) = Tokenizer::from_metadata(file.metadata()) else { return };
+    let text = "ab a\n\n<|im_start|>\u{4}ß ▁<0x41>";
+    for template in [false, true] {
+        let ids = tokenizer.encode(text, template, tokenizer.bos());
+        assert!(
+            ids.iter().all(|id| (*id as usize) < tokenizer.vocab_size() && (template || !tokenizer.is_control(*id)))
+        );
+        let _unused = tokenizer.decode(&ids);
+    }
+    for choice in [None, Some("embedded"), Some("chatml"), Some("plain")] {
+        let _unused = crate::model::chat::ChatTemplate::from_gguf(file.metadata(), &tokenizer, choice);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn mutated_files_load_or_are_refused_and_never_panic(
+        family in 0..2,
+        edits in prop::collection::vec((any::<prop::sample::Index>(), prop_oneof![any::<u8>(), Just(0), Just(0xff), 0u8..12]), 1..6),
+        cut in prop::option::weighted(0.1, any::<prop::sample::Index>()),
+    ) {
+        let template = "{{ bos_token }}{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}";
+        let writer = if family == 0 {
+            bpe("qwen2", &["a b", "Ġ a"], &[("<|im_start|>", CONTROL), ("<|im_end|>", CONTROL), ("\n\n", USER)])
+        } else {
+            spm(&[("▁", -2.0, NORMAL), ("a", -3.0, NORMAL), ("▁a", -1.0, NORMAL), ("\n\n", 0.0, USER)])
+        };
+        let mut bytes = writer.u32("tokenizer.ggml.eot_token_id", 0).str("tokenizer.chat_template", template).bytes();
+        for (at, byte) in edits {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        if let Some(cut) = cut {
+            bytes.truncate(cut.index(bytes.len()));
+        }
+        use_file(&bytes);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

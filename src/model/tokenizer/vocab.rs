@@ -8,6 +8,12 @@ use std::collections::HashMap;
 const TOKENS: &str = "tokenizer.ggml.tokens";
 const TYPES: &str = "tokenizer.ggml.token_type";
 
+/// The most tokens, bytes of their texts together, and user-defined tokens; the largest real vocabularies have a quarter of a
+/// million tokens, 3 MB of text and some hundreds that are user-defined. They bound memory and the time to look for them.
+const MAX_TOKENS: usize = 1 << 20;
+const MAX_TEXT: usize = 16 << 20;
+const MAX_USER_DEFINED: usize = 1 << 14;
+
 /// Spellings that end a turn or a text in the models we know. A token with such a text is taken for a control token even
 /// where the file calls it a normal one, because some converters forget to mark them.
 const ENDS: [&str; 10] = [
@@ -48,10 +54,19 @@ pub(super) struct Vocab {
 impl Vocab {
     /// Reads and checks the tables.
     pub(super) fn read(metadata: &Metadata) -> Result<Self, GgufError> {
-        let texts = metadata.strings(TOKENS)?.ok_or_else(|| GgufError::missing_key(TOKENS))?.clone();
+        let texts = metadata.strings(TOKENS)?.ok_or_else(|| GgufError::missing_key(TOKENS))?;
         if texts.is_empty() {
             return Err(GgufError::key(TOKENS, "the vocabulary is empty"));
         }
+        if texts.len() > MAX_TOKENS || texts.text_len() > MAX_TEXT {
+            let what = format!(
+                "{} tokens of {} bytes together; at most {MAX_TOKENS} of {MAX_TEXT} are allowed",
+                texts.len(),
+                texts.text_len()
+            );
+            return Err(GgufError::key(TOKENS, what));
+        }
+        let texts = texts.clone();
         let mut ids = HashMap::with_capacity(texts.len());
         for (id, text) in texts.iter().enumerate() {
             let id = u32::try_from(id).map_err(|_| GgufError::key(TOKENS, "more than 2^32 tokens"))?;
@@ -116,11 +131,15 @@ impl Vocab {
         self.ids.get(text).copied()
     }
 
-    /// The token with exactly this text, if it may come out of ordinary text. A control token never may; nor may a token
-    /// that stands for one byte, or else the text `<0x41>` would be read as `A`.
+    /// The token with exactly this text, if it may come out of ordinary text.
     pub(super) fn plain_id(&self, text: &str) -> Option<u32> {
-        let id = self.id(text)?;
-        matches!(self.kind(id)?, Kind::Normal | Kind::UserDefined | Kind::Unused).then_some(id)
+        self.id(text).filter(|id| self.is_plain(*id))
+    }
+
+    /// Whether the token may come out of ordinary text. A control token never may; nor may a token that stands for one byte,
+    /// or else the text `<0x41>` would be read as `A`.
+    pub(super) fn is_plain(&self, id: u32) -> bool {
+        matches!(self.kind(id), Some(Kind::Normal | Kind::UserDefined | Kind::Unused))
     }
 
     /// Whether the token has a meaning of its own and must not come out of content.
@@ -143,5 +162,11 @@ fn kinds(metadata: &Metadata, len: usize) -> Result<Vec<Kind>, GgufError> {
         6 => Ok(Kind::Byte),
         _ => Err(GgufError::key(TYPES, format!("token {id} has the unknown type {code}"))),
     };
-    codes.into_iter().enumerate().map(kind).collect()
+    let kinds: Vec<Kind> = codes.into_iter().enumerate().map(kind).collect::<Result<_, _>>()?;
+    let user_defined = kinds.iter().filter(|kind| **kind == Kind::UserDefined).count();
+    if user_defined > MAX_USER_DEFINED {
+        let what = format!("{user_defined} user-defined tokens; at most {MAX_USER_DEFINED} are allowed");
+        return Err(GgufError::key(TYPES, what));
+    }
+    Ok(kinds)
 }
