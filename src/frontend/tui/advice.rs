@@ -2,6 +2,7 @@
 //!
 //! Must hold no words that the table or a report could give.
 
+use super::panes;
 use super::prompt::{Advice, Candidate};
 use super::view::View;
 use crate::command::complete::command_of;
@@ -9,8 +10,9 @@ use crate::command::{Command, complete, hint};
 use crate::domain::Examination;
 use crate::engine::{Failure, Stop};
 use crate::frontend::names::SessionNames;
-use crate::report::{Doc, Line, Role};
+use crate::report::{Doc, Line, Page, Role, compare, examination, transcript, value};
 use crate::session::Fact;
+use crate::session::expr::{self, Context};
 
 /// What the command language says of a line with the cursor at byte `at`.
 pub fn of(line: &str, at: usize, names: &SessionNames) -> Advice {
@@ -29,29 +31,49 @@ pub fn answer(command: &Command, view: View<'_>) -> Doc {
     Doc::new()
 }
 
-/// The lines of the log for a fact.
-pub fn transcript(fact: &Fact, view: View<'_>) -> Doc {
-    let _ = (fact, view);
-    Doc::new()
+/// The lines of the log for a fact that is already in the state: as few as possible, for the panes show the rest.
+pub fn transcript(fact: &Fact, view: View<'_>, page: Page) -> Doc {
+    if let Fact::Command { line } = fact {
+        return Doc(vec![transcript::command(line)]);
+    }
+    let mut doc = transcript::brief(view.state, fact, page);
+    if matches!(fact, Fact::Stepped { .. }) {
+        let context = Context::of(view.state);
+        for (id, expr) in &view.state.displays {
+            let line = Line::new().with(Role::Muted, format!("  {id}: "));
+            doc.push(value::evaluated(line, expr, &expr::eval(expr, &context)));
+        }
+    }
+    doc
 }
 
 /// What `x` found.
-pub fn examination(examination: &Examination) -> Doc {
-    let _ = examination;
-    Doc::new()
+pub fn examination(examination: &Examination, page: Page) -> Doc {
+    examination::examination(examination, page)
 }
 
 /// Why a command stopped, where that is worth saying.
 pub fn stop(stop: Stop, view: View<'_>) -> Option<Line> {
-    let walk = view.walk()?;
     match stop {
-        Stop::Breakpoint(id) => Some(Line::new().with(Role::Warning, format!("◆ Stopped at breakpoint {id}."))),
-        Stop::Leaf => {
-            let leaf = walk.leaf.as_ref()?;
-            Some(Line::new().with(Role::Leaf, format!("Leaf {}", leaf.id)))
-        }
+        Stop::Breakpoint(id) => Some(Line::new().with(Role::Warning, format!("◆ stopped at breakpoint {id}"))),
+        Stop::Leaf => reached(view),
         Stop::Until | Stop::Done => None,
     }
+}
+
+/// The verdict of the walk and whom it agrees with, in one line; `None` before the leaf.
+pub fn reached(view: View<'_>) -> Option<Line> {
+    let walk = view.walk()?;
+    let leaf = walk.leaf.as_ref()?;
+    let line = Line::new().with(Role::Muted, "leaf ").with(Role::Leaf, &leaf.id).with(Role::Text, "  ");
+    let line = compare::verdict(line, &leaf.verdict);
+    Some(match compare::agreement(view.state, walk).cell {
+        Some(cell) => {
+            let (role, symbol) = panes::compare::mark(cell);
+            line.with(Role::Muted, "  ·  ").with(role, format!("{symbol} {}", cell.as_str()))
+        }
+        None => line,
+    })
 }
 
 /// A failure in one line: what went wrong and what to do.

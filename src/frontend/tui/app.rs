@@ -18,7 +18,7 @@ use crate::command::{Command, TABLE, parse};
 use crate::domain::Name;
 use crate::engine::{Event, Notice};
 use crate::frontend::names::SessionNames;
-use crate::report::{Doc, Line, Role};
+use crate::report::{Doc, Line, Page, Role};
 use crate::session::{Fact, WalkId};
 use crate::text::Untrusted;
 use ratatui::crossterm::event::{KeyEvent, KeyEventKind};
@@ -104,6 +104,8 @@ pub struct App {
     pub(super) status: Option<Line>,
     /// Steps that were computed while this front end ran: walk and place.
     computed: HashSet<(WalkId, usize)>,
+    /// Whether a fact has told already why the command in flight failed.
+    told: bool,
     queue: VecDeque<Command>,
     repeat: Option<String>,
     dirty: bool,
@@ -127,6 +129,7 @@ impl App {
             confirm: false,
             status: None,
             computed: HashSet::new(),
+            told: false,
             queue: VecDeque::new(),
             repeat: None,
             dirty: true,
@@ -136,6 +139,11 @@ impl App {
     /// Whether the screen has to be drawn again; asking clears it.
     pub fn take_dirty(&mut self) -> bool {
         std::mem::take(&mut self.dirty)
+    }
+
+    /// Columns and rows of the screen.
+    pub const fn size(&self) -> (u16, u16) {
+        (self.size.width, self.size.height)
     }
 
     /// Whether a command is in flight or waiting.
@@ -317,6 +325,7 @@ impl App {
         }
         if let Some(command) = self.queue.pop_front() {
             self.live.start(command.to_string());
+            self.told = false;
             effects.push(Effect::Submit(command));
         }
     }
@@ -365,7 +374,9 @@ impl App {
             }
             Event::Notice(Notice::Progress(_, progress)) => self.live.progress(progress, self.now),
             Event::Notice(Notice::Examined(_, examination)) => {
-                self.overlay = Some(Overlay::new("x", advice::examination(&examination)));
+                let page = self.page(frame::overlay_width(self));
+                let doc = advice::examination(&examination, page);
+                self.overlay = Some(Overlay::new(self.live.running().unwrap_or("x").to_owned(), doc));
             }
             Event::Notice(Notice::Done { result, .. }) => {
                 self.live.finish();
@@ -377,7 +388,9 @@ impl App {
                     }
                     Err(failure) => {
                         let line = advice::failure(&failure);
-                        self.log.doc(Doc(vec![line.clone()]));
+                        if !self.told {
+                            self.log.doc(Doc(vec![line.clone()]));
+                        }
                         self.say(line);
                         self.queue.clear();
                     }
@@ -411,7 +424,13 @@ impl App {
             }
             _ => {}
         }
-        self.log.doc(advice::transcript(fact, view));
+        self.told |= matches!(fact, Fact::Failed { .. } | Fact::Cancelled { .. });
+        self.log.doc(advice::transcript(fact, view, self.page(frame::log_width(self))));
+    }
+
+    /// How a report is to be written for a place of `width` cells.
+    fn page(&self, width: usize) -> Page {
+        if self.setup.recorded { Page::recorded(width) } else { Page::live(width) }
     }
 
     /// Lets panes follow the walk again after they were scrolled or pointed elsewhere.

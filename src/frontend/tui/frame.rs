@@ -2,6 +2,7 @@
 //!
 //! Must decide nothing about the session and must never draw outside the area it was given.
 
+use super::advice;
 use super::app::App;
 use super::ink::{Ink, Row, cells, fit, spread, wrap};
 use super::keymap;
@@ -177,7 +178,7 @@ fn draw_pane(app: &App, view: View<'_>, pane: Pane, rect: Rect, tabbed: bool, fr
 /// The title of a pane, and beside it the names of the panes that share its place.
 fn heading(app: &App, view: View<'_>, pane: Pane, tabbed: bool, focused: bool) -> Row {
     let ink = Ink(app.setup.theme);
-    let style = if focused { ink.0.border(true) } else { ink.0.style(Role::Heading) };
+    let style = if focused { ink.0.border(true) } else { ink.0.title() };
     let own = match pane {
         Pane::Sample => sample::title(ink, view),
         Pane::Node => node::title(ink, node::subject(view, app.selected.as_ref(), &app.live).as_ref()),
@@ -239,6 +240,17 @@ fn draw_overlay(app: &App, frame: &mut Frame<'_>) {
 pub fn overlay_rows(app: &App) -> (usize, usize) {
     let inner = layout::inner(overlay_area(app.size));
     (wrapped_overlay(app, usize::from(inner.width)).len(), usize::from(inner.height))
+}
+
+/// Cells that a line of an overlay has.
+pub fn overlay_width(app: &App) -> usize {
+    usize::from(layout::inner(overlay_area(app.size)).width)
+}
+
+/// Cells that a line of the log has, or would have where it is not shown.
+pub fn log_width(app: &App) -> usize {
+    let shown = layout::screen(app.size, Pane::Log).and_then(|s| s.panes.into_iter().find(|(p, _)| *p == Pane::Log));
+    shown.map_or(LEAST.0, |(_, rect)| layout::inner(rect).width).into()
 }
 
 fn wrapped_overlay(app: &App, width: usize) -> Vec<Row> {
@@ -340,7 +352,7 @@ fn status(app: &App, view: View<'_>, width: usize) -> Row {
         Some(line) => ink.line(line),
         None => match view.next_node() {
             Some(node) => Row::from(vec![ink.own(Role::Muted, "next: "), ink.name(Role::Node, &node)]),
-            None => Row::default(),
+            None => advice::reached(view).map_or_else(Row::default, |line| ink.line(&line)),
         },
     };
     let mut spans = vec![Span::raw(" ")];

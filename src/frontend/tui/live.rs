@@ -63,6 +63,11 @@ impl Live {
         self.running.is_some()
     }
 
+    /// The line of the command in flight.
+    pub fn running(&self) -> Option<&str> {
+        self.running.as_deref()
+    }
+
     /// The node being asked.
     pub fn asking(&self) -> Option<&Name> {
         self.asking.as_ref()

@@ -47,6 +47,9 @@ pub type Remember<'a> = &'a mut dyn FnMut(&str);
 /// # Errors
 /// Where the terminal cannot be taken over, read or drawn on.
 pub fn run(client: &mut Client, setup: Setup, lines: &[String], remember: Remember<'_>) -> io::Result<Outcome> {
+    // Whether there are colours is for the theme to say; left to itself the library would answer `NO_COLOR` by resetting
+    // bold and reverse too.
+    ratatui::crossterm::style::force_color_output(true);
     let guard = Guard::new()?;
     let mut terminal = Terminal::new(CrosstermBackend::new(guard.writer()))?;
     terminal.clear()?;
@@ -60,6 +63,11 @@ pub fn run(client: &mut Client, setup: Setup, lines: &[String], remember: Rememb
             if let Some(outcome) = perform(effects, client, &guard, &mut terminal, remember)? {
                 return Ok(outcome);
             }
+        }
+        let size = terminal.size()?;
+        if (size.width, size.height) != app.size() {
+            inbox.push(Msg::Resize(size.width, size.height));
+            continue;
         }
         if app.take_dirty() {
             terminal.draw(|frame| frame::draw(&app, view(client), frame))?;

@@ -2,7 +2,6 @@
 //!
 //! Must use the 16 named colours only, and must not let a colour carry a meaning alone: symbols stand beside them.
 
-use crate::domain::Outcome;
 use crate::report::Role;
 use ratatui::style::{Color, Modifier, Style};
 
@@ -62,7 +61,12 @@ impl Theme {
         }
     }
 
-    /// Border and title of a pane.
+    /// The title of a pane without the focus: stands out from its border.
+    pub fn title(self) -> Style {
+        Style::new().fg(Color::Reset).add_modifier(Modifier::BOLD).remove_modifier(Modifier::DIM)
+    }
+
+    /// Border of a pane, and its title when it has the focus.
     pub fn border(self, focused: bool) -> Style {
         if focused {
             self.paint(Style::new().add_modifier(Modifier::BOLD), Color::LightCyan, Color::Blue)
@@ -99,16 +103,6 @@ impl Theme {
     }
 }
 
-/// The symbol that stands beside an outcome, so that no colour is needed to tell it.
-pub const fn outcome_symbol(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Violating => "■",
-        Outcome::NonViolating => "□",
-        Outcome::Escalate => "▲",
-        Outcome::Undetermined => "?",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,9 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn no_two_outcomes_share_a_symbol_and_mono_uses_no_colour() {
-        let symbols: std::collections::HashSet<_> = Outcome::ALL.into_iter().map(outcome_symbol).collect();
-        assert_eq!(symbols.len(), Outcome::ALL.len());
+    fn mono_uses_no_colour() {
         for role in [Role::Violating, Role::Hint, Role::Cursor, Role::Hidden, Role::Muted, Role::Bar] {
             let style = Theme::Mono.style(role);
             assert_eq!((style.fg, style.bg), (None, None), "{role:?}");

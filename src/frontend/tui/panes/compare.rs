@@ -4,11 +4,11 @@
 
 use crate::domain::Verdict;
 use crate::frontend::tui::ink::{Ink, Row, fit, wrap};
-use crate::frontend::tui::theme::outcome_symbol;
 use crate::frontend::tui::view::View;
 use crate::report::Role;
+use crate::report::compare::{agreement, symbol};
 use crate::session::state::Walk;
-use crate::stats::{Agreement, Cell, Confusion, classifier_outcome};
+use crate::stats::{Cell, Confusion};
 use ratatui::text::Span;
 
 /// The whole pane, `width` cells wide. `recorded` tells whether all steps of a walk were read back from a session.
@@ -17,8 +17,8 @@ pub fn rows(ink: Ink, view: View<'_>, recorded: &dyn Fn(&Walk) -> bool, width: u
         return wrap(&Row::from(ink.own(Role::Muted, "Nothing to compare yet.")), width, 0);
     };
     let sample = &walk.sample;
-    let said = classifier_outcome(&sample.scores, &sample.thresholds, &view.state.thresholds);
-    let agreement = Agreement::of(said, walk.leaf.as_ref().map(|l| l.verdict.outcome), sample.gold.outcome);
+    let said = sample.classified(&view.state.thresholds);
+    let agreement = agreement(view.state, walk);
     let mut rows = scores(ink, view, walk, width);
     if let Some(outcome) = said {
         let what = verdict(ink, &Verdict { outcome, label: None });
@@ -33,14 +33,19 @@ pub fn rows(ink: Ink, view: View<'_>, recorded: &dyn Fn(&Walk) -> bool, width: u
     rows.push(verdict_row(ink, "LLM", [llm(ink, walk), against(ink, agreement.llm), origin].concat(), width));
     rows.push(verdict_row(ink, "gold", gold(ink, walk), width));
     if let Some(cell) = agreement.cell.filter(|_| walk.leaf.is_some()) {
-        let (role, symbol) = match cell {
-            Cell::AllAgree | Cell::AgreeNoGold => (Role::Good, "✓"),
-            Cell::DisagreeNoGold => (Role::Warning, "≠"),
-            Cell::ClassifierWrong | Cell::LlmWrong | Cell::BothWrong => (Role::Bad, "✗"),
-        };
+        let (role, symbol) = mark(cell);
         rows.push(verdict_row(ink, "cell", vec![ink.own(role, format!("{symbol} {}", cell.as_str()))], width));
     }
     rows
+}
+
+/// How a cell is marked.
+pub const fn mark(cell: Cell) -> (Role, &'static str) {
+    match cell {
+        Cell::AllAgree | Cell::AgreeNoGold => (Role::Good, "✓"),
+        Cell::DisagreeNoGold => (Role::Warning, "≠"),
+        Cell::ClassifierWrong | Cell::LlmWrong | Cell::BothWrong => (Role::Bad, "✗"),
+    }
 }
 
 /// A side against gold, where both decide.
@@ -74,7 +79,7 @@ fn gold(ink: Ink, walk: &Walk) -> Vec<Span<'static>> {
 
 fn verdict(ink: Ink, verdict: &Verdict) -> Vec<Span<'static>> {
     let role = Role::of(verdict.outcome);
-    let mut spans = vec![ink.own(role, format!("{} {}", outcome_symbol(verdict.outcome), verdict.outcome))];
+    let mut spans = vec![ink.own(role, format!("{} {}", symbol(verdict.outcome), verdict.outcome))];
     if let Some(label) = &verdict.label {
         spans.push(ink.own(Role::Value, format!(" {label}")));
     }

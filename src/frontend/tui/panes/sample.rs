@@ -2,11 +2,12 @@
 //!
 //! Must show the content whole and in order; gold and scores belong to the compare pane.
 
-use crate::domain::{Content, Sample};
+use crate::domain::Content;
 use crate::frontend::tui::ink::{Ink, Row, wrap};
 use crate::frontend::tui::view::View;
 use crate::report::Role;
-use crate::text::{Escaped, Untrusted};
+use crate::report::content::hidden;
+use crate::text::Untrusted;
 use ratatui::text::Span;
 
 /// The content of the current sample, `width` cells wide.
@@ -75,13 +76,4 @@ pub fn warning(ink: Ink, view: View<'_>) -> Option<Span<'static>> {
     let count = hidden(&view.walk()?.sample);
     let plural = if count == 1 { "" } else { "s" };
     (count > 0).then(|| ink.own(Role::Warning, format!("⚠ {count} hidden character{plural} shown as <U+…>")))
-}
-
-/// Characters of the content that escaping had to make visible, line breaks aside.
-pub fn hidden(sample: &Sample) -> usize {
-    let texts: Vec<&Untrusted> = match &sample.content {
-        Content::Text(text) => vec![text],
-        Content::Fields(fields) => fields.iter().flat_map(|f| &f.values).collect(),
-    };
-    texts.iter().flat_map(|t| Escaped::lines(t.raw())).map(|line| line.hidden()).sum()
 }

@@ -4,10 +4,10 @@
 
 use crate::domain::{BreakAt, Name, Target};
 use crate::frontend::tui::ink::{Ink, Row, spread};
-use crate::frontend::tui::theme::outcome_symbol;
 use crate::frontend::tui::view::View;
 use crate::policy::{Node, Policy};
 use crate::report::Role;
+use crate::report::compare::symbol;
 use crate::session::{Step, Taken};
 use crate::text::width;
 use ratatui::text::Span;
@@ -206,9 +206,8 @@ impl<'a> Painter<'a> {
         let outcome = self.policy.leaf(id.as_str()).map(|l| l.verdict.outcome);
         let reached = taken && self.view.walk().is_some_and(|w| w.leaf.as_ref().is_some_and(|l| l.id == *id));
         let role = outcome.map_or(Role::Leaf, Role::of);
-        let symbol = outcome.map_or("?", outcome_symbol);
         vec![
-            self.ink.own(role, format!("{symbol} ")),
+            self.ink.own(role, format!("{} ", outcome.map_or("?", symbol))),
             self.ink.name(
                 if reached {
                     Role::Cursor
