@@ -10,6 +10,7 @@ pub mod launch;
 pub mod lint;
 pub mod models;
 pub mod names;
+pub mod replay;
 pub mod tui;
 
 pub use client::Client;
