@@ -72,6 +72,8 @@ pub struct Fetched {
     pub from: Option<Source>,
     /// Its digest was not known before and is recorded from now on.
     pub recorded: bool,
+    /// What was tried before and why it failed, in order.
+    pub failures: Vec<(String, Untrusted)>,
 }
 
 /// What a check of the models folder found.
@@ -203,7 +205,7 @@ pub fn fetch(
         match result {
             Ok((file, sha256)) => {
                 let recorded = store.install(&file, sha256)?;
-                return Ok(Fetched { path: store.path(), sha256, from: Some(source.clone()), recorded });
+                return Ok(Fetched { path: store.path(), sha256, from: Some(source.clone()), recorded, failures });
             }
             Err(SourceError::Cancelled) => return Err(FetchError::Cancelled),
             Err(SourceError::Final(why) | SourceError::Transient(why)) => failures.push((source.title(), why.into())),
@@ -230,7 +232,7 @@ fn present(
             return Ok(None);
         }
     };
-    Ok(Some(Fetched { path: store.path(), sha256, from: None, recorded }))
+    Ok(Some(Fetched { path: store.path(), sha256, from: None, recorded, failures: Vec::new() }))
 }
 
 /// Checks the file of `manifest` without fetching or changing anything.

@@ -19,6 +19,7 @@ mod rope;
 pub mod scoring;
 pub mod scripted;
 mod simd;
+pub mod source;
 pub mod tokenizer;
 
 /// One node to answer.

