@@ -8,7 +8,7 @@ use super::diagnostics::{Fault, Sink};
 use super::fields::short;
 use super::flat::{Flat, FlatNode, Spot};
 use super::include::Loaded;
-use super::words;
+use super::words::{self, Exception, Words};
 use crate::domain::{Name, Outcome};
 
 /// Checks the graph.
@@ -224,26 +224,36 @@ fn idle_nodes(flat: &Flat<'_>, sink: &mut Sink) {
 fn exceptions(flat: &Flat<'_>, root: usize, head: super::source::At, sink: &mut Sink) {
     let outcome = |s: Spot| if let Spot::Leaf(l) = s { flat.leaves[l].draft.outcome } else { None };
     let violates = |n: &FlatNode<'_>| n.targets().any(|s| outcome(s) == Some(Outcome::Violating));
-    let question = |n: &FlatNode<'_>| n.draft.question.as_ref().map_or("", |q| q.text.as_str()).to_owned();
-    if !flat.nodes.iter().any(violates) || !flat.nodes.iter().any(|n| words::is_english(&question(n))) {
+    let kinds: Vec<(bool, Exception)> = flat
+        .nodes
+        .iter()
+        .map(|n| {
+            let question = Words::of(n.draft.question.as_ref().map_or("", |q| q.text.as_str()));
+            (words::is_english(&question), words::exception(&n.id, &question))
+        })
+        .collect();
+    if !flat.nodes.iter().any(violates) || !kinds.iter().any(|(english, _)| *english) {
         return;
     }
-    if !flat.nodes.iter().any(|n| words::hints_at_exception(&n.id, &question(n))) {
+    if kinds.iter().all(|(_, kind)| *kind == Exception::No) {
         let message = "no node asks whether an exception applies";
         let hint = "ask first for news, education, satire, counter-speech and the like, \
                     or write allow = [\"no-exception-sieve\"] in [policy] where there are none";
         sink.push(Fault::new(Code::NoExceptionSieve, head, message).hint(hint));
         return;
     }
-    let is_sieve = |n: &FlatNode<'_>| {
-        words::is_exception(&n.id, &question(n))
-            && n.targets().any(|s| matches!(outcome(s), Some(Outcome::NonViolating | Outcome::Escalate)))
+    let is_sieve = |i: usize| {
+        let passes = |s| matches!(outcome(s), Some(Outcome::NonViolating | Outcome::Escalate));
+        kinds[i].1 == Exception::Yes && flat.nodes[i].targets().any(passes)
     };
     let reached = reach(flat, [root]);
-    let judges = |n: &FlatNode<'_>| violates(n) && !is_sieve(n) && !words::waives_exceptions(&n.draft.guidance);
-    let judging: Vec<usize> = (0..flat.nodes.len()).filter(|i| reached[*i] && judges(&flat.nodes[*i])).collect();
+    let judges = |i: usize| {
+        let node = &flat.nodes[i];
+        violates(node) && !is_sieve(i) && !words::waives_exceptions(&node.draft.guidance)
+    };
+    let judging: Vec<usize> = (0..flat.nodes.len()).filter(|i| reached[*i] && judges(*i)).collect();
     let below = reach(flat, judging.iter().flat_map(|i| next_nodes(&flat.nodes[*i])));
-    let late = (0..flat.nodes.len()).filter(|i| below[*i] && is_sieve(&flat.nodes[*i]));
+    let late = (0..flat.nodes.len()).filter(|i| below[*i] && is_sieve(*i));
     let parents = parents(flat);
     // Naming the node before it takes a search each; more than a few of these are one mistake.
     for late in late.take(20) {

@@ -2,6 +2,9 @@
 //!
 //! Must stay the only module below `policy` that reads files.
 
+mod includes;
+mod laws;
+
 use super::*;
 use crate::domain::{Layout, Outcome, Target};
 use crate::text::Escaped;

@@ -4,9 +4,35 @@
 
 use super::draft::Text;
 
-/// Lower-case words of `text`, without what stands in `[[…]]`: a defined term means what its definition says.
+/// A text as lower-case words, taken apart once for all checks. What stands in `[[…]]` is left out: a defined term means what
+/// its definition says.
+pub(super) struct Words<'t> {
+    text: &'t str,
+    list: Vec<String>,
+    /// The words between single spaces, with a space at both ends.
+    line: String,
+}
+
+impl<'t> Words<'t> {
+    /// Takes `text` apart.
+    pub fn of(text: &'t str) -> Self {
+        let list = words(text);
+        let line = format!(" {} ", list.join(" "));
+        Self { text, list, line }
+    }
+
+    /// The phrase of `phrases` that stands first, as whole words.
+    fn phrase<'p>(&self, phrases: &[&'p str]) -> Option<&'p str> {
+        let bytes = self.line.as_bytes();
+        let whole =
+            |at: usize, p: &str| bytes.get(at.wrapping_sub(1)) == Some(&b' ') && bytes.get(at + p.len()) == Some(&b' ');
+        let first = |p: &str| self.line.match_indices(p).map(|(at, _)| at).find(|at| whole(*at, p));
+        phrases.iter().filter_map(|p| first(p).map(|at| (at, *p))).min().map(|(_, p)| p)
+    }
+}
+
 fn words(text: &str) -> Vec<String> {
-    let mut plain = String::new();
+    let mut plain = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("[[") {
         plain.push_str(before);
@@ -16,22 +42,15 @@ fn words(text: &str) -> Vec<String> {
     plain.push_str(rest);
     plain
         .to_lowercase()
-        .replace('’', "'")
-        .split(|c: char| !(c.is_alphanumeric() || c == '\'' || c == '_'))
-        .map(|w| w.trim_matches('\'').to_owned())
+        .split(|c: char| !(c.is_alphanumeric() || matches!(c, '\'' | '’' | '_')))
+        .map(|w| w.trim_matches(['\'', '’']).replace('’', "'"))
         .filter(|w| !w.is_empty())
         .collect()
 }
 
 /// Whether a text is English, as far as the checks here need to know.
-pub(super) fn is_english(text: &str) -> bool {
-    words(text).iter().any(|w| matches!(w.as_str(), "the" | "does" | "this" | "text" | "is" | "are"))
-}
-
-/// The first phrase of `phrases` that stands in `words` as whole words.
-fn phrase<'p>(words: &[String], phrases: &[&'p str]) -> Option<&'p str> {
-    let line = format!(" {} ", words.join(" "));
-    phrases.iter().copied().filter_map(|p| line.find(&format!(" {p} ")).map(|at| (at, p))).min().map(|(_, p)| p)
+pub(super) fn is_english(words: &Words<'_>) -> bool {
+    words.list.iter().any(|w| matches!(w.as_str(), "the" | "does" | "this" | "text" | "is" | "are"))
 }
 
 const NEGATIONS: &[&str] =
@@ -59,8 +78,12 @@ const NEGATIVE: &[&str] = &[
 ];
 
 /// Two negations in one sentence, or a negation before a negative word.
-pub(super) fn double_negation(question: &str) -> bool {
-    question.split(['?', '.', '!', ';', '？']).any(|sentence| {
+pub(super) fn double_negation(question: &Words<'_>) -> bool {
+    let negates = |w: &str| NEGATIONS.contains(&w) || w.ends_with("n't");
+    if !question.list.iter().any(|w| negates(w)) {
+        return false;
+    }
+    question.text.split(['?', '.', '!', ';', '？']).any(|sentence| {
         let line = format!(" {} ", words(sentence).join(" "));
         // Set phrases whose "not" or "no" negates nothing.
         let line = [
@@ -75,7 +98,6 @@ pub(super) fn double_negation(question: &str) -> bool {
         .iter()
         .fold(line, |l, idiom| l.replace(idiom, " "));
         let words: Vec<&str> = line.split_whitespace().collect();
-        let negates = |w: &str| NEGATIONS.contains(&w) || w.ends_with("n't");
         let twice = words.iter().filter(|w| negates(w)).count() > 1;
         let turned = words
             .iter()
@@ -86,8 +108,9 @@ pub(super) fn double_negation(question: &str) -> bool {
 }
 
 /// Two questions in one: two question marks, `and/or`, or a second verb with a subject of its own.
-pub(super) fn two_judgments(question: &str) -> bool {
-    if question.matches(['?', '？']).count() > 1 || question.to_lowercase().contains("and/or") {
+pub(super) fn two_judgments(question: &Words<'_>) -> bool {
+    let text = question.text;
+    if text.matches(['?', '？']).count() > 1 || text.contains("and/or") || text.contains("And/or") {
         return true;
     }
     const VERBS: &[&str] = &["is", "are", "does", "do", "did", "was", "were", "has", "have"];
@@ -95,7 +118,7 @@ pub(super) fn two_judgments(question: &str) -> bool {
         "it", "they", "the", "this", "that", "there", "its", "their", "someone", "anyone", "he", "she", "you", "any",
         "a", "an", "_",
     ];
-    words(question).windows(3).any(|w| match w {
+    question.list.windows(3).any(|w| match w {
         [joint, verb, subject] => {
             matches!(joint.as_str(), "and" | "or")
                 && VERBS.contains(&verb.as_str())
@@ -106,13 +129,12 @@ pub(super) fn two_judgments(question: &str) -> bool {
 }
 
 /// The words that ask for a count, if the question does.
-pub(super) fn counting(question: &str) -> Option<String> {
-    let words = words(question);
-    if let Some(found) =
-        phrase(&words, &["how many", "how often", "how much of", "number of", "count the", "count how", "count all"])
-    {
+pub(super) fn counting(question: &Words<'_>) -> Option<String> {
+    let asked = ["how many", "how often", "how much of", "number of", "count the", "count how", "count all"];
+    if let Some(found) = question.phrase(&asked) {
         return Some(found.to_owned());
     }
+    let words = &question.list;
     let number = |w: &str| {
         w.parse::<u64>().is_ok_and(|n| n > 1)
             || ["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "twelve", "dozen", "half"]
@@ -148,61 +170,55 @@ pub(super) fn counting(question: &str) -> Option<String> {
 }
 
 /// A vague word in a question.
-pub(super) fn vague(question: &str) -> Option<&'static str> {
-    phrase(
-        &words(question),
-        &[
-            "generally",
-            "usually",
-            "normally",
-            "typically",
-            "often",
-            "sometimes",
-            "mostly",
-            "mainly",
-            "somewhat",
-            "fairly",
-            "rather",
-            "quite",
-            "kind of",
-            "sort of",
-            "some kind of",
-            "etc",
-            "and so on",
-            "and the like",
-            "or similar",
-            "inappropriate",
-            "appropriate",
-            "reasonable",
-            "unreasonable",
-            "excessive",
-            "questionable",
-            "problematic",
-            "borderline",
-            "bad",
-            "stuff",
-        ],
-    )
+pub(super) fn vague(question: &Words<'_>) -> Option<&'static str> {
+    question.phrase(&[
+        "generally",
+        "usually",
+        "normally",
+        "typically",
+        "often",
+        "sometimes",
+        "mostly",
+        "mainly",
+        "somewhat",
+        "fairly",
+        "rather",
+        "quite",
+        "kind of",
+        "sort of",
+        "some kind of",
+        "etc",
+        "and so on",
+        "and the like",
+        "or similar",
+        "inappropriate",
+        "appropriate",
+        "reasonable",
+        "unreasonable",
+        "excessive",
+        "questionable",
+        "problematic",
+        "borderline",
+        "bad",
+        "stuff",
+    ])
 }
 
 /// A vague word in guidance, where describing what often happens is fine but leaving the rule open is not.
-pub(super) fn vague_rule(guidance: &str) -> Option<&'static str> {
-    phrase(
-        &words(guidance),
-        &[
-            "etc",
-            "and so on",
-            "as appropriate",
-            "where appropriate",
-            "if appropriate",
-            "use your judgment",
-            "use your judgement",
-            "use common sense",
-            "use your best judgment",
-            "when in doubt decide",
-            "as needed",
-        ],
-    )
+pub(super) fn vague_rule(guidance: &Words<'_>) -> Option<&'static str> {
+    guidance.phrase(&[
+        "etc",
+        "and so on",
+        "as appropriate",
+        "where appropriate",
+        "if appropriate",
+        "use your judgment",
+        "use your judgement",
+        "use common sense",
+        "use your best judgment",
+        "when in doubt decide",
+        "as needed",
+    ])
 }
 
 /// Beginnings of words with which people name exceptions.
@@ -258,19 +274,31 @@ const PERHAPS: &[&str] = &[
     "opinion",
 ];
 
-fn any_stem(id: &str, question: &str, stems: &[&str]) -> bool {
-    let id = id.replace(['_', '-', '.', '/'], " ");
-    words(&format!("{id} {question}")).iter().any(|w| stems.iter().any(|s| w.starts_with(s)))
+/// How a node speaks of exceptions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Exception {
+    /// Not at all.
+    No,
+    /// Perhaps: enough not to claim that there is none.
+    Perhaps,
+    /// Its words say so.
+    Yes,
 }
 
-/// Whether a node asks for an exception, as far as its words say.
-pub(super) fn is_exception(id: &str, question: &str) -> bool {
-    any_stem(id, question, EXCEPTIONS)
-}
-
-/// Whether a node may be asking for an exception.
-pub(super) fn hints_at_exception(id: &str, question: &str) -> bool {
-    is_exception(id, question) || any_stem(id, question, PERHAPS)
+/// Whether a node asks for an exception, as far as the words of its id and its question say.
+pub(super) fn exception(id: &str, question: &Words<'_>) -> Exception {
+    let id = id.to_lowercase();
+    let words = id.split(['_', '-', '.', '/']).chain(question.list.iter().map(String::as_str));
+    let mut found = Exception::No;
+    for word in words {
+        if EXCEPTIONS.iter().any(|s| word.starts_with(s)) {
+            return Exception::Yes;
+        }
+        if PERHAPS.iter().any(|s| word.starts_with(s)) {
+            found = Exception::Perhaps;
+        }
+    }
+    found
 }
 
 /// Whether guidance speaks of exceptions, and so has thought of them.
@@ -300,10 +328,10 @@ mod tests {
     #[test]
     fn plain_questions_raise_nothing() {
         for q in GOOD {
-            assert!(!double_negation(q), "double negation: {q}");
-            assert!(!two_judgments(q), "two judgments: {q}");
-            assert_eq!(counting(q), None, "{q}");
-            assert_eq!(vague(q), None, "{q}");
+            assert!(!double_negation(&Words::of(q)), "double negation: {q}");
+            assert!(!two_judgments(&Words::of(q)), "two judgments: {q}");
+            assert_eq!(counting(&Words::of(q)), None, "{q}");
+            assert_eq!(vague(&Words::of(q)), None, "{q}");
         }
     }
 
@@ -316,7 +344,7 @@ mod tests {
             "Is the claim not untrue?",
             "Isn’t this unlikely to be a threat?",
         ] {
-            assert!(double_negation(q), "{q}");
+            assert!(double_negation(&Words::of(q)), "{q}");
         }
     }
 
@@ -328,7 +356,7 @@ mod tests {
             "Does the text insult and/or threaten?",
             "Is it an advert or is it a scam?",
         ] {
-            assert!(two_judgments(q), "{q}");
+            assert!(two_judgments(&Words::of(q)), "{q}");
         }
     }
 
@@ -341,15 +369,15 @@ mod tests {
             ("Are there two or more insults?", "two or more"),
             ("Is the number of mentions high?", "number of"),
         ] {
-            assert_eq!(counting(q).as_deref(), Some(words), "{q}");
+            assert_eq!(counting(&Words::of(q)).as_deref(), Some(words), "{q}");
         }
     }
 
     #[test]
     fn vague_words_are_found_and_defined_terms_left_alone() {
-        assert_eq!(vague("Is the text generally inappropriate?"), Some("generally"));
-        assert_eq!(vague("Is the text [[inappropriate]]?"), None);
-        assert_eq!(vague_rule("Scammers often ask for gift cards."), None);
-        assert_eq!(vague_rule("Count gift cards, crypto etc. as money."), Some("etc"));
+        assert_eq!(vague(&Words::of("Is the text generally inappropriate?")), Some("generally"));
+        assert_eq!(vague(&Words::of("Is the text [[inappropriate]]?")), None);
+        assert_eq!(vague_rule(&Words::of("Scammers often ask for gift cards.")), None);
+        assert_eq!(vague_rule(&Words::of("Count gift cards, crypto etc. as money.")), Some("etc"));
     }
 }
