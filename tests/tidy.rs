@@ -16,7 +16,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("policy", &["domain", "text"]),
     ("session", &["policy", "domain", "text"]),
     ("stats", &["domain"]),
-    ("command", &["domain"]),
+    ("command", &["domain", "text"]),
     ("domain", &["text"]),
     ("text", &[]),
     ("lib", &[]),

@@ -301,7 +301,13 @@ fn argument(arg: &'static ArgSpec, announced: bool, word: &Token, typed: &str, n
             }
         },
         ArgKind::ScoreValue if !word.text.contains('=') => all(Wanted::Scores, "="),
-        ArgKind::Sample => all(Wanted::Samples, ""),
+        ArgKind::Sample => {
+            // An id that reads as a number would select the sample of that number.
+            let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+            let ids = all(Wanted::Samples, "").into_iter();
+            ids.map(|c| if number(&c.insert) { Completion { insert: lex::quoted(&c.insert), ..c } } else { c })
+                .collect()
+        }
         ArgKind::Breakpoint => all(Wanted::Breakpoints, ""),
         ArgKind::Display => all(Wanted::Displays, ""),
         ArgKind::Path => all(Wanted::Paths(&word.text), ""),
@@ -352,7 +358,7 @@ mod tests {
                 Wanted::Leaves => &["clean", "remove"],
                 Wanted::Answers("intent") => &["yes", "not sure"],
                 Wanted::Answers(_) => &["yes", "no"],
-                Wanted::Samples => &["post 1", "post-2"],
+                Wanted::Samples => &["post 1", "post-2", "2024"],
                 Wanted::Breakpoints => &["1", "2"],
                 Wanted::Displays => &["1"],
                 Wanted::Scores => &["scam"],
@@ -404,6 +410,7 @@ mod tests {
             ("set threshold ", &["set threshold scam="]),
             ("set threshold scam=0", &[]),
             ("sample p", &["sample \"post 1\"", "sample post-2"]),
+            ("sample 2", &["sample \"2024\""]),
             ("condition ", &["condition 1", "condition 2"]),
             ("condition 1 mar", &["condition 1 margin"]),
             ("undisplay ", &["undisplay 1"]),

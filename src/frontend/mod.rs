@@ -2,18 +2,29 @@
 //!
 //! Must hold no rules of the domain: commands go to the engine, views come from `report`. Front ends do not import each other.
 
+pub mod batch;
 mod builtin;
 mod check;
 mod check_record;
 pub mod client;
 pub mod fetch_view;
+pub mod history;
+pub mod interrupt;
 pub mod launch;
 pub mod lint;
+mod live;
 pub mod models;
 pub mod models_manage;
 pub mod names;
+
+mod progress;
+pub mod repl;
 pub mod replay;
+pub mod runner;
+pub mod script;
+mod show;
 pub mod tui;
+mod words;
 
 pub use client::Client;
 

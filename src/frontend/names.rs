@@ -11,18 +11,21 @@ use std::path::{MAIN_SEPARATOR, Path};
 /// Most file names offered; a folder with more is not helped by a longer list.
 const MOST_PATHS: usize = 200;
 
+/// Names, each with a few words on it.
+type Listed = Vec<(String, String)>;
+
 /// The names of a session at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct SessionNames {
-    nodes: Vec<(String, String, Vec<(String, String)>)>,
-    leaves: Vec<(String, String)>,
-    samples: Vec<(String, String)>,
-    breakpoints: Vec<(String, String)>,
-    displays: Vec<(String, String)>,
-    scores: Vec<(String, String)>,
-    tags: Vec<(String, String)>,
-    models: Vec<(String, String)>,
-    variables: Vec<(String, String)>,
+    nodes: Vec<(String, String, Listed)>,
+    leaves: Listed,
+    samples: Listed,
+    breakpoints: Listed,
+    displays: Listed,
+    scores: Listed,
+    tags: Listed,
+    models: Listed,
+    variables: Listed,
 }
 
 impl SessionNames {
@@ -83,7 +86,7 @@ impl SessionNames {
 }
 
 impl Names for SessionNames {
-    fn names(&self, wanted: Wanted<'_>) -> Vec<(String, String)> {
+    fn names(&self, wanted: Wanted<'_>) -> Listed {
         match wanted {
             Wanted::Nodes => self.nodes.iter().map(|(id, question, _)| (id.clone(), question.clone())).collect(),
             Wanted::Answers(node) => self.nodes.iter().find(|n| n.0 == node).map(|n| n.2.clone()).unwrap_or_default(),
@@ -101,7 +104,7 @@ impl Names for SessionNames {
 }
 
 /// Adds a name that is not there yet.
-fn push(list: &mut Vec<(String, String)>, name: &str, doc: String) {
+fn push(list: &mut Listed, name: &str, doc: String) {
     if !list.iter().any(|(n, _)| n == name) {
         list.push((name.to_owned(), doc));
     }
@@ -109,12 +112,12 @@ fn push(list: &mut Vec<(String, String)>, name: &str, doc: String) {
 
 /// Files and folders whose path begins with `begun`, sorted; hidden ones only where a dot was typed. Names that are no
 /// Unicode cannot be typed and are left out.
-fn paths(begun: &str) -> Vec<(String, String)> {
+fn paths(begun: &str) -> Listed {
     let is_separator = |c: char| c == '/' || c == MAIN_SEPARATOR;
     let cut = begun.rfind(is_separator).map_or(0, |at| at + 1);
     let (folder, part) = begun.split_at_checked(cut).unwrap_or(("", begun));
     let read = std::fs::read_dir(if folder.is_empty() { Path::new(".") } else { Path::new(folder) });
-    let mut found: Vec<(String, String)> = read
+    let mut found: Listed = read
         .into_iter()
         .flatten()
         .flatten()

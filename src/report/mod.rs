@@ -9,6 +9,7 @@ pub mod content;
 pub mod doc;
 pub mod examination;
 pub mod failure;
+pub mod fault;
 pub mod json;
 pub mod markdown;
 pub mod number;

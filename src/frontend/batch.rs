@@ -1,0 +1,93 @@
+//! Batch: commands from files, arguments and a stream, a transcript or JSON lines out, an exit code at the end.
+//!
+//! Must not edit lines, show progress or stream tokens: the output is the same whatever it is written to.
+
+use super::interrupt::Interrupt;
+use super::runner::{Input, Rules, Runner};
+use super::script::{Script, ScriptLine};
+use super::show::{JsonShow, Show, TextShow, WIDTH};
+use super::{Client, Outcome};
+use std::io::{self, BufRead, Write};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::time::Duration;
+
+/// Lines that are read ahead of the one that is carried out.
+const AHEAD: usize = 16;
+
+/// How long one wait for a line lasts before Ctrl-C is looked at.
+const WAIT: Duration = Duration::from_millis(100);
+
+/// How a batch behaves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// One JSON object per event instead of text.
+    pub json: bool,
+    /// Go on after a line that failed.
+    pub keep_going: bool,
+    /// Colours in text.
+    pub color: bool,
+}
+
+/// Carries out `inputs`, then the lines of `stdin`, and gives the exit code: 0, or that of the first line that failed (with
+/// `keep_going` of the worst): 1 failed, 2 not understood, 130 stopped, 255 internal.
+///
+/// # Errors
+/// Where `out` cannot be written.
+pub fn run<R: BufRead + Send + 'static>(
+    client: &mut Client,
+    inputs: &[Input],
+    stdin: Option<R>,
+    options: Options,
+    interrupt: &Interrupt,
+    out: &mut dyn Write,
+) -> io::Result<Outcome> {
+    let rules = Rules { keep_going: options.keep_going, can_switch: false };
+    let mut runner = Runner::new(client, interrupt, rules);
+    if options.json {
+        carry_out(&mut runner, inputs, stdin, interrupt, &mut JsonShow::new(out))?;
+    } else {
+        carry_out(&mut runner, inputs, stdin, interrupt, &mut TextShow::transcript(out, options.color, WIDTH))?;
+    }
+    Ok(Outcome::Exit(runner.worst().code()))
+}
+
+fn carry_out<R: BufRead + Send + 'static>(
+    runner: &mut Runner<'_>,
+    inputs: &[Input],
+    stdin: Option<R>,
+    interrupt: &Interrupt,
+    show: &mut dyn Show,
+) -> io::Result<()> {
+    let ended = runner.inputs(inputs, show)?;
+    let Some(stdin) = stdin.filter(|_| !runner.stops(ended)) else { return Ok(()) };
+    let lines = read_ahead(stdin)?;
+    loop {
+        let line = match lines.recv_timeout(WAIT) {
+            Ok(line) => line?,
+            Err(RecvTimeoutError::Timeout) if interrupt.take() => {
+                runner.stopped();
+                return Ok(());
+            }
+            Err(RecvTimeoutError::Timeout) => continue,
+            Err(RecvTimeoutError::Disconnected) => return Ok(()),
+        };
+        let ended = runner.script_line(line.text, &line.place, show)?;
+        if runner.stops(ended) {
+            return Ok(());
+        }
+    }
+}
+
+/// Reads lines on a thread of their own, so that a signal can end a wait for one. The thread ends with the stream, or with
+/// the first line that nobody takes any more.
+fn read_ahead<R: BufRead + Send + 'static>(stdin: R) -> io::Result<Receiver<io::Result<ScriptLine>>> {
+    let (lines, taken) = sync_channel(AHEAD);
+    std::thread::Builder::new().name("stdin".to_owned()).spawn(move || {
+        for line in Script::new("stdin".into(), stdin) {
+            if lines.send(line).is_err() {
+                return;
+            }
+        }
+    })?;
+    Ok(taken)
+}

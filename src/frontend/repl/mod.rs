@@ -1,0 +1,149 @@
+//! The prompt: reads a line, carries it out to its end, shows what happened, and reads the next.
+//!
+//! Must not read the terminal while a command runs (what is typed meanwhile waits for the next prompt), and must leave the
+//! terminal as it was.
+
+mod helper;
+
+use super::interrupt::Interrupt;
+use super::names::SessionNames;
+use super::runner::{Ended, Input, Rules, Runner};
+use super::script;
+use super::show::{TextShow, WIDTH};
+use super::{Client, Outcome};
+use crate::command::parse;
+use crate::domain::Target;
+use crate::frontend::history::History;
+use crate::report::{Doc, Line, Role};
+use helper::LineHelper;
+use rustyline::config::Configurer as _;
+use rustyline::error::ReadlineError;
+use rustyline::history::MemHistory;
+use rustyline::{ColorMode, CompletionType, Config, Editor};
+use std::io::{self, Write};
+
+/// What the prompt is given.
+#[derive(Clone, Debug, Default)]
+pub struct Setup {
+    /// Lines typed before.
+    pub history: History,
+    /// Whether colours may be used.
+    pub color: bool,
+    /// Whether `tui` can be given.
+    pub can_switch: bool,
+    /// Whether the terminal cannot move its cursor.
+    pub dumb: bool,
+    /// Models that can be loaded by name, each with a few words on it.
+    pub models: Vec<(String, String)>,
+}
+
+/// Carries out `inputs`, then what is typed, until the user leaves.
+///
+/// # Errors
+/// Where the terminal cannot be read or `out` not be written.
+pub fn run(
+    client: &mut Client,
+    setup: &Setup,
+    inputs: &[Input],
+    interrupt: &Interrupt,
+    out: &mut dyn Write,
+) -> io::Result<Outcome> {
+    let rules = Rules { keep_going: false, can_switch: setup.can_switch };
+    let mut runner = Runner::new(client, interrupt, rules);
+    let mut editor = editor(setup)?;
+    let cells = width(&mut editor);
+    let mut show = match setup.dumb {
+        true => TextShow::transcript(out, setup.color, cells),
+        false => TextShow::terminal(out, setup.color, cells),
+    };
+    if let Ended::Leave(outcome) = runner.inputs(inputs, &mut show)? {
+        return Ok(outcome);
+    }
+    show.echo = false;
+    let mut again: Option<String> = None;
+    loop {
+        // A signal that came too late for the last command is not meant for the next.
+        interrupt.take();
+        let names =
+            SessionNames::of(runner.client().state(), runner.client().policy().map(AsRef::as_ref), &setup.models);
+        editor.set_helper(Some(LineHelper::new(names, setup.color)));
+        let typed = match editor.readline(&prompt(runner.client())) {
+            Ok(typed) => typed,
+            // Ctrl-C clears the line; so does a signal that the line editor was told of.
+            Err(ReadlineError::Interrupted | ReadlineError::Signal(_)) => continue,
+            Err(ReadlineError::Eof) => return Ok(Outcome::Exit(0)),
+            Err(error) => return Err(into_io(error)),
+        };
+        let line = if typed.trim().is_empty() {
+            match &again {
+                Some(line) => line.clone(),
+                None => continue,
+            }
+        } else {
+            remember(&typed, &setup.history, &mut editor, &mut show)?;
+            script::joined(&typed)
+        };
+        again = repeated(&line);
+        show.width = width(&mut editor);
+        if let Ended::Leave(outcome) = runner.line(&line, None, &mut show)? {
+            return Ok(outcome);
+        }
+    }
+}
+
+/// The line that an empty one stands for after this one.
+fn repeated(line: &str) -> Option<String> {
+    match parse(line) {
+        Ok(Some(command)) => command.spec().repeat.then(|| command.to_string()),
+        _ => None,
+    }
+}
+
+fn remember(typed: &str, history: &History, editor: &mut LineEditor, show: &mut TextShow<'_>) -> io::Result<()> {
+    editor.add_history_entry(typed).map_err(into_io)?;
+    match history.remember(typed) {
+        Ok(()) => Ok(()),
+        // Said every time: the user decides whether the comfort is worth mending the cause.
+        Err(error) => {
+            let text = format!("the history could not be written: {error}");
+            show.doc(&Doc(vec![Line::new().with(Role::Warning, text)]))
+        }
+    }
+}
+
+type LineEditor = Editor<LineHelper, MemHistory>;
+
+fn editor(setup: &Setup) -> io::Result<LineEditor> {
+    let color = if setup.color { ColorMode::Enabled } else { ColorMode::Disabled };
+    let config = Config::builder().completion_type(CompletionType::List).color_mode(color).auto_add_history(false);
+    let mut editor = Editor::with_history(config.build(), MemHistory::new()).map_err(into_io)?;
+    editor.set_history_ignore_dups(true).map_err(into_io)?;
+    editor.set_history_ignore_space(true);
+    for line in setup.history.lines() {
+        editor.add_history_entry(line).map_err(into_io)?;
+    }
+    Ok(editor)
+}
+
+/// Cells of the terminal, or a plain width where it does not say.
+fn width(editor: &mut LineEditor) -> usize {
+    editor.dimensions().map_or(WIDTH, |(columns, _)| usize::from(columns)).clamp(40, 160)
+}
+
+/// `crossexam 3/asks_for_value> `: the sample's number and the node that comes next, or the leaf.
+fn prompt(client: &Client) -> String {
+    match client.state().walk_now() {
+        None => "crossexam> ".to_owned(),
+        Some(walk) => match (&walk.leaf, walk.frontier()) {
+            (Some(leaf), _) => format!("crossexam {}={}> ", walk.index + 1, leaf.id),
+            (None, Target::Node(next) | Target::Leaf(next)) => format!("crossexam {}/{next}> ", walk.index + 1),
+        },
+    }
+}
+
+fn into_io(error: ReadlineError) -> io::Error {
+    match error {
+        ReadlineError::Io(error) => error,
+        other => io::Error::other(other.to_string()),
+    }
+}

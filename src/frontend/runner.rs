@@ -1,0 +1,258 @@
+//! `Runner`: carries out one line, a file or a list of both, to its end; what the REPL and batch share.
+//!
+//! Must not print: what is to be seen goes to a `Show`. Must not be used by the full-screen front end, which never waits.
+
+use super::interrupt::Interrupt;
+use super::script::{MOST_DEEP, Place, Script};
+use super::show::Show;
+use super::{Client, Outcome};
+use crate::command::{Command, Scope, parse};
+use crate::engine::{Event, Failure, Notice};
+use crate::session::FailureKind;
+use crate::text::{Escaped, Untrusted};
+use std::fs::File;
+use std::io::{self, BufReader};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How long one wait for the engine lasts before Ctrl-C is looked at again.
+const WAIT: Duration = Duration::from_millis(100);
+
+/// What to carry out before anything is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// One line.
+    Line(String),
+    /// The lines of a file.
+    File(PathBuf),
+}
+
+/// How a line, or all of them, ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Done, or there was nothing to do.
+    Done,
+    /// It could not be done.
+    Failed,
+    /// It could not be read.
+    Misread,
+    /// It was stopped on request.
+    Cancelled,
+    /// A fault of ours.
+    Internal,
+    /// The front end is to end so.
+    Leave(Outcome),
+}
+
+impl Ended {
+    /// The exit code of a program that ends after this: 0, 1 failed, 2 not understood, 130 stopped, 255 internal.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Done | Self::Leave(Outcome::SwitchToTui | Outcome::SwitchToRepl) => 0,
+            Self::Failed => 1,
+            Self::Misread => 2,
+            Self::Cancelled => 130,
+            Self::Internal => 255,
+            Self::Leave(Outcome::Exit(code)) => code,
+        }
+    }
+}
+
+/// What a front end that prints lines can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// Whether to go on after a line that failed.
+    pub keep_going: bool,
+    /// Whether `tui` can be given: there is a screen to switch to.
+    pub can_switch: bool,
+}
+
+/// Carries out lines.
+pub struct Runner<'a> {
+    client: &'a mut Client,
+    interrupt: &'a Interrupt,
+    rules: Rules,
+    deep: usize,
+    worst: Ended,
+}
+
+impl<'a> Runner<'a> {
+    /// For this client; while it runs, the signal stops the client's engine.
+    pub fn new(client: &'a mut Client, interrupt: &'a Interrupt, rules: Rules) -> Self {
+        interrupt.watch(client.canceller());
+        Self { client, interrupt, rules, deep: 0, worst: Ended::Done }
+    }
+
+    /// The session.
+    pub fn client(&self) -> &Client {
+        self.client
+    }
+
+    /// The worst of how lines ended so far.
+    pub fn worst(&self) -> Ended {
+        self.worst
+    }
+
+    /// Remembers that a signal came while nothing was running.
+    pub fn stopped(&mut self) {
+        self.worst = worse(self.worst, Ended::Cancelled);
+    }
+
+    /// Carries out all of these, to the end or to the one after which nothing more is to be carried out.
+    pub fn inputs(&mut self, inputs: &[Input], show: &mut dyn Show) -> io::Result<Ended> {
+        for input in inputs {
+            let ended = match input {
+                Input::Line(line) => self.line(line, None, show)?,
+                Input::File(path) => self.file(path, None, show)?,
+            };
+            if self.stops(ended) {
+                return Ok(ended);
+            }
+        }
+        Ok(Ended::Done)
+    }
+
+    /// Whether nothing more is to be carried out after a line that ended so.
+    pub fn stops(&self, ended: Ended) -> bool {
+        match ended {
+            Ended::Done => false,
+            Ended::Failed | Ended::Misread => !self.rules.keep_going,
+            Ended::Cancelled | Ended::Internal | Ended::Leave(_) => true,
+        }
+    }
+
+    /// Carries out one line; `place` is where it came from.
+    pub fn line(&mut self, text: &str, place: Option<&Escaped>, show: &mut dyn Show) -> io::Result<Ended> {
+        show.line(text, place)?;
+        let ended = match parse(text) {
+            Ok(None) => Ended::Done,
+            Ok(Some(command)) => self.command(command, place, show)?,
+            Err(error) => show.misread(text, place, &error).map(|()| Ended::Misread)?,
+        };
+        self.worst = worse(self.worst, ended);
+        Ok(ended)
+    }
+
+    fn command(&mut self, command: Command, place: Option<&Escaped>, show: &mut dyn Show) -> io::Result<Ended> {
+        match command.scope() {
+            Scope::Engine => self.submit(command, place, show),
+            Scope::View => match show.answer(&command, self.client)? {
+                Ok(()) => Ok(Ended::Done),
+                Err(failure) => self.failed(&failure, place, show),
+            },
+            Scope::Frontend => match command {
+                Command::Quit => Ok(Ended::Leave(Outcome::Exit(0))),
+                Command::Source(path) => self.file(Path::new(&path), place, show),
+                Command::Tui if self.rules.can_switch => Ok(Ended::Leave(Outcome::SwitchToTui)),
+                Command::Repl if self.rules.can_switch => Ok(Ended::Done),
+                other => {
+                    let failure = Failure::user(format!("`{}` needs a terminal", other.name()))
+                        .hinted("here commands are read one after the other; leave it out");
+                    self.failed(&failure, place, show)
+                }
+            },
+        }
+    }
+
+    fn submit(&mut self, command: Command, place: Option<&Escaped>, show: &mut dyn Show) -> io::Result<Ended> {
+        let mine = self.client.submit(command);
+        let mut stopping = false;
+        loop {
+            let event = self.client.event(WAIT);
+            // A signal that comes before the command has begun finds nothing to stop, so it is looked at here too.
+            if self.interrupt.take() || stopping {
+                stopping = true;
+                self.client.cancel();
+            }
+            let Some(event) = event else { continue };
+            show.event(&event, self.client)?;
+            match event {
+                Event::Notice(Notice::Done { ticket, result }) if ticket == mine => {
+                    return match result {
+                        Ok(_) if stopping => Ok(Ended::Cancelled),
+                        Ok(_) => Ok(Ended::Done),
+                        Err(failure) => self.failed(&failure, place, show),
+                    };
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn failed(&mut self, failure: &Failure, place: Option<&Escaped>, show: &mut dyn Show) -> io::Result<Ended> {
+        show.failure(failure, place)?;
+        let ended = match failure.kind {
+            _ if failure.cancelled => Ended::Cancelled,
+            FailureKind::User => Ended::Failed,
+            FailureKind::Internal => Ended::Internal,
+        };
+        self.worst = worse(self.worst, ended);
+        Ok(ended)
+    }
+
+    /// Carries out the lines of a file.
+    pub fn file(&mut self, path: &Path, from: Option<&Escaped>, show: &mut dyn Show) -> io::Result<Ended> {
+        let name = Untrusted::from(path.to_string_lossy().into_owned());
+        if self.deep >= MOST_DEEP {
+            let failure = Failure::user(format!("scripts run scripts more than {MOST_DEEP} deep"))
+                .hinted("does one of them run itself?");
+            return self.failed(&failure, from, show);
+        }
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) => {
+                let failure = Failure::user(format!("cannot read {}: {error}", name.raw()))
+                    .hinted("paths are taken from the folder in which the program was started");
+                return self.failed(&failure, from, show);
+            }
+        };
+        self.deep += 1;
+        let ended = self.script(Script::new(name, BufReader::new(file)), show);
+        self.deep -= 1;
+        ended
+    }
+
+    fn script<R: io::BufRead>(&mut self, script: Script<R>, show: &mut dyn Show) -> io::Result<Ended> {
+        for line in script {
+            let ended = match line {
+                Ok(line) => self.script_line(line.text, &line.place, show)?,
+                Err(error) => self.failed(&Failure::user(error.to_string()), None, show)?,
+            };
+            if self.stops(ended) {
+                return Ok(ended);
+            }
+        }
+        Ok(Ended::Done)
+    }
+
+    /// Carries out one line of a script.
+    pub fn script_line(
+        &mut self,
+        text: Result<String, &'static str>,
+        place: &Place,
+        show: &mut dyn Show,
+    ) -> io::Result<Ended> {
+        let place = Escaped::line(&format!("{}:{}", place.file.raw(), place.line));
+        match text {
+            Ok(text) => self.line(&text, Some(&place), show),
+            Err(fault) => {
+                let failure = Failure::user(fault).hinted("scripts are UTF-8 text, one command a line");
+                self.worst = worse(self.worst, Ended::Misread);
+                show.failure(&failure, Some(&place)).map(|()| Ended::Misread)
+            }
+        }
+    }
+}
+
+/// The one of the two with which the program should end.
+fn worse(a: Ended, b: Ended) -> Ended {
+    let rank = |e: Ended| match e {
+        Ended::Done => 0,
+        Ended::Leave(_) => 1,
+        Ended::Failed => 2,
+        Ended::Misread => 3,
+        Ended::Cancelled => 4,
+        Ended::Internal => 5,
+    };
+    if rank(b) > rank(a) { b } else { a }
+}

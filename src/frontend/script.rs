@@ -1,0 +1,132 @@
+//! Lines of commands from a file or a stream: joined where a line goes on in the next, each with the place it came from.
+//!
+//! Must not carry anything out, and must not hold more than one line in memory.
+
+use crate::command::lex;
+use crate::domain::sample_file::RawLines;
+use crate::text::Untrusted;
+use std::io::{self, BufRead};
+
+/// Scripts may run scripts this deep; deeper is taken for one that runs itself.
+pub const MOST_DEEP: usize = 16;
+
+/// Where a line came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The file, or a word such as `stdin`.
+    pub file: Untrusted,
+    /// Its number, from 1; the first one where it was joined from several.
+    pub line: usize,
+}
+
+/// One line as it will be read by the command language.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScriptLine {
+    /// Where it began.
+    pub place: Place,
+    /// Its text, with a line break where one line went on in the next; or why it cannot be read.
+    pub text: Result<String, &'static str>,
+}
+
+/// The lines of one file or stream.
+pub struct Script<R> {
+    lines: RawLines<R>,
+    file: Untrusted,
+}
+
+impl<R: BufRead> Script<R> {
+    /// Lines of `reader`; `file` is what errors call it.
+    pub fn new(file: Untrusted, reader: R) -> Self {
+        Self { lines: RawLines::new(reader), file }
+    }
+}
+
+impl<R: BufRead> Iterator for Script<R> {
+    type Item = io::Result<ScriptLine>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut joined: Option<ScriptLine> = None;
+        for raw in self.lines.by_ref() {
+            let raw = match raw {
+                Ok(raw) => raw,
+                Err(error) => return Some(Err(error)),
+            };
+            let bytes = raw.bytes.strip_suffix(b"\r").unwrap_or(&raw.bytes);
+            let text = match std::str::from_utf8(bytes) {
+                _ if raw.too_long => Err("this line is too long"),
+                Ok(text) => Ok(text),
+                Err(_) => Err("this line is not UTF-8"),
+            };
+            let place = Place { file: self.file.clone(), line: raw.number };
+            let line = joined.get_or_insert(ScriptLine { place, text: Ok(String::new()) });
+            match (text, &mut line.text) {
+                (Ok(text), Ok(whole)) => match lex::continued(text) {
+                    Some(part) => {
+                        whole.push_str(part);
+                        whole.push('\n');
+                        continue;
+                    }
+                    None => whole.push_str(text),
+                },
+                (Err(fault), _) => line.text = Err(fault),
+                (Ok(_), Err(_)) => {}
+            }
+            break;
+        }
+        joined.map(Ok)
+    }
+}
+
+/// A line typed at a prompt, with the same rule: a line break after a backslash joins two lines.
+pub fn joined(typed: &str) -> String {
+    let mut out = String::new();
+    for line in typed.split_inclusive('\n') {
+        match line.strip_suffix('\n').and_then(lex::continued) {
+            Some(part) => {
+                out.push_str(part);
+                out.push('\n');
+            }
+            None => out.push_str(line),
+        }
+    }
+    out
+}
+
+/// Whether what was typed so far goes on in another line.
+pub fn goes_on(typed: &str) -> bool {
+    let last = typed.rsplit('\n').next().unwrap_or_default();
+    lex::continued(last).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &[u8]) -> Vec<(usize, Result<String, &'static str>)> {
+        Script::new("s".into(), text).map(|l| l.expect("readable")).map(|l| (l.place.line, l.text)).collect()
+    }
+
+    #[test]
+    fn lines_are_joined_and_keep_the_number_of_the_first() {
+        let text = b"step\r\nnote a\\\r\nb\\\nc\n\n# no\\\nrun";
+        let expected = [(1, "step"), (2, "note a\nb\nc"), (5, ""), (6, "# no\\"), (7, "run")];
+        assert_eq!(read(text), expected.map(|(n, t)| (n, Ok(t.to_owned()))));
+    }
+
+    #[test]
+    fn a_line_that_cannot_be_read_is_an_error_in_its_place() {
+        assert_eq!(
+            read(b"a\n\xff\nb"),
+            [(1, Ok("a".to_owned())), (2, Err("this line is not UTF-8")), (3, Ok("b".to_owned()))]
+        );
+        assert_eq!(read(b"note \\"), [(1, Ok("note \n".to_owned()))]);
+        assert_eq!(read(b""), []);
+    }
+
+    #[test]
+    fn what_is_typed_at_a_prompt_follows_the_same_rule() {
+        assert!(goes_on("note a\\") && goes_on("note a\\\nb\\") && !goes_on("note a\\\nb") && !goes_on("# a\\"));
+        assert_eq!(joined("note a\\\nb"), "note a\nb");
+        assert_eq!(joined("note a\nb"), "note a\nb");
+    }
+}

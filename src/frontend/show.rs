@@ -1,0 +1,220 @@
+//! How the front ends that print lines show what happens: as text for people, or as one JSON object a line for programs.
+//!
+//! Must write to the stream it was given and nowhere else, and must show untrusted text escaped only (JSON escapes by itself).
+
+use super::live::Live;
+use super::{Client, words};
+use crate::command::{Command, ParseError};
+use crate::engine::{Event, Failure, Notice, Stop};
+use crate::model::Progress;
+use crate::report::{Doc, Line, Role, ansi, fault, json, plain};
+use crate::session::{Fact, FailureKind, wire};
+use crate::text::Escaped;
+use serde_json::{Value, json};
+use std::io::{self, Write};
+
+/// Cells at which a transcript is wrapped: not the terminal's, so that it is the same everywhere.
+pub const WIDTH: usize = 100;
+
+/// Documents in JSON are hardly wrapped: a program has no edge.
+const JSON_WIDTH: usize = 1000;
+
+/// What is shown, in the order in which it happens.
+pub trait Show {
+    /// A line is about to be carried out; `place` is where it came from, unless a person typed it.
+    fn line(&mut self, text: &str, place: Option<&Escaped>) -> io::Result<()>;
+    /// It could not be read.
+    fn misread(&mut self, text: &str, place: Option<&Escaped>, error: &ParseError) -> io::Result<()>;
+    /// Something came out of the engine; a fact is already in the client's state.
+    fn event(&mut self, event: &Event, client: &Client) -> io::Result<()>;
+    /// The answer to a command that needs no engine.
+    fn answer(&mut self, command: &Command, client: &Client) -> io::Result<Result<(), Failure>>;
+    /// A command ended badly.
+    fn failure(&mut self, failure: &Failure, place: Option<&Escaped>) -> io::Result<()>;
+}
+
+/// As text.
+pub struct TextShow<'a> {
+    out: &'a mut dyn Write,
+    color: bool,
+    /// Cells to wrap at.
+    pub width: usize,
+    /// Whether lines are shown before they are carried out; not where a person just typed them.
+    pub echo: bool,
+    /// Progress, and the rationale as it is written: for a terminal that can move its cursor.
+    live: Option<Live>,
+}
+
+impl<'a> TextShow<'a> {
+    /// A transcript; the same whatever it is written to.
+    pub fn transcript(out: &'a mut dyn Write, color: bool, width: usize) -> Self {
+        Self { out, color, width, echo: true, live: None }
+    }
+
+    /// For a terminal, which is at least `width` cells wide.
+    pub fn terminal(out: &'a mut dyn Write, color: bool, width: usize) -> Self {
+        Self { live: Some(Live::default()), ..Self::transcript(out, color, width) }
+    }
+
+    /// Shows a document.
+    pub fn doc(&mut self, doc: &Doc) -> io::Result<()> {
+        if let Some(live) = &mut self.live {
+            live.leave(self.out)?;
+        }
+        let text = if self.color { ansi::render(doc) } else { plain::render(doc) };
+        self.out.write_all(text.as_bytes())?;
+        self.out.flush()
+    }
+
+    fn notice(&mut self, notice: &Notice, client: &Client) -> io::Result<()> {
+        match (notice, &mut self.live) {
+            (Notice::Examined(_, found), _) => self.doc(&words::examined(found, client, self.width)),
+            (Notice::Progress(_, Progress::Token(piece)), Some(live)) => live.token(piece.raw(), self.width, self.out),
+            (Notice::Progress(_, progress), Some(live)) => {
+                live.progress(progress);
+                Ok(())
+            }
+            (Notice::Done { .. }, Some(live)) => live.leave(self.out),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Show for TextShow<'_> {
+    fn line(&mut self, text: &str, _: Option<&Escaped>) -> io::Result<()> {
+        if !self.echo {
+            return Ok(());
+        }
+        let comment = text.trim_start().starts_with('#');
+        let mut doc = Doc::new();
+        for (index, line) in Escaped::lines(text).iter().enumerate() {
+            let mark = if index == 0 { "> " } else { ". " };
+            doc.push(match comment {
+                true => Line::new().escaped(Role::Muted, line),
+                false if text.trim().is_empty() => Line::new(),
+                false => Line::new().with(Role::Muted, mark).escaped(Role::Heading, line),
+            });
+        }
+        self.doc(&doc)
+    }
+
+    fn misread(&mut self, text: &str, place: Option<&Escaped>, error: &ParseError) -> io::Result<()> {
+        self.doc(&fault::misread(text, place, error))
+    }
+
+    fn event(&mut self, event: &Event, client: &Client) -> io::Result<()> {
+        match event {
+            // The line was shown, and a failure is told when the command is done, with what to do.
+            Event::Fact(fact) if matches!(**fact, Fact::Command { .. } | Fact::Failed { .. }) => Ok(()),
+            Event::Fact(fact) => {
+                if let Some(live) = self.live.as_mut().filter(|_| matches!(**fact, Fact::Stepped { .. })) {
+                    live.erase(self.out)?;
+                }
+                self.doc(&words::fact(fact, client, self.width))
+            }
+            Event::Notice(notice) => self.notice(notice, client),
+        }
+    }
+
+    fn answer(&mut self, command: &Command, client: &Client) -> io::Result<Result<(), Failure>> {
+        match words::answer(command, client, self.width) {
+            Ok(doc) => self.doc(&doc).map(Ok),
+            Err(failure) => Ok(Err(failure)),
+        }
+    }
+
+    fn failure(&mut self, failure: &Failure, place: Option<&Escaped>) -> io::Result<()> {
+        if failure.cancelled {
+            return self.doc(&Doc(vec![Line::new().with(Role::Warning, "stopped")]));
+        }
+        self.doc(&words::failed(failure, place, self.width))
+    }
+}
+
+/// As one JSON object a line, each with `v` (1) and `event`:
+/// `command` {line}, `fact` {fact: as in the session file}, `view` {command, doc}, `examined` {doc}, `done` {stop},
+/// `error` {kind, message, hint, place}.
+pub struct JsonShow<'a> {
+    out: &'a mut dyn Write,
+}
+
+impl<'a> JsonShow<'a> {
+    /// Writes to `out`.
+    pub fn new(out: &'a mut dyn Write) -> Self {
+        Self { out }
+    }
+
+    fn event_line(&mut self, event: &str, fields: Value) -> io::Result<()> {
+        let mut object = serde_json::Map::new();
+        object.insert("v".to_owned(), json!(1));
+        object.insert("event".to_owned(), json!(event));
+        if let Value::Object(fields) = fields {
+            object.extend(fields);
+        }
+        serde_json::to_writer(&mut *self.out, &object)?;
+        self.out.write_all(b"\n")?;
+        self.out.flush()
+    }
+
+    fn error(&mut self, kind: &str, message: &str, hint: Option<&str>, place: Option<&Escaped>) -> io::Result<()> {
+        let place = place.map(Escaped::as_str);
+        self.event_line("error", json!({ "kind": kind, "message": message, "hint": hint, "place": place }))
+    }
+}
+
+/// A document as JSON.
+fn doc_value(doc: &Doc) -> io::Result<Value> {
+    serde_json::from_str(&json::render(doc)).map_err(io::Error::from)
+}
+
+impl Show for JsonShow<'_> {
+    fn line(&mut self, text: &str, _: Option<&Escaped>) -> io::Result<()> {
+        if text.trim().is_empty() || text.trim_start().starts_with('#') {
+            return Ok(());
+        }
+        self.event_line("command", json!({ "line": text }))
+    }
+
+    fn misread(&mut self, _: &str, place: Option<&Escaped>, error: &ParseError) -> io::Result<()> {
+        self.error("usage", &error.message, error.hint.as_deref(), place)
+    }
+
+    fn event(&mut self, event: &Event, client: &Client) -> io::Result<()> {
+        match event {
+            Event::Fact(fact) => self.event_line("fact", json!({ "fact": wire::to_json(fact) })),
+            Event::Notice(Notice::Examined(_, found)) => {
+                let doc = doc_value(&words::examined(found, client, JSON_WIDTH))?;
+                self.event_line("examined", json!({ "doc": doc }))
+            }
+            Event::Notice(Notice::Done { result: Ok(stop), .. }) => {
+                let (stop, breakpoint) = match stop {
+                    Stop::Done => ("done", None),
+                    Stop::Leaf => ("leaf", None),
+                    Stop::Until => ("until", None),
+                    Stop::Breakpoint(id) => ("breakpoint", Some(id)),
+                };
+                self.event_line("done", json!({ "stop": stop, "breakpoint": breakpoint }))
+            }
+            Event::Notice(_) => Ok(()),
+        }
+    }
+
+    fn answer(&mut self, command: &Command, client: &Client) -> io::Result<Result<(), Failure>> {
+        match words::answer(command, client, JSON_WIDTH) {
+            Ok(doc) => {
+                let doc = doc_value(&doc)?;
+                self.event_line("view", json!({ "command": command.to_string(), "doc": doc })).map(Ok)
+            }
+            Err(failure) => Ok(Err(failure)),
+        }
+    }
+
+    fn failure(&mut self, failure: &Failure, place: Option<&Escaped>) -> io::Result<()> {
+        let kind = match failure.kind {
+            _ if failure.cancelled => "cancelled",
+            FailureKind::User => "user",
+            FailureKind::Internal => "internal",
+        };
+        self.error(kind, failure.message.raw(), failure.hint.as_deref(), place)
+    }
+}

