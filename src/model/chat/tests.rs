@@ -189,6 +189,76 @@ fn python_methods_dates_and_thinking_switches_work_as_templates_expect() {
 }
 
 #[test]
+fn what_templates_of_well_known_models_do_ends_in_the_format_of_their_family() {
+    // Short forms of the ways in which Gemma 3, Llama 3.2 and Qwen 3 are written.
+    let gemma_3 = "{{ bos_token }}\n\
+        {%- if messages[0]['role'] == 'system' -%}\n\
+        \x20   {%- if messages[0]['content'] is string -%}\n\
+        \x20       {%- set prefix = messages[0]['content'] + '\n\n' -%}\n\
+        \x20   {%- endif -%}\n\
+        \x20   {%- set turns = messages[1:] -%}\n\
+        {%- else -%}\n\
+        \x20   {%- set prefix = \"\" -%}\n\
+        \x20   {%- set turns = messages -%}\n\
+        {%- endif -%}\n\
+        {%- for turn in turns -%}\n\
+        \x20   {%- if (turn['role'] == 'user') != (loop.index0 % 2 == 0) -%}{{ raise_exception('alternate') }}{%- endif -%}\n\
+        \x20   {{ '<start_of_turn>' + turn['role'] + '\n' + (prefix if loop.first else \"\") }}\n\
+        \x20   {%- if turn['content'] is string -%}\n\
+        \x20       {{ turn['content'] | trim }}\n\
+        \x20   {%- elif turn['content'] is iterable -%}{{ raise_exception('no') }}\n\
+        \x20   {%- endif -%}\n\
+        \x20   {{ '<end_of_turn>\n' }}\n\
+        {%- endfor -%}\n\
+        {%- if add_generation_prompt -%}\n\
+        \x20   {{'<start_of_turn>model\n'}}\n\
+        {%- endif -%}\n";
+    let llama_3_2 = "{{- bos_token }}\n\
+        {%- if not date_string is defined %}\n\
+        \x20   {%- if strftime_now is defined %}{%- set date_string = strftime_now('%d %b %Y') %}{%- endif %}\n\
+        {%- endif %}\n\
+        {%- if not tools is defined %}\n    {%- set tools = none %}\n{%- endif %}\n\n\
+        {#- A comment. #}\n\
+        {%- if messages[0]['role'] == 'system' %}\n\
+        \x20   {%- set system = messages[0]['content']|trim %}\n    {%- set messages = messages[1:] %}\n\
+        {%- else %}\n    {%- set system = \"\" %}\n{%- endif %}\n\n\
+        {{- '<|start_header_id|>system<|end_header_id|>\n\n' }}\n\
+        {%- if tools is not none %}\n    {{- 'Environment: ipython\n' }}\n{%- endif %}\n\
+        {{- 'Cutting Knowledge Date: December 2023\n' }}\n{{- 'Today Date: ' + date_string + '\n\n' }}\n\
+        {{- system }}\n{{- '<|eot_id|>' }}\n\
+        {%- for m in messages %}\n\
+        \x20   {%- if not (m.role == 'ipython' or m.role == 'tool' or 'tool_calls' in m) %}\n\
+        \x20       {{- '<|start_header_id|>' + m['role'] + '<|end_header_id|>\n\n'+ m['content'] | trim + '<|eot_id|>' }}\n\
+        \x20   {%- endif %}\n{%- endfor %}\n\
+        {%- if add_generation_prompt %}\n    {{- '<|start_header_id|>assistant<|end_header_id|>\n\n' }}\n{%- endif %}\n";
+    let qwen_3 = "{%- if tools %}{{ raise_exception('no tools') }}{%- else %}\n\
+        \x20   {%- if messages[0].role == 'system' %}\n\
+        \x20       {{- '<|im_start|>system\n' + messages[0].content + '<|im_end|>\n' }}\n\
+        \x20   {%- endif %}\n{%- endif %}\n\
+        {%- set ns = namespace(last=messages|length - 1) %}\n\
+        {%- for m in messages[::-1] %}\n\
+        \x20   {%- if m.role == 'user' and m.content is string and not m.content.startswith('<tool_response>') %}\n\
+        \x20       {%- set ns.last = (messages|length - 1) - loop.index0 %}\n    {%- endif %}\n{%- endfor %}\n\
+        {%- for m in messages %}\n\
+        \x20   {%- set content = m.content.split('</think>')[-1].lstrip('\n') %}\n\
+        \x20   {%- if (m.role == 'user') or (m.role == 'system' and not loop.first) %}\n\
+        \x20       {{- '<|im_start|>' + m.role + '\n' + content + '<|im_end|>' + '\n' }}\n    {%- endif %}\n{%- endfor %}\n\
+        {%- if add_generation_prompt %}\n    {{- '<|im_start|>assistant\n' }}\n\
+        \x20   {%- if enable_thinking is defined and enable_thinking is false %}\n\
+        \x20       {{- '<think>\n\n</think>\n\n' }}\n    {%- endif %}\n{%- endif %}";
+    let thinking: &[&str] = &["<|im_start|>", "<|im_end|>", "<think>", "</think>"];
+    for (template, tokens, add_bos, name) in [
+        (gemma_3, GEMMA_TOKENS, true, "gemma"),
+        (llama_3_2, LLAMA3_TOKENS, true, "llama3.1"),
+        (qwen_3, thinking, false, "chatml-no-think"),
+    ] {
+        let chat = choose(&model(tokens, Some(template), add_bos), None).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let named = choose(&model(tokens, None, add_bos), Some(name)).unwrap();
+        assert_eq!((chat.name(), chat.digest()), (name, named.digest()));
+    }
+}
+
+#[test]
 fn digests_differ_where_scaffolding_differs() {
     let chatml = choose(&model(CHATML_TOKENS, Some(CHATML), false), None).unwrap();
     let same = choose(&model(CHATML_TOKENS, None, false), Some("chatml")).unwrap();
