@@ -179,16 +179,29 @@ pub fn fetch(
     let store = Store::new(manifest, options);
     let mut failures = Vec::new();
     // Without the lock first: the usual case is that the file is there, perhaps in a folder nobody may write to.
-    if let Some(found) = present(&store, &mut failures, progress, cancel)? {
-        return Ok(found);
+    match store.state(progress, cancel)? {
+        State::Right(sha256) => return Ok(store.found(sha256, false)),
+        State::Unknown(sha256) => return Ok(store.found(sha256, store.record(sha256)?)),
+        State::Wrong { found, expected } if options.offline => {
+            failures.push((store.title(), format!("refused: sha256 is {found}, expected {expected}").into()));
+        }
+        State::Missing | State::Wrong { .. } => {}
     }
     if options.offline {
-        failures.push(("offline".to_owned(), "the file is not there, and --offline forbids to fetch it".into()));
+        failures.push(("offline".to_owned(), "--offline forbids to fetch the file".into()));
         return Err(store.failed(failures));
     }
     let _lock = store.lock(progress, cancel)?;
-    if let Some(found) = present(&store, &mut Vec::new(), progress, cancel)? {
-        return Ok(found);
+    // Another process may have fetched it meanwhile; only under the lock may a wrong file be moved.
+    match store.state(progress, cancel)? {
+        State::Right(sha256) => return Ok(store.found(sha256, false)),
+        State::Unknown(sha256) => return Ok(store.found(sha256, store.record(sha256)?)),
+        State::Wrong { found, expected } => {
+            let aside = store.set_aside(&store.path())?;
+            let why = format!("refused: sha256 is {found}, expected {expected}; set aside as {}", aside.display());
+            failures.push((store.title(), why.into()));
+        }
+        State::Missing => {}
     }
     for source in &manifest.sources {
         let result = match source {
@@ -212,27 +225,6 @@ pub fn fetch(
         }
     }
     Err(store.failed(failures))
-}
-
-/// The file, where it is there and right. One that is wrong is set aside and named in `failures`.
-fn present(
-    store: &Store,
-    failures: &mut Vec<(String, Untrusted)>,
-    progress: &mut dyn FnMut(Progress),
-    cancel: &Cancel,
-) -> Result<Option<Fetched>, FetchError> {
-    let (sha256, recorded) = match store.state(progress, cancel)? {
-        State::Missing => return Ok(None),
-        State::Right(sha256) => (sha256, false),
-        State::Unknown(sha256) => (sha256, store.record(sha256)?),
-        State::Wrong { found, expected } => {
-            let aside = store.set_aside(&store.path())?;
-            let why = format!("sha256 is {found}, expected {expected}; set aside as {}", aside.display());
-            failures.push((store.path().display().to_string(), why.into()));
-            return Ok(None);
-        }
-    };
-    Ok(Some(Fetched { path: store.path(), sha256, from: None, recorded, failures: Vec::new() }))
 }
 
 /// Checks the file of `manifest` without fetching or changing anything.

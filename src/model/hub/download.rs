@@ -40,6 +40,8 @@ pub(super) fn from_hub(
             Ok(claimed) => {
                 let found = download.hasher.finish();
                 store.check(&download.part, found, claimed)?;
+                // Only of use beside a partial file; a leftover does no harm.
+                let _removed = fs::remove_file(download.part.with_extension("etag")).is_ok();
                 return Ok((download.part, found));
             }
             Err(SourceError::Transient(why)) => {

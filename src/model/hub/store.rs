@@ -2,7 +2,7 @@
 //!
 //! Must not fetch; must leave the folder in order whenever the machine dies.
 
-use super::{FetchError, Options, SourceError, State};
+use super::{FetchError, Fetched, Options, SourceError, State};
 use crate::domain::{Cancel, Digest, Hasher};
 use crate::model::Progress;
 use crate::model::manifest::{Manifest, Source};
@@ -34,6 +34,16 @@ impl<'a> Store<'a> {
     /// Where the file is, or will be.
     pub fn path(&self) -> PathBuf {
         self.options.models_dir.join(&self.manifest.file)
+    }
+
+    /// What a message calls the file.
+    pub fn title(&self) -> String {
+        self.path().display().to_string()
+    }
+
+    /// The answer for a file that was there.
+    pub fn found(&self, sha256: Digest, recorded: bool) -> Fetched {
+        Fetched { path: self.path(), sha256, from: None, recorded, failures: Vec::new() }
     }
 
     /// A file beside the others, out of the way.
@@ -96,10 +106,11 @@ impl<'a> Store<'a> {
         let path = self.path();
         let move_in = || {
             File::open(file)?.sync_all()?;
-            fs::rename(file, &path)?;
-            File::open(&self.options.models_dir)?.sync_all()
+            fs::rename(file, &path)
         };
         move_in().map_err(|e| folder("cannot write", &path, e))?;
+        // Not every system can sync a folder; what is lost without it is the name, never part of the file.
+        let _synced = File::open(&self.options.models_dir).and_then(|dir| dir.sync_all()).is_ok();
         if self.expected()?.is_some() { Ok(false) } else { self.record(sha256) }
     }
 

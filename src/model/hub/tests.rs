@@ -196,6 +196,9 @@ fn a_file_is_fetched_once_through_a_redirect_and_then_found() {
     assert_eq!(hub.seen()[0].path, "/owner/name/resolve/abc/m.gguf");
     assert_eq!(get(&manifest, &options).expect("there").from, None);
     assert_eq!(hub.seen().len(), 2, "the second call needs no request");
+    let left: Vec<_> =
+        fs::read_dir(dir.path().join(".partial")).expect("there").flatten().map(|e| e.file_name()).collect();
+    assert_eq!(left, ["m.gguf.lock"]);
 }
 
 #[test]
@@ -293,6 +296,10 @@ fn offline_makes_no_request_and_says_what_to_do() {
     assert!(text(&e).contains("--offline") && hub.seen().is_empty());
     fs::write(dir.path().join("m.gguf"), &content).expect("put there by hand");
     assert!(get(&manifest(Some(&content), true), &options).is_ok() && hub.seen().is_empty());
+    fs::write(dir.path().join("m.gguf"), b"damaged").expect("writable");
+    let e = get(&manifest(Some(&content), true), &options).expect_err("not the right one");
+    assert!(text(&e).contains("refused: sha256 is") && hub.seen().is_empty(), "{}", text(&e));
+    assert!(dir.path().join("m.gguf").exists(), "a file is not moved away where nothing can replace it");
 }
 
 #[test]
@@ -317,7 +324,8 @@ fn when_every_source_fails_each_failure_and_the_manual_way_out_are_listed() {
 
 #[test]
 fn answers_of_a_broken_or_hostile_server_are_named() {
-    let cases: [(&str, fn(usize, &Request) -> Reply); 6] = [
+    type Case = (&'static str, fn(usize, &Request) -> Reply);
+    let cases: [Case; 6] = [
         ("redirects in circles", |n, _| redirect(&format!("/cdn/{n}"), b"x")),
         ("redirects to no address", |_, _| Reply { status: 302, ..Reply::default() }),
         ("wants a token", |_, _| Reply { status: 401, ..Reply::default() }),
@@ -357,7 +365,8 @@ fn partial_files_of_every_kind_end_in_the_right_file() {
     let sha = Digest::of(&content).to_string();
     let longer: Vec<u8> = [content.as_slice(), b"more"].concat();
     let no_ranges = |content: Vec<u8>| Hub::start(move |_, r| usual(&Request { from: 0, ..r.clone() }, &content));
-    let cases: [(&str, Hub, &[u8], &str, &[u64]); 5] = [
+    type Case<'a> = (&'a str, Hub, &'a [u8], &'a str, &'a [u64]);
+    let cases: [Case; 5] = [
         ("a good beginning", Hub::of(&content), &content[..1000], &sha, &[1000]),
         ("complete already", Hub::of(&content), &content, &sha, &[400_000]),
         ("longer than the file", Hub::of(&content), &longer, &sha, &[400_004, 0]),
