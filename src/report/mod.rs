@@ -10,16 +10,22 @@ pub mod doc;
 pub mod examination;
 pub mod failure;
 pub mod fault;
+pub mod help;
+pub mod info;
 pub mod json;
 pub mod markdown;
+pub mod node;
 pub mod number;
 mod page;
 pub mod plain;
+pub mod source;
 pub mod step;
 pub mod theme;
 pub mod transcript;
 pub mod value;
+pub mod view;
 pub mod walk;
+pub mod walk_tree;
 
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use super::{Doc, Line, Page, Role};
 use crate::domain::{Judgement, Name, Provenance, Readout, StopReason, Target};
 use crate::policy::Policy;
 use crate::session::{Step, Taken};
-use crate::text::width;
+use crate::text::{Untrusted, width};
 
 /// Cells of the longest bar.
 const BAR: usize = 24;
@@ -53,7 +53,8 @@ pub fn step(number: usize, step: &Step, policy: Option<&Policy>, gold: Option<&N
     doc.push(head(number, step, page));
     let node = policy.and_then(|policy| policy.node(step.node.id.as_str()));
     if let Some(node) = node {
-        doc.paragraph(margin(), Role::Content, &node.question, page.width);
+        let question = Untrusted::from(as_read(node.question.raw()));
+        doc.paragraph(margin(), Role::Content, &question, page.width);
         if node.hash != step.node.hash {
             doc.words(
                 margin(),
@@ -137,6 +138,11 @@ pub fn readout(readout: &Readout, chosen: Option<&Name>, page: Page) -> Doc {
         doc.words(warning(), Role::Warning, &text, page.width);
     }
     doc
+}
+
+/// Policy text as the model reads it: references to terms without their brackets.
+pub fn as_read(text: &str) -> String {
+    text.replace("[[", "").replace("]]", "")
 }
 
 fn warning() -> Line {

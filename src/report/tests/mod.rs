@@ -4,3 +4,4 @@ mod fixture;
 mod laws;
 mod pieces;
 mod transcript;
+mod views;

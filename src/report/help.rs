@@ -1,0 +1,74 @@
+//! `help` and `apropos` as documents.
+//!
+//! Must not hold words about commands: those come from the command table.
+
+use super::view::ViewError;
+use super::{Doc, Line, Page, Role};
+use crate::command::help::{self, Block};
+use crate::text::width;
+
+/// Help for one command, a group of them, or all.
+pub fn help(topic: Option<&str>, page: Page) -> Result<Doc, ViewError> {
+    match help::help(topic) {
+        Ok(blocks) => Ok(self::blocks(&blocks, page)),
+        Err(names) => {
+            let message = format!("there is no help for `{}`", topic.unwrap_or_default());
+            let hint = if names.is_empty() {
+                "`help` lists all commands; `apropos WORD` looks in their descriptions.".to_owned()
+            } else {
+                format!("Did you mean {}?", names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(" or "))
+            };
+            Err(ViewError::new(message, &hint))
+        }
+    }
+}
+
+/// The commands that have all words.
+pub fn apropos(words: &str, page: Page) -> Result<Doc, ViewError> {
+    let found: Vec<Block> = help::apropos(words).into_iter().map(help::summary).collect();
+    if found.is_empty() {
+        return Err(ViewError::new(format!("no command is about `{words}`"), "`help` lists all commands."));
+    }
+    Ok(blocks(&found, page))
+}
+
+/// Blocks of help, one below the other.
+pub fn blocks(blocks: &[Block], page: Page) -> Doc {
+    let mut doc = Doc::new();
+    let longest =
+        |pick: fn(&Block) -> Option<&str>| blocks.iter().filter_map(pick).map(width::width).max().unwrap_or(0);
+    let terms = longest(|b| if let Block::Item { term, .. } = b { Some(term) } else { None }).min(page.width / 3) + 2;
+    let lines =
+        longest(|b| if let Block::Example { line, .. } = b { Some(line) } else { None }).min(page.width / 2) + 2;
+    for (i, block) in blocks.iter().enumerate() {
+        let after_list = i > 0 && !matches!(blocks.get(i - 1), Some(Block::Heading(_)));
+        match block {
+            Block::Heading(text) => {
+                if i > 0 {
+                    doc.push(Line::new());
+                }
+                doc.push(Line::new().with(Role::Heading, text));
+            }
+            Block::Usage(usage) => doc.push(Line::new().with(Role::Answer, usage)),
+            Block::Paragraph(text) => {
+                if after_list {
+                    doc.push(Line::new());
+                }
+                doc.words(Line::new(), Role::Text, text, page.width);
+            }
+            Block::Item { term, text } => item(&mut doc, Role::Key, term, terms, text, page),
+            Block::Example { line, what } => item(&mut doc, Role::Answer, line, lines, what, page),
+        }
+    }
+    doc
+}
+
+/// A term and its text beside it, or below it where the term is too long for its column.
+fn item(doc: &mut Doc, role: Role, term: &str, column: usize, text: &str, page: Page) {
+    if width::width(term) + 2 > column {
+        doc.push(Line::new().with(Role::Text, "  ").with(role, term));
+        doc.words(Line::new().with(Role::Text, " ".repeat(column + 2)), Role::Text, text, page.width);
+    } else {
+        doc.words(Line::new().with(Role::Text, "  ").column(role, term, column), Role::Text, text, page.width);
+    }
+}

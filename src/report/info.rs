@@ -1,0 +1,272 @@
+//! What `info` tells: policy, model, sample, session and what was set or noted in it.
+//!
+//! Must say what is missing instead of showing an empty screen.
+
+use super::compare::{gold_row, scores as score_rows, verdict};
+use super::number::{count, plural};
+use super::view::{ViewError, nothing};
+use super::{Doc, Line, Page, Role, content, node as nodes, transcript, value, walk, walk_tree};
+use crate::domain::{Mode, Target, Verdict};
+use crate::policy::Policy;
+use crate::session::SessionState;
+use crate::session::expr::{self, Context};
+use crate::session::state::Walk;
+use crate::text::Untrusted;
+
+/// Cells of the column with the names of values.
+const KEY: usize = 14;
+/// Rows of the tree in `info policy` above which parts off the path are folded.
+const TREE_ROWS: usize = 60;
+
+fn key(name: &str) -> Line {
+    Line::new().column(Role::Key, name, KEY)
+}
+
+/// `info breakpoints`
+pub fn breakpoints(state: &SessionState) -> Doc {
+    if state.breakpoints.is_empty() {
+        return nothing("no breakpoints; `break NODE` sets one");
+    }
+    let line = |b| {
+        let line = transcript::breakpoint(b);
+        if b.hits > 0 { line.with(Role::Muted, format!("  stopped {}", plural(b.hits as usize, "time"))) } else { line }
+    };
+    Doc(state.breakpoints.iter().map(line).collect())
+}
+
+/// `info display`
+pub fn displays(state: &SessionState) -> Doc {
+    if state.displays.is_empty() {
+        return nothing("nothing is displayed; `display EXPR` shows a value after every step");
+    }
+    let context = Context::of(state);
+    let line = |(id, expr): &(u32, String)| {
+        value::evaluated(Line::new().with(Role::Muted, format!("{id}: ")), expr, &expr::eval(expr, &context))
+    };
+    Doc(state.displays.iter().map(line).collect())
+}
+
+/// `info node`: the node that is asked next; at a leaf the one answered last.
+pub fn node(state: &SessionState, policy: &Policy, page: Page) -> Result<Doc, ViewError> {
+    let walk = state.walk_now();
+    let id = match walk.map(Walk::frontier) {
+        Some(Target::Node(id)) => id,
+        Some(Target::Leaf(_)) => {
+            walk.and_then(|w| w.steps.last()).map_or_else(|| policy.root.clone(), |s| s.node.id.clone())
+        }
+        None => policy.root.clone(),
+    };
+    let node = policy.node(id.as_str()).ok_or_else(|| {
+        ViewError::new(
+            format!("the loaded policy has no node `{id}`"),
+            "The walk was made with another policy; `run` starts it again.",
+        )
+    })?;
+    let place = state
+        .policy
+        .as_ref()
+        .and_then(|record| record.files.get(node.file))
+        .map(|file| Line::new().untrusted(Role::Muted, &file.path).with(Role::Muted, format!(":{}", node.line)));
+    Ok(nodes::node(node, policy, place, page))
+}
+
+/// `info policy`
+pub fn policy(state: &SessionState, policy: &Policy, page: Page) -> Doc {
+    let mut doc = Doc::new();
+    let version =
+        Line::new().with(Role::Value, &policy.id).with(Role::Text, " ").untrusted(Role::Value, &policy.version);
+    doc.push(key("policy").join(version));
+    doc.paragraph(key("title"), Role::Content, &policy.title, page.width);
+    let rows: [(&str, Option<&Untrusted>); 2] =
+        [("owner", policy.owner.as_ref()), ("in force from", policy.effective.as_ref())];
+    for (name, text) in rows {
+        if let Some(text) = text {
+            doc.push(key(name).untrusted(Role::Value, text));
+        }
+    }
+    if let Some(record) = &state.policy {
+        for (i, file) in record.files.iter().enumerate() {
+            doc.push(key(if i == 0 { "file" } else { "" }).untrusted(Role::Value, &file.path));
+        }
+    }
+    let size = [
+        plural(policy.nodes.len(), "node"),
+        plural(policy.leaves.len(), "leaf").replace("leafs", "leaves"),
+        plural(policy.terms.len(), "term"),
+    ];
+    doc.push(key("size").with(Role::Value, size.join(", ")));
+    doc.push(key("layout").with(Role::Value, policy.layout.as_str()));
+    doc.push(key("sha256").with(Role::Muted, policy.sha256.to_string()));
+    doc.push(Line::new());
+    doc.extend(walk_tree::tree(policy, state.walk_now(), Some(TREE_ROWS), page).doc);
+    doc
+}
+
+/// `info model`
+pub fn model(state: &SessionState, page: Page) -> Result<Doc, ViewError> {
+    let info = state
+        .model
+        .as_ref()
+        .ok_or_else(|| ViewError::new("no model is loaded", "Load one with `load model NAME` or `load model PATH`."))?;
+    let mut doc = Doc::new();
+    doc.paragraph(key("model"), Role::Value, &info.name, page.width);
+    doc.push(key("architecture").untrusted(Role::Value, &info.architecture));
+    doc.push(key("size").with(Role::Value, transcript::parameters(info.parameters)));
+    doc.push(key("context").with(Role::Value, format!("{} tokens", count(info.context.into()))));
+    let device = format!("{}, {} kernels, {}, {} cache", info.device, info.kernel, info.isa, info.kv_dtype);
+    doc.push(key("runs on").with(Role::Value, device));
+    doc.push(key("mode").with(Role::Value, mode(state.mode)));
+    for (name, digest) in
+        [("file", info.sha256), ("tokenizer", info.tokenizer_sha256), ("template", info.template_sha256)]
+    {
+        doc.push(key(name).with(Role::Muted, format!("sha256 {digest}")));
+    }
+    Ok(doc)
+}
+
+fn mode(mode: Mode) -> String {
+    match mode {
+        Mode::Direct => "direct".to_owned(),
+        Mode::Rationale { max_tokens } => format!("rationale, up to {}", plural(max_tokens as usize, "token")),
+    }
+}
+
+/// `info sample`
+pub fn sample(state: &SessionState, walk: &Walk, page: Page) -> Doc {
+    let sample = walk.sample.as_ref();
+    let mut doc = Doc::new();
+    let head = Line::new().with(Role::Heading, format!("sample {} ", walk.index.saturating_add(1)));
+    doc.push(head.untrusted(Role::Value, &sample.id));
+    doc.extend(content::content(sample, 2, usize::MAX, page));
+    doc.push(gold_row(sample));
+    if !sample.gold.path.is_empty() {
+        let path: Vec<String> = sample.gold.path.iter().map(|(node, answer)| format!("{node}={answer}")).collect();
+        doc.words(Line::new().column(Role::Key, "gold path", 12), Role::Value, &path.join(", "), page.width);
+    }
+    if let Some(outcome) = sample.classified(&state.thresholds) {
+        doc.push(verdict(Line::new().column(Role::Key, "classifier", 12), &Verdict { outcome, label: None }));
+    }
+    doc.extend(score_rows(state, sample));
+    for (who, said) in &sample.verdicts {
+        doc.push(verdict(Line::new().column(Role::Key, who, 12), said).with(Role::Muted, "  recorded"));
+    }
+    if let Some(meta) = &sample.meta {
+        doc.paragraph(Line::new().column(Role::Key, "meta", 12), Role::Muted, meta, page.width);
+    }
+    doc
+}
+
+/// `info samples`
+pub fn samples(state: &SessionState, page: Page) -> Result<Doc, ViewError> {
+    let (path, good, bad) = state
+        .samples
+        .as_ref()
+        .ok_or_else(|| ViewError::new("no samples are loaded", "Load some with `load samples PATH`."))?;
+    let mut doc = Doc::new();
+    doc.push(key("file").untrusted(Role::Value, path));
+    doc.push(key("samples").with(Role::Value, count(*good as u64)));
+    if *bad > 0 {
+        doc.push(key("").with(Role::Warning, format!("{} could not be read", plural(*bad, "line"))));
+    }
+    let mut seen: Vec<usize> = state.walks.iter().map(|w| w.index).collect();
+    seen.sort_unstable();
+    seen.dedup();
+    doc.push(key("walked").with(Role::Value, format!("{} of {}", seen.len(), count(*good as u64))));
+    if let Some(walk) = state.walk_now() {
+        let line = key("now at").with(Role::Value, format!("{} ", walk.index.saturating_add(1)));
+        let line = line.untrusted(Role::Value, &walk.sample.id).with(Role::Text, "  ");
+        let cells = page.width.saturating_sub(line.width());
+        doc.push(line.join(content::excerpt(&walk.sample, cells)));
+    }
+    Ok(doc)
+}
+
+/// `info scores`
+pub fn scores(state: &SessionState, walk: &Walk) -> Result<Doc, ViewError> {
+    let sample = walk.sample.as_ref();
+    if sample.scores.is_empty() {
+        return Err(ViewError::new(
+            "the sample has no classifier scores",
+            "They stand under `scores` in the sample file.",
+        ));
+    }
+    let mut doc = Doc::new();
+    if let Some(outcome) = sample.classified(&state.thresholds) {
+        doc.push(verdict(Line::new().column(Role::Key, "classifier", 12), &Verdict { outcome, label: None }));
+    }
+    doc.extend(score_rows(state, sample));
+    Ok(doc)
+}
+
+/// `info session`
+pub fn session(state: &SessionState, page: Page) -> Doc {
+    let mut doc = Doc::new();
+    let none = |line: Line, what: &str| line.with(Role::Muted, format!("no {what} loaded"));
+    doc.push(match &state.policy {
+        Some(p) => key("policy").with(Role::Value, &p.id).with(Role::Text, " ").untrusted(Role::Value, &p.version),
+        None => none(key("policy"), "policy"),
+    });
+    doc.push(match &state.samples {
+        Some((path, good, _)) => key("samples")
+            .with(Role::Value, count(*good as u64))
+            .with(Role::Text, " from ")
+            .untrusted(Role::Value, path),
+        None => none(key("samples"), "samples"),
+    });
+    doc.push(match &state.model {
+        Some(info) => key("model").untrusted(Role::Value, &info.name),
+        None => none(key("model"), "model"),
+    });
+    doc.push(key("mode").with(Role::Value, mode(state.mode)));
+    let done = state.walks.iter().filter(|w| w.leaf.is_some()).count();
+    let walks =
+        if state.walks.is_empty() { "none yet".to_owned() } else { format!("{}, {done} at a leaf", state.walks.len()) };
+    doc.push(key("walks").with(Role::Value, walks));
+    let counts = [
+        plural(state.breakpoints.len(), "breakpoint"),
+        plural(state.displays.len(), "display"),
+        plural(state.notes.len(), "note"),
+        plural(state.tags.len(), "tag"),
+    ];
+    doc.push(key("set").with(Role::Value, counts.join(", ")));
+    for (name, value) in &state.thresholds {
+        let text = format!("{name} = {}", super::number::decimal(*value));
+        doc.push(key("threshold").with(Role::Value, text).with(Role::Overridden, "  overridden"));
+    }
+    doc.push(key("journal").with(
+        Role::Value,
+        format!("{}, {}", plural_u64(state.facts, "fact"), plural(state.commands.len(), "command")),
+    ));
+    doc.push(key("values are").with(Role::Value, page.source.as_str()));
+    doc
+}
+
+fn plural_u64(n: u64, word: &str) -> String {
+    format!("{} {word}{}", count(n), if n == 1 { "" } else { "s" })
+}
+
+/// `info walks`
+pub fn walks(state: &SessionState, page: Page) -> Doc {
+    if state.walks.is_empty() {
+        return nothing("no walks yet; `sample 1` begins one");
+    }
+    Doc(state.walks.iter().map(|w| walk::summary(w, state.current == Some(w.id), page)).collect())
+}
+
+/// `info notes`: notes and tags.
+pub fn notes(state: &SessionState, page: Page) -> Doc {
+    if state.notes.is_empty() && state.tags.is_empty() {
+        return nothing("no notes and no tags; `note TEXT` and `tag NAME` leave some");
+    }
+    let mut doc = Doc::new();
+    for (on, text) in &state.notes {
+        doc.push(Line::new().with(Role::Muted, format!("note on {}", transcript::subject(*on))));
+        doc.paragraph(Line::new().with(Role::Text, "  "), Role::Content, text, page.width);
+    }
+    for (on, tag) in &state.tags {
+        doc.push(
+            Line::new().with(Role::Muted, format!("tag on {}: ", transcript::subject(*on))).with(Role::Value, tag),
+        );
+    }
+    doc
+}

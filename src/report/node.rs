@@ -1,0 +1,81 @@
+//! A node of the policy: question, guidance, examples, answers and where they lead, terms used.
+//!
+//! Must show the policy's own words unchanged, brackets of terms included.
+
+use super::compare::verdict;
+use super::number::decimal;
+use super::{Doc, Line, Page, Role, step};
+use crate::domain::Target;
+use crate::policy::{Node, Policy};
+use crate::text::{Untrusted, width};
+
+/// Everything the policy says about `node`. `place` is where it stands, as `path:line`.
+pub fn node(node: &Node, policy: &Policy, place: Option<Line>, page: Page) -> Doc {
+    let mut doc = Doc::new();
+    let head = Line::new().with(Role::Heading, "node ").with(Role::Node, &node.id);
+    doc.push(match place {
+        Some(place) => {
+            let gap = page.width.saturating_sub(head.width() + place.width()).max(2);
+            head.with(Role::Text, " ".repeat(gap)).join(place)
+        }
+        None => head,
+    });
+    doc.paragraph(margin(2), Role::Content, &node.question, page.width);
+    if !node.guidance.is_empty() {
+        doc.push(margin(2).with(Role::Key, "guidance"));
+        for point in &node.guidance {
+            doc.paragraph(margin(4).with(Role::Muted, "· "), Role::Content, point, page.width);
+        }
+    }
+    if !node.examples.is_empty() {
+        doc.push(margin(2).with(Role::Key, "examples"));
+        let column = node.examples.iter().map(|e| width::width(e.answer.as_str())).max().unwrap_or(0).min(16) + 2;
+        for example in &node.examples {
+            doc.paragraph(
+                margin(4).column(Role::Answer, &example.answer, column),
+                Role::Content,
+                &example.text,
+                page.width,
+            );
+            if let Some(why) = &example.why {
+                doc.paragraph(margin(4 + column).with(Role::Muted, "because "), Role::Muted, why, page.width);
+            }
+        }
+    }
+    doc.push(margin(2).with(Role::Key, "answers"));
+    let column = node.answers.iter().map(|(a, _)| width::width(a.as_str())).max().unwrap_or(0).max(6).min(24) + 1;
+    for (answer, target) in &node.answers {
+        doc.push(edge(margin(4).column(Role::Answer, answer, column), target, policy));
+    }
+    if let Some(unsure) = &node.unsure {
+        let line = edge(margin(4).column(Role::Warning, "unsure", column), &unsure.target, policy);
+        doc.push(line.with(Role::Muted, format!("  where the margin is below {}", decimal(unsure.margin))));
+    }
+    let text = [&node.question].into_iter().chain(&node.guidance).map(Untrusted::raw).collect::<Vec<_>>().join(" ");
+    let used = policy.terms.iter().filter(|t| text.contains(&format!("[[{}]]", t.name.raw())));
+    let terms: Vec<_> = used.collect();
+    if !terms.is_empty() {
+        doc.push(margin(2).with(Role::Key, "terms"));
+        for term in terms {
+            let name = margin(4).untrusted(Role::Value, &term.name).with(Role::Muted, ": ");
+            doc.paragraph(name, Role::Content, &term.definition, page.width);
+        }
+    }
+    doc
+}
+
+/// `→ node`, or `→ leaf` with its verdict.
+fn edge(line: Line, target: &Target, policy: &Policy) -> Line {
+    let line = step::target(line.with(Role::Muted, "→ "), target);
+    match target {
+        Target::Leaf(id) => match policy.leaf(id.as_str()) {
+            Some(leaf) => verdict(line.with(Role::Text, "  "), &leaf.verdict),
+            None => line,
+        },
+        Target::Node(_) => line,
+    }
+}
+
+fn margin(cells: usize) -> Line {
+    Line::new().with(Role::Text, " ".repeat(cells))
+}

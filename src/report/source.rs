@@ -1,0 +1,78 @@
+//! `list`: the source of the policy around a node or leaf.
+//!
+//! Must show the file exactly as it was read, hidden characters included.
+
+use super::view::ViewError;
+use super::{Doc, Line, Page, Role};
+use crate::domain::{Name, Target};
+use crate::policy::Policy;
+use crate::session::SessionState;
+use crate::text::{Untrusted, width};
+
+/// The most lines that are listed.
+const LINES: usize = 40;
+
+/// The part of the policy file that describes `place`; where none is named, the node that is asked next or the leaf that
+/// was reached, and without a walk the root.
+pub fn list(place: Option<&Name>, state: &SessionState, policy: &Policy, page: Page) -> Result<Doc, ViewError> {
+    let here = state.walk_now().map(|walk| match (&walk.leaf, walk.frontier()) {
+        (Some(leaf), _) => leaf.id.clone(),
+        (None, Target::Node(id) | Target::Leaf(id)) => id,
+    });
+    let id = place.or(here.as_ref()).unwrap_or(&policy.root);
+    let record = state
+        .policy
+        .as_ref()
+        .ok_or_else(|| ViewError::new("no policy is loaded", "Load one with `load policy PATH`."))?;
+    let local = id.as_str().rsplit('/').next().unwrap_or_default();
+    let (files, line) = match policy.node(id.as_str()) {
+        Some(node) => (record.files.get(node.file..=node.file).unwrap_or_default(), Some(node.line)),
+        None if policy.leaf(id.as_str()).is_some() => (record.files.as_slice(), None),
+        None => return Err(unknown(id, policy)),
+    };
+    let found = files.iter().find_map(|file| {
+        let lines: Vec<&str> = file.text.raw().lines().collect();
+        let header = [format!("[leaf.{local}]"), format!("[leaf.\"{local}\"]")];
+        let at = match line {
+            Some(line) => line.checked_sub(1)?,
+            None => lines.iter().position(|l| header.iter().any(|h| l.trim() == h))?,
+        };
+        (at < lines.len()).then_some((file, lines, at))
+    });
+    let Some((file, lines, at)) = found else {
+        return Err(ViewError::new(format!("the source of `{id}` cannot be found in the recorded policy"), ""));
+    };
+    let own = lines.get(at).map(|l| l.trim().trim_end_matches(']').to_owned()).unwrap_or_default();
+    let length = lines.iter().skip(at + 1).take_while(|l| !begins_another(l, &own)).count() + 1;
+    let mut shown: Vec<&str> = lines.iter().skip(at).take(length.min(LINES)).copied().collect();
+    while shown.len() > 1 && shown.last().is_some_and(|l| l.trim().is_empty() || l.trim_start().starts_with('#')) {
+        shown.pop();
+    }
+    let mut doc = Doc::new();
+    doc.push(Line::new().untrusted(Role::Muted, &file.path).with(Role::Muted, format!(":{}", at + 1)));
+    let digits = (at + shown.len()).to_string().len();
+    for (i, text) in shown.iter().enumerate() {
+        let mark = if i == 0 && here.as_ref() == Some(id) { "=> " } else { "   " };
+        let number = format!("{:>digits$} ", at + i + 1);
+        let prefix =
+            Line::new().with(Role::Cursor, mark.trim_end()).with(Role::Text, " ".repeat(3 - mark.trim_end().len()));
+        doc.paragraph(prefix.with(Role::Muted, number), Role::Content, &Untrusted::from(*text), page.width);
+    }
+    if length > LINES {
+        doc.push(Line::new().with(Role::Muted, format!("… {} more lines", length - LINES)));
+    }
+    Ok(doc)
+}
+
+/// Whether a line begins a table that is no part of the one that begins with `own` (`[node.x`).
+fn begins_another(line: &str, own: &str) -> bool {
+    let line = line.trim();
+    line.starts_with('[') && line.ends_with(']') && !line.starts_with(&format!("{own}."))
+}
+
+fn unknown(id: &Name, policy: &Policy) -> ViewError {
+    let mut names: Vec<&str> = policy.nodes.iter().map(|n| n.id.as_str()).collect();
+    names.extend(policy.leaves.iter().map(|l| l.id.as_str()));
+    let list = width::truncate(&names.join(", "), 400);
+    ViewError::new(format!("the policy has no node or leaf `{id}`"), &format!("It has {list}."))
+}

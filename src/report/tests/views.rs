@@ -1,0 +1,191 @@
+//! What the commands that only look show.
+
+use super::fixture::*;
+use crate::command::{Command, parse};
+use crate::domain::BreakAt;
+use crate::policy::{Policy, parse as parse_policy};
+use crate::report::{Page, plain, view, walk_tree};
+use crate::session::{Breakpoint, Fact, SessionState, Subject, WalkId};
+use std::fmt::Write as _;
+
+const PAGE: Page = Page::live(80);
+
+fn command(line: &str) -> Command {
+    parse(line).unwrap_or_else(|e| panic!("{line}: {e:?}")).unwrap_or_else(|| panic!("{line} is no command"))
+}
+
+fn show(line: &str, state: &SessionState, policy: Option<&Policy>, page: Page) -> String {
+    match view::answer(&command(line), state, policy, page) {
+        Ok(doc) => plain::render(&doc),
+        Err(error) => plain::render(&error.doc(page.width)),
+    }
+}
+
+fn all(lines: &[&str], state: &SessionState, policy: Option<&Policy>) -> String {
+    lines.iter().fold(String::new(), |mut out, line| {
+        writeln!(out, "> {line}\n{}", show(line, state, policy, PAGE)).unwrap();
+        out
+    })
+}
+
+/// The scripted session, with something set and noted.
+fn worked_on() -> SessionState {
+    let mut facts = facts();
+    let breakpoint = |id, at, condition: Option<&str>| {
+        let condition = condition.map(str::to_owned);
+        Fact::BreakpointSet(Breakpoint { id, at, condition, temporary: false, enabled: true, hits: 0 })
+    };
+    facts.extend([
+        breakpoint(1, BreakAt::Place(name("request")), None),
+        breakpoint(2, BreakAt::Anywhere, Some("coverage < 0.5")),
+        Fact::BreakpointHit { id: 2, walk: WalkId(2), at: name("sender") },
+        Fact::DisplayAdded { id: 1, expr: "margin".into() },
+        Fact::DisplayAdded { id: 2, expr: "p.maybe".into() },
+        Fact::ThresholdSet { name: name("scam"), value: 0.95 },
+        Fact::Noted {
+            on: Subject::Walk(WalkId(2)),
+            text: "Fees are not named in the guidance.\nAsk policy \u{202e}.".into(),
+        },
+        Fact::Tagged { on: Subject::Step(WALK, 1), tag: name("low-coverage") },
+        Fact::Command { line: "step".into() },
+    ]);
+    state(&facts)
+}
+
+#[test]
+fn what_a_session_holds() {
+    let lines =
+        ["info session", "info walks", "info breakpoints", "info display", "info notes", "info samples", "display"];
+    insta::assert_snapshot!(all(&lines, &worked_on(), Some(&policy())));
+}
+
+#[test]
+fn the_sample_and_its_scores() {
+    insta::assert_snapshot!(all(&["info sample", "info scores", "compare"], &worked_on(), Some(&policy())));
+}
+
+#[test]
+fn the_policy_and_its_nodes() {
+    let start = state(&facts()[..7]);
+    insta::assert_snapshot!(all(
+        &["info policy", "info node", "list", "list remove", "info model"],
+        &start,
+        Some(&policy())
+    ));
+}
+
+#[test]
+fn where_and_print() {
+    let lines = [
+        "where",
+        "print p",
+        "print p.yes",
+        "print answer == 'yes' and margin > 0.9",
+        "print gold",
+        "print scores",
+        "print path",
+        "print sample.id",
+        "print tags",
+        "print verdict != gold",
+        "print p.perhaps",
+        "print verdikt",
+    ];
+    insta::assert_snapshot!(all(&lines, &worked_on(), Some(&policy())));
+}
+
+#[test]
+fn an_empty_session_says_what_to_do() {
+    let lines = [
+        "where",
+        "compare",
+        "list",
+        "print answer",
+        "display",
+        "info session",
+        "info walks",
+        "info node",
+        "info policy",
+        "info model",
+        "info sample",
+        "info samples",
+        "info scores",
+        "info breakpoints",
+        "info notes",
+    ];
+    insta::assert_snapshot!(all(&lines, &SessionState::default(), None));
+}
+
+#[test]
+fn an_unknown_node_and_a_hidden_character_in_the_source() {
+    let mut facts = facts();
+    if let Some(Fact::PolicyLoaded(record)) = facts.get_mut(1) {
+        record.files[0].text = POLICY.replace("Count fees.", "Count\u{200b} fees.").into();
+    }
+    let state = state(&facts);
+    insta::assert_snapshot!(all(&["list nowhere", "list request"], &state, Some(&policy())));
+}
+
+#[test]
+fn help_at_60_cells() {
+    let state = SessionState::default();
+    let page = Page::live(60);
+    insta::assert_snapshot!("help_step", show("help step", &state, None, page));
+    insta::assert_snapshot!("help_unknown", show("help stepp", &state, None, page));
+    insta::assert_snapshot!("apropos", show("apropos threshold", &state, None, page));
+    let overview = show("help", &state, None, page);
+    assert!(overview.lines().all(|l| l.chars().count() <= 60), "{overview}");
+}
+
+/// A chain of `n` nodes, each with a second child that has a chain of its own.
+fn big(n: usize) -> Policy {
+    let mut text = String::from(
+        "[policy]\nid = \"big\"\nversion = \"1.0.0\"\ntitle = \"Big\"\nroot = \"a0\"\ninstructions = \"Judge.\"\n",
+    );
+    let mut chain = |prefix: &str, side: Option<&str>| {
+        for i in 0..n {
+            let next = if i + 1 == n {
+                "{ leaf = \"clean\" }".to_owned()
+            } else {
+                format!("{{ next = \"{prefix}{}\" }}", i + 1)
+            };
+            let other = match side {
+                Some(side) if i + 2 == n => format!("{{ next = \"{side}0\" }}"),
+                _ => "{ leaf = \"remove\" }".to_owned(),
+            };
+            write!(
+                text,
+                "[node.{prefix}{i}]\nquestion = \"Does rule {i} hold?\"\nanswers = {{ yes = {other}, no = {next} }}\n"
+            )
+            .unwrap();
+        }
+    };
+    chain("a", Some("b"));
+    chain("b", None);
+    text.push_str("[leaf.remove]\noutcome = \"violating\"\nlabel = \"X1\"\n[leaf.clean]\noutcome = \"non_violating\"\nlabel = \"X0\"\n");
+    let parsed = parse_policy("big.toml", &text, &mut |_| Err(String::new()));
+    parsed.policy.unwrap_or_else(|| panic!("{:?}", parsed.diagnostics))
+}
+
+#[test]
+fn trees() {
+    let (policy, done) = (policy(), worked_on());
+    let drawn = |walk| walk_tree::tree(&policy, walk, None, PAGE);
+    insta::assert_snapshot!("tree_without_a_walk", plain::render(&drawn(None).doc));
+    let first = done.walk(WALK);
+    insta::assert_snapshot!("tree_of_an_unsure_walk", plain::render(&drawn(first).doc));
+    let middle = state(&facts()[..7]);
+    let tree = drawn(middle.walk_now());
+    let cursor = tree.doc.0.get(tree.cursor.unwrap()).unwrap().text();
+    assert!(cursor.contains("request") && cursor.contains("<= asked next"), "{cursor}");
+}
+
+#[test]
+fn a_big_tree_is_folded_and_none_of_it_is_lost_count_of() {
+    let policy = big(6);
+    let whole = walk_tree::tree(&policy, None, None, PAGE).doc;
+    assert_eq!(whole.0.len(), 1 + 2 * 12);
+    let start = state(&[Fact::WalkStarted { walk: WALK, index: 0, sample: video_sample(), root: name("a0") }]);
+    let folded = walk_tree::tree(&policy, start.walk_now(), Some(20), PAGE);
+    insta::assert_snapshot!(plain::render(&folded.doc));
+    let _deep = walk_tree::tree(&big(200), None, None, PAGE);
+}

@@ -1,0 +1,93 @@
+//! The answers to commands that only look: what `info`, `list`, `where`, `print`, `compare`, `help` and their like show.
+//!
+//! Must not change anything: a view is computed from the state, the policy and the page alone.
+
+use super::{Doc, Line, Page, Role, compare, failure, help, info, source, value, walk};
+use crate::command::{Command, InfoTopic};
+use crate::policy::Policy;
+use crate::session::expr::{self, Context};
+use crate::session::state::Walk;
+use crate::session::{FailureKind, SessionState};
+use crate::text::Untrusted;
+
+/// Why there is nothing to show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ViewError {
+    /// What is missing or wrong.
+    pub message: Untrusted,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+impl ViewError {
+    pub(super) fn new(message: impl Into<Untrusted>, hint: &str) -> Self {
+        Self { message: message.into(), hint: (!hint.is_empty()).then(|| hint.to_owned()) }
+    }
+
+    /// As a document: `error: …`, `hint: …`.
+    pub fn doc(&self, width: usize) -> Doc {
+        failure::failure(FailureKind::User, &self.message, self.hint.as_deref(), width)
+    }
+}
+
+/// What `command` shows.
+///
+/// # Errors
+/// Where what it asks for does not exist yet, and for commands that are not answered by looking.
+pub fn answer(command: &Command, state: &SessionState, policy: Option<&Policy>, page: Page) -> Result<Doc, ViewError> {
+    match command {
+        Command::Info(topic) => info(*topic, state, policy, page),
+        Command::List(node) => source::list(node.as_ref(), state, loaded(policy)?, page),
+        Command::Where => Ok(walk::path(current(state)?, page)),
+        Command::Compare => Ok(compare::compare(state, current(state)?, page)),
+        Command::Print(expr) => print(expr, state),
+        Command::Display(None) => Ok(info::displays(state)),
+        Command::Help(topic) => help::help(topic.as_deref(), page),
+        Command::Apropos(words) => help::apropos(words, page),
+        other => Err(ViewError::new(format!("`{other}` is not answered by looking at the session"), "")),
+    }
+}
+
+fn info(topic: InfoTopic, state: &SessionState, policy: Option<&Policy>, page: Page) -> Result<Doc, ViewError> {
+    Ok(match topic {
+        InfoTopic::Breakpoints => info::breakpoints(state),
+        InfoTopic::Display => info::displays(state),
+        InfoTopic::Node => info::node(state, loaded(policy)?, page)?,
+        InfoTopic::Policy => info::policy(state, loaded(policy)?, page),
+        InfoTopic::Model => info::model(state, page)?,
+        InfoTopic::Sample => info::sample(state, current(state)?, page),
+        InfoTopic::Samples => info::samples(state, page)?,
+        InfoTopic::Scores => info::scores(state, current(state)?)?,
+        InfoTopic::Session => info::session(state, page),
+        InfoTopic::Walks => info::walks(state, page),
+        InfoTopic::Notes => info::notes(state, page),
+    })
+}
+
+fn print(expr: &str, state: &SessionState) -> Result<Doc, ViewError> {
+    let result = expr::eval(expr, &Context::of(state));
+    match result {
+        Ok(_) => Ok(Doc(vec![value::evaluated(Line::new(), expr, &result)])),
+        Err(error) => Err(ViewError { message: error.message, hint: error.hint }),
+    }
+}
+
+fn current(state: &SessionState) -> Result<&Walk, ViewError> {
+    state.walk_now().ok_or_else(|| {
+        let hint = if state.samples.is_none() {
+            "Load samples with `load samples PATH`, then pick one with `sample 1`."
+        } else {
+            "Pick one with `sample 1` or `next-sample`."
+        };
+        ViewError::new("no sample is selected", hint)
+    })
+}
+
+fn loaded(policy: Option<&Policy>) -> Result<&Policy, ViewError> {
+    policy.ok_or_else(|| ViewError::new("no policy is loaded", "Load one with `load policy PATH`."))
+}
+
+/// A line that says that a list is empty and how it would not be.
+pub(super) fn nothing(text: &str) -> Doc {
+    Doc(vec![Line::new().with(Role::Muted, text)])
+}
