@@ -7,6 +7,7 @@ use crate::domain::{Cancel, Mode, Sample, sample_file};
 use crate::engine::walk::{self, Walked};
 use crate::model::{Judge, JudgeError};
 use crate::policy::Policy;
+use crate::text::json;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::{self, BufRead, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -129,8 +130,10 @@ impl Check<'_> {
 }
 
 fn write(out: &mut dyn Write, record: &Record) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, record)?;
-    out.write_all(b"\n")?;
+    // Sample ids and rationales are outside text, and stdout may be a terminal.
+    let mut line = json::to_string(record)?;
+    line.push('\n');
+    out.write_all(line.as_bytes())?;
     // Each record leaves at once, so that a reader at the other end of the pipe is never behind.
     out.flush()
 }
@@ -148,5 +151,49 @@ fn message_of(error: &JudgeError) -> String {
     match error {
         JudgeError::Unusable { message, .. } | JudgeError::Internal(message) => message.raw().to_owned(),
         JudgeError::Cancelled | JudgeError::TooLong { .. } => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::scripted::Scripted;
+
+    const POLICY: &str = r#"
+[policy]
+id = "p"
+version = "1.0.0"
+title = "A policy"
+root = "bad"
+instructions = "Answer."
+[node.bad]
+question = "Is the text bad?"
+guidance = ["Say yes where it is."]
+[node.bad.answers]
+yes = { leaf = "out" }
+no = { leaf = "fine" }
+[leaf.out]
+outcome = "violating"
+label = "P1"
+[leaf.fine]
+outcome = "non_violating"
+"#;
+
+    #[test]
+    fn a_hostile_sample_cannot_act_on_a_terminal_through_its_record_and_its_id_reads_back() {
+        let policy = crate::policy::parse("p.toml", POLICY, &mut |_| Err(String::new())).policy.expect("a policy");
+        let id = "a\u{9b}31m\u{202e}\u{7f}";
+        let input = serde_json::json!({ "id": id, "text": "\u{1b}[2J" }).to_string();
+        let mut out = Vec::new();
+        let mut open = || Ok(Box::new(Scripted::constant(0.9)) as Box<dyn Judge>);
+        let cancel = Cancel::new();
+        let mut check =
+            Check { policy: &policy, mode: Mode::Direct, open: &mut open, cancel: &cancel, progress: false };
+        let summary = check.run(&mut input.as_bytes(), &mut out).expect("memory takes everything");
+        assert_eq!((summary.lines, summary.failed), (1, 0));
+        let line = String::from_utf8(out).expect("text");
+        assert!(line.ends_with('\n') && line.trim_end().chars().all(|c| !crate::text::is_hidden(c)), "{line:?}");
+        let record: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+        assert_eq!(record["id"], id);
     }
 }
