@@ -103,5 +103,6 @@ mod tests {
         assert_eq!(sample(&[("t", 0.79)], &[("t", 0.8)]).classified(&[(name("t"), 0.5)]), yes);
         assert_eq!(sample(&[("t", 0.9)], &[]).classified(&[]), None);
         assert_eq!(sample(&[], &[("t", 0.9)]).classified(&[]), None);
+        assert_eq!(sample(&[("t", 0.1), ("u", 0.9)], &[("t", 0.5), ("u", 0.8)]).classified(&[]), yes);
     }
 }

@@ -20,7 +20,7 @@
 //! escalate says that a person has to decide, so it settles nothing for either side. `tp`, `fp`, `fn` and `tn` exist for a
 //! side where both that side and gold decide, violating being the positive class.
 
-use crate::domain::{Name, Outcome};
+use crate::domain::Outcome;
 
 /// Who agrees with whom on one sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -142,21 +142,6 @@ impl Agreement {
     }
 }
 
-/// What the classifier says: violating if any score is at or above its threshold, non-violating if there are scores with
-/// thresholds and all are below. Scores without a threshold and thresholds without a score say nothing; where only such are
-/// left the outcome is unknown. `overrides` (thresholds set in the session) stand before the sample's own `thresholds`.
-pub fn classifier_outcome(
-    scores: &[(Name, f64)],
-    thresholds: &[(Name, f64)],
-    overrides: &[(Name, f64)],
-) -> Option<Outcome> {
-    let threshold = |name: &Name| overrides.iter().chain(thresholds).find(|(n, _)| n == name).map(|(_, t)| *t);
-    let reached = scores.iter().filter_map(|(name, score)| threshold(name).map(|t| *score >= t));
-    reached
-        .reduce(|any, this| any || this)
-        .map(|violates| if violates { Outcome::Violating } else { Outcome::NonViolating })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -211,29 +196,6 @@ mod tests {
             let a = Agreement::of(classifier, llm, Some(Outcome::Violating));
             let gold = Some(Outcome::Violating);
             assert_eq!((a.classifier, a.llm), (Confusion::of(classifier, gold), Confusion::of(llm, gold)));
-        }
-    }
-
-    #[test]
-    fn a_score_at_its_threshold_violates_and_a_score_without_one_says_nothing() {
-        let pairs = |list: &[(&str, f64)]| -> Vec<(Name, f64)> {
-            list.iter().map(|(n, v)| (Name::new(n).expect("a test name"), *v)).collect()
-        };
-        type Pairs<'a> = &'a [(&'a str, f64)];
-        let cases: [(Pairs, Pairs, Pairs, Option<Outcome>); 9] = [
-            (&[], &[], &[], None),
-            (&[("a", 0.9)], &[], &[], None),
-            (&[("a", 0.9)], &[("b", 0.1)], &[], None),
-            (&[("a", 0.5)], &[("a", 0.5)], &[], Some(Outcome::Violating)),
-            (&[("a", 0.49)], &[("a", 0.5)], &[], Some(Outcome::NonViolating)),
-            (&[("a", 0.1), ("b", 0.9)], &[("a", 0.5), ("b", 0.8)], &[], Some(Outcome::Violating)),
-            (&[("a", 0.1), ("b", 0.9)], &[("a", 0.5)], &[], Some(Outcome::NonViolating)),
-            (&[("a", 0.6)], &[("a", 0.5)], &[("a", 0.7)], Some(Outcome::NonViolating)),
-            (&[("a", 0.6)], &[], &[("a", 0.6)], Some(Outcome::Violating)),
-        ];
-        for (scores, thresholds, overrides, expected) in cases {
-            let found = classifier_outcome(&pairs(scores), &pairs(thresholds), &pairs(overrides));
-            assert_eq!(found, expected, "{scores:?} {thresholds:?} {overrides:?}");
         }
     }
 }

@@ -4,4 +4,4 @@
 
 pub mod agreement;
 
-pub use agreement::{Agreement, Cell, Confusion, classifier_outcome};
+pub use agreement::{Agreement, Cell, Confusion};
