@@ -6,8 +6,8 @@ use super::Client;
 use crate::command::Command;
 use crate::domain::Examination;
 use crate::engine::Failure;
-use crate::report::{Doc, Page, examination, failure, transcript};
-use crate::session::Fact;
+use crate::report::{Doc, Page, examination, failure, transcript, view};
+use crate::session::{Fact, FailureKind};
 use crate::text::{Escaped, Untrusted};
 
 fn page(client: &Client, width: usize) -> Page {
@@ -19,8 +19,13 @@ fn page(client: &Client, width: usize) -> Page {
 /// # Errors
 /// Where there is nothing to show, or the expression makes no sense.
 pub fn answer(command: &Command, client: &Client, width: usize) -> Result<Doc, Failure> {
-    let _ = (command, client, width);
-    Ok(Doc::new())
+    let policy = client.policy().map(AsRef::as_ref);
+    view::answer(command, client.state(), policy, page(client, width)).map_err(|error| Failure {
+        kind: FailureKind::User,
+        cancelled: false,
+        message: error.message,
+        hint: error.hint,
+    })
 }
 
 /// What a fact reads like in a transcript.

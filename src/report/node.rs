@@ -43,7 +43,7 @@ pub fn node(node: &Node, policy: &Policy, place: Option<Line>, page: Page) -> Do
         }
     }
     doc.push(margin(2).with(Role::Key, "answers"));
-    let column = node.answers.iter().map(|(a, _)| width::width(a.as_str())).max().unwrap_or(0).max(6).min(24) + 1;
+    let column = node.answers.iter().map(|(a, _)| width::width(a.as_str())).max().unwrap_or(0).clamp(6, 24) + 1;
     for (answer, target) in &node.answers {
         doc.push(edge(margin(4).column(Role::Answer, answer, column), target, policy));
     }

@@ -255,7 +255,7 @@ mod tests {
         let escaped = Escaped::line("ab\u{1b}cd\u{7}");
         assert_eq!(escaped.slice(1..11).segments().map(|s| s.hidden).collect::<Vec<_>>(), [false, true, false]);
         assert_eq!(escaped.slice(0..5).hidden(), 0);
-        assert_eq!(escaped.slice(40..2).as_str(), "");
+        assert_eq!(escaped.slice(Range { start: 40, end: 2 }).as_str(), "");
         let mut joined = escaped.slice(0..10);
         joined.append(&escaped.slice(10..99));
         assert_eq!(joined, escaped);
@@ -265,7 +265,7 @@ mod tests {
     fn characters_alone_and_after_a_letter_are_inert_afterwards() {
         for c in '\0'..=char::MAX {
             // Most of the code space is private or unassigned; the scan of `is_hidden` covers all of it, this one samples.
-            if c > '\u{1ffff}' && c < '\u{e0000}' && c as u32 % 257 != 0 || c > '\u{e0fff}' && c as u32 % 257 != 0 {
+            if !matches!(c, '\0'..='\u{1ffff}' | '\u{e0000}'..='\u{e0fff}') && !(c as u32).is_multiple_of(257) {
                 continue;
             }
             for raw in [String::from(c), format!("a{c}b")] {
