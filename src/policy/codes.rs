@@ -192,4 +192,25 @@ mod tests {
             assert_eq!(row.severity == Severity::Warning, warning_range, "{}: warnings begin at P101", row.id);
         }
     }
+
+    /// The table of all diagnostics as Markdown.
+    fn markdown() -> String {
+        let row = |c: &CodeInfo| format!("| {} | `{}` | {} | {} |\n", c.id, c.name, c.severity, c.explain);
+        let head = "| Code | Name | Severity | What it means |\n|---|---|---|---|\n".to_owned();
+        CODES.iter().map(row).fold(head, |out, row| out + &row)
+    }
+
+    /// `UPDATE_DOCS=1 cargo test` writes the table anew.
+    #[test]
+    fn the_table_in_the_documentation_is_this_table() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("POLICIES.md");
+        let written = std::fs::read_to_string(&path).expect("POLICIES.md can be read").replace("\r\n", "\n");
+        let (text, _) = written.split_once("| Code |").unwrap_or((&written, ""));
+        let wanted = format!("{text}{}", markdown());
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(&path, &wanted).expect("POLICIES.md can be written");
+        } else {
+            assert!(written == wanted, "POLICIES.md is stale: run the tests with UPDATE_DOCS=1");
+        }
+    }
 }

@@ -134,3 +134,14 @@ fn messages_and_hints_can_be_shown_whatever_the_policy_holds() {
     assert!(message.raw().contains('\u{1b}'), "the raw text is kept");
     assert!(!Escaped::line(message.raw()).as_str().contains('\u{1b}'));
 }
+
+#[test]
+fn the_policy_of_the_documentation_is_a_good_one() {
+    let page = std::fs::read_to_string(testdata("../POLICIES.md")).unwrap();
+    let text = page.split("```toml\n").nth(1).and_then(|t| t.split("```").next()).unwrap();
+    // The page shows one node; the second one is that of the good policy.
+    let rest = good();
+    let second = rest.find("[node.asks_to_pay]").and_then(|a| rest.get(a..rest.find("[leaf.clean]")?)).unwrap();
+    let parsed = parse_alone(&format!("{text}\n{second}\n[leaf.review]\noutcome = \"escalate\"\n"));
+    assert_eq!(summary(&parsed), "");
+}
