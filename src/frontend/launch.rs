@@ -3,11 +3,15 @@
 //! Must hold no rules of the domain; what a subcommand does is in its own file.
 
 use super::check::{Check, CheckError};
-use super::{Client, Outcome, builtin, tui};
-use crate::cli::{CheckArgs, Cli, ColorChoice, DemoArgs, Environment, ModeChoice, ModelArgs, OpenArgs, Sub};
+use super::history::History;
+use super::interrupt::Interrupt;
+use super::runner::Input;
+use super::{Client, Outcome, batch, builtin, repl, tui};
+use crate::cli::{CheckArgs, Cli, ColorChoice, DemoArgs, Environment, ModeChoice, ModelArgs, OpenArgs, ReplArgs, Sub};
 use crate::command::{Command, SampleRef};
 use crate::domain::Cancel;
 use crate::engine::{Engine, Failure, Host, Parts, host, policy_of_file};
+use crate::model::manifest::Manifest;
 use crate::model::scripted::Scripted;
 use crate::model::{Judge, JudgeError, JudgeSource, Progress};
 use crate::session::{Fact, Journal};
@@ -68,7 +72,8 @@ pub fn run(cli: Cli, env: &Environment) -> u8 {
         None => open(&cli.open, env),
         Some(Sub::Open(args)) => open(&args, env),
         Some(Sub::Check(args)) => check(&args, env),
-        Some(Sub::Repl(_) | Sub::Replay(_) | Sub::Lint(_) | Sub::Models(_)) => Err(Stopped::usage("not wired yet")),
+        Some(Sub::Repl(args)) => run_repl(&args, env),
+        Some(Sub::Replay(_) | Sub::Lint(_) | Sub::Models(_)) => Err(Stopped::usage("not wired yet")),
         Some(Sub::Demo(args)) => demo(&args, env),
         Some(Sub::Completions { shell }) => Cli::completions(shell, &mut io::stdout()).map_err(Stopped::from),
         Some(Sub::Man) => Cli::man(&mut io::stdout()).map_err(Stopped::from),
@@ -88,15 +93,20 @@ pub fn run(cli: Cli, env: &Environment) -> u8 {
 }
 
 /// How the terminal and the colours are.
+#[derive(Clone, Copy)]
 struct Screen {
+    /// The full-screen front end can be shown.
     full: bool,
+    /// Somebody types and reads at a terminal.
+    typed: bool,
     color: bool,
 }
 
 impl Screen {
     fn of(env: &Environment, color: ColorChoice) -> Self {
         let terminal = io::stdout().is_terminal();
-        Self { full: terminal && io::stdin().is_terminal() && !env.dumb_terminal, color: env.color(color, terminal) }
+        let typed = terminal && io::stdin().is_terminal();
+        Self { full: typed && !env.dumb_terminal, typed, color: env.color(color, terminal) }
     }
 }
 
@@ -113,29 +123,99 @@ fn open(args: &OpenArgs, env: &Environment) -> Result<u8, Stopped> {
         return Err(Stopped::usage("the full-screen debugger needs a terminal")
             .hinted("crossexam repl reads commands from stdin, crossexam check reads samples"));
     }
-    show(open_session(args, env)?, env, screen.color, Outcome::SwitchToTui)
+    show(open_session(args, env)?, env, screen, Outcome::SwitchToTui, Vec::new())
 }
 
 /// Runs front ends one after the other until one of them ends the program.
-fn show(opened: Opened, env: &Environment, color: bool, first: Outcome) -> Result<u8, Stopped> {
+fn show(opened: Opened, env: &Environment, screen: Screen, first: Outcome, given: Vec<Input>) -> Result<u8, Stopped> {
     let Opened { mut client, name, startup } = opened;
-    let mut lines: Vec<String> = startup.iter().map(ToString::to_string).collect();
+    let mut inputs: Vec<Input> = lines_of(&startup).into_iter().chain(given).collect();
+    let history = History::new(Some(env.history.clone()));
+    let interrupt = Interrupt::new();
+    let mut connected = false;
     let mut next = first;
     loop {
-        let lines = std::mem::take(&mut lines);
+        let inputs = std::mem::take(&mut inputs);
         next = match next {
             Outcome::Exit(code) => return Ok(code),
-            Outcome::SwitchToTui | Outcome::SwitchToRepl => {
+            Outcome::SwitchToTui => {
                 let setup = tui::Setup {
                     session: name.clone(),
                     recorded: client.is_recorded(),
-                    theme: if color { tui::Theme::Dark } else { tui::Theme::Mono },
-                    history: Vec::new(),
-                    models: Vec::new(),
+                    theme: if screen.color { tui::Theme::Dark } else { tui::Theme::Mono },
+                    history: history.lines(),
+                    models: known_models(),
                 };
-                tui::run(&mut client, setup, &lines, &mut |_| {})?
+                let lines: Vec<String> = inputs.iter().map(line_of).collect();
+                // A history that cannot be written is a lost comfort, and no reason to disturb the screen.
+                let remember = &mut |line: &str| drop(history.remember(line));
+                tui::run(&mut client, setup, &lines, remember)?
+            }
+            Outcome::SwitchToRepl => {
+                if !std::mem::replace(&mut connected, true) {
+                    connect(&interrupt)?;
+                }
+                let setup = repl::Setup {
+                    history: history.clone(),
+                    color: screen.color,
+                    can_switch: screen.full,
+                    dumb: env.dumb_terminal,
+                    models: known_models(),
+                };
+                repl::run(&mut client, &setup, &inputs, &interrupt, &mut io::stdout())?
             }
         };
+    }
+}
+
+fn connect(interrupt: &Interrupt) -> Result<(), Stopped> {
+    interrupt.connect().map_err(|e| Stopped::failed(format!("Ctrl-C cannot be handled: {e}")))
+}
+
+fn lines_of(commands: &[Command]) -> Vec<Input> {
+    commands.iter().map(|command| Input::Line(command.to_string())).collect()
+}
+
+/// An input as the line that does the same.
+fn line_of(input: &Input) -> String {
+    match input {
+        Input::Line(line) => line.clone(),
+        Input::File(path) => Command::Source(path.to_string_lossy().into_owned()).to_string(),
+    }
+}
+
+fn known_models() -> Vec<(String, String)> {
+    Manifest::all().into_iter().map(|m| (m.name.to_string(), m.title)).collect()
+}
+
+/// The prompt, or commands from files, arguments and stdin.
+fn run_repl(args: &ReplArgs, env: &Environment) -> Result<u8, Stopped> {
+    let screen = Screen::of(env, args.open.color);
+    let opened = open_session(&args.open, env)?;
+    let files = args.exec_file.iter().cloned().map(Input::File);
+    let given: Vec<Input> = files.chain(args.exec.iter().cloned().map(Input::Line)).collect();
+    if screen.typed && !args.batch && !args.json {
+        return show(opened, env, screen, Outcome::SwitchToRepl, given);
+    }
+    // Told what to run and to end after it, nobody is asked for more; a pipe is read in any case.
+    let stdin = (given.is_empty() || !args.batch).then(|| BufReader::new(io::stdin()));
+    let options = batch::Options { json: args.json, keep_going: args.keep_going, color: screen.color };
+    run_batch(opened, given, stdin, options)
+}
+
+fn run_batch<R: io::BufRead + Send + 'static>(
+    opened: Opened,
+    given: Vec<Input>,
+    stdin: Option<R>,
+    options: batch::Options,
+) -> Result<u8, Stopped> {
+    let Opened { mut client, startup, .. } = opened;
+    let interrupt = Interrupt::new();
+    connect(&interrupt)?;
+    let inputs: Vec<Input> = lines_of(&startup).into_iter().chain(given).collect();
+    match batch::run(&mut client, &inputs, stdin, options, &interrupt, &mut io::stdout().lock())? {
+        Outcome::Exit(code) => Ok(code),
+        Outcome::SwitchToTui | Outcome::SwitchToRepl => Ok(exit::INTERNAL),
     }
 }
 
@@ -259,7 +339,15 @@ fn demo(args: &DemoArgs, env: &Environment) -> Result<u8, Stopped> {
         mode: args.mode,
         ..OpenArgs::default()
     };
-    show(open_session(&open, env)?, env, screen.color, Outcome::SwitchToTui)
+    let opened = open_session(&open, env)?;
+    match (screen.full, screen.typed) {
+        (true, _) => show(opened, env, screen, Outcome::SwitchToTui, Vec::new()),
+        (false, true) => show(opened, env, screen, Outcome::SwitchToRepl, Vec::new()),
+        (false, false) => {
+            let options = batch::Options { color: screen.color, ..batch::Options::default() };
+            run_batch(opened, Vec::new(), Some(builtin::DEMO_SCRIPT.as_bytes()), options)
+        }
+    }
 }
 
 /// The model that `demo` fetches: small enough for any machine.
