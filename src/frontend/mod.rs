@@ -15,6 +15,7 @@ pub mod lint;
 mod live;
 pub mod models;
 pub mod models_manage;
+pub mod models_score;
 pub mod names;
 
 mod progress;

@@ -6,9 +6,31 @@ use super::JudgeError;
 use super::decoder::{Decoder, Row};
 use super::kv::Sequence;
 use crate::domain::Cancel;
+use std::time::{Duration, Instant};
 
-/// Tokens per forward pass of a long prompt: the weights are read once for all of them, and a cancel waits for one pass.
-pub const CHUNK: usize = 64;
+/// How many tokens go through the model at once when a prompt is read. Many make good use of the weights; but a cancel waits
+/// for one pass, so the number follows the machine's speed. It has no influence on any result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace(usize);
+
+impl Pace {
+    const MOST: usize = 128;
+    const PASS: Duration = Duration::from_millis(80);
+
+    /// Adapts to a pass of `rows` rows that took `elapsed`.
+    fn adapt(&mut self, rows: usize, elapsed: Duration) {
+        let per_pass = Self::PASS.as_secs_f64() / elapsed.as_secs_f64().max(1e-6) * rows as f64;
+        // A short last chunk says little of long ones, so it may make the pace slower but not faster.
+        let most = if rows < self.0 { self.0 } else { Self::MOST };
+        self.0 = (per_pass as usize).clamp(4, most.max(4));
+    }
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self(16)
+    }
+}
 
 /// Normaliser of one row of logits over the full vocabulary, in f64.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -59,8 +81,8 @@ pub fn argmax(logits: &[f32]) -> u32 {
     best.map_or(0, |(id, _)| id as u32)
 }
 
-/// Reads `tokens` at the end of `sequence`, [`CHUNK`] at a time, and returns the logits after the last one (empty where
-/// there are none). `progress` gets the number of tokens done.
+/// Reads `tokens` at the end of `sequence`, chunk by chunk, and returns the logits after the last one (empty where there are
+/// none). `progress` gets the number of tokens done.
 ///
 /// # Errors
 /// [`JudgeError::Cancelled`] between two chunks; [`JudgeError::TooLong`]; an id outside the vocabulary.
@@ -68,22 +90,28 @@ pub fn read(
     decoder: &Decoder,
     sequence: &mut Sequence,
     tokens: &[u32],
+    pace: &mut Pace,
     progress: &mut dyn FnMut(usize),
     cancel: &Cancel,
 ) -> Result<Vec<f32>, JudgeError> {
     check(decoder, sequence.len() + tokens.len(), tokens)?;
     let mut done = 0;
     let mut logits = Vec::new();
-    for chunk in tokens.chunks(CHUNK) {
+    while done < tokens.len() {
         if cancel.is_cancelled() {
             return Err(JudgeError::Cancelled);
         }
-        let mut rows: Vec<Row> = chunk.iter().map(|t| Row::new(*t, 0)).collect();
+        let chunk = &tokens[done..(done + pace.0).min(tokens.len())];
         done += chunk.len();
+        let mut rows: Vec<Row> = chunk.iter().map(|t| Row::new(*t, 0)).collect();
         if let (true, Some(last)) = (done == tokens.len(), rows.last_mut()) {
             last.logits = true;
         }
+        let start = Instant::now();
         logits = decoder.forward(std::slice::from_mut(sequence), &rows)?;
+        if rows.len() > 1 {
+            pace.adapt(rows.len(), start.elapsed());
+        }
         progress(done);
     }
     Ok(logits)
@@ -123,14 +151,15 @@ pub fn next(decoder: &Decoder, ids: &[u32], k: usize, greedy: usize, cancel: &Ca
         });
     }
     let mut sequence = Sequence::new(decoder.kv_shape(), Vec::new());
-    let mut logits = read(decoder, &mut sequence, ids, &mut |_| {}, cancel)?;
+    let mut pace = Pace::default();
+    let mut logits = read(decoder, &mut sequence, ids, &mut pace, &mut |_| {}, cancel)?;
     let top = top(&logits, k)?;
     let mut tokens = Vec::with_capacity(greedy);
     while tokens.len() < greedy && sequence.len() < decoder.arch().context {
         let token = argmax(&logits);
         tokens.push(token);
         if tokens.len() < greedy {
-            logits = read(decoder, &mut sequence, &[token], &mut |_| {}, cancel)?;
+            logits = read(decoder, &mut sequence, &[token], &mut pace, &mut |_| {}, cancel)?;
         }
     }
     Ok(Next { top, greedy: tokens })

@@ -1,0 +1,160 @@
+//! The readout: the teacher-forced log-probability of every allowed answer, over the token trie of all answers.
+//!
+//! Must use the full vocabulary at every step and never renormalise: what the model gives to other texts stays lost, and
+//! shows as low coverage.
+//!
+//! The formula. The cue (`Answer:`) ends without a space, and an answer is tokenised as content with one leading space, so
+//! there is one surface form by construction. With tokens `t1 … tn` of an answer and the set `E` of ending tokens,
+//! `logprob = Σ log p(ti | cue, t1 … ti-1) + log Σ_{e ∈ E} p(e | cue, t1 … tn)`.
+//! `E` holds the tokens that end the model's turn and all whose text begins with a line break or with `.` `,` `;`: the
+//! answer is over there, so `hate` does not get the mass of `hateful`. An ending token that continues a longer allowed answer
+//! at that place does not count as an end.
+
+use super::JudgeError;
+use super::decoder::{Decoder, Row};
+use super::kv::Sequence;
+use super::scoring::{LogSoftmax, check};
+use super::tokenizer::Tokenizer;
+use crate::domain::{Digest, Name};
+use std::collections::BTreeSet;
+
+/// The ending tokens of a vocabulary, ascending.
+pub fn endings(tokenizer: &Tokenizer) -> Vec<u32> {
+    let begins = |id: &u32| matches!(tokenizer.token_bytes(*id).first(), Some(b'\n' | b'\r' | b'.' | b',' | b';'));
+    let all = 0..tokenizer.vocab_size() as u32;
+    all.filter(|id| tokenizer.is_end(*id) || (!tokenizer.is_control(*id) && begins(id))).collect()
+}
+
+/// Tokens of each answer as content after the cue, whose last token is `previous`.
+///
+/// # Errors
+/// Where the vocabulary cannot tell two answers apart.
+pub fn tokenize(tokenizer: &Tokenizer, answers: &[Name], previous: Option<u32>) -> Result<Vec<Vec<u32>>, JudgeError> {
+    let mut all = Vec::new();
+    for answer in answers {
+        let tokens = tokenizer.encode(&format!(" {answer}"), false, previous);
+        if tokens.is_empty() || all.contains(&tokens) {
+            return Err(JudgeError::Unusable {
+                message: format!("the model's vocabulary cannot tell the answer \"{answer}\" from the others").into(),
+                hint: Some("rename the answer, in plain letters".to_owned()),
+            });
+        }
+        all.push(tokens);
+    }
+    Ok(all)
+}
+
+/// One token of the trie; parents come before children.
+struct TrieNode {
+    token: u32,
+    parent: Option<usize>,
+}
+
+/// The trie of all answers.
+struct Trie {
+    nodes: Vec<TrieNode>,
+    /// The last node of each answer.
+    last: Vec<usize>,
+}
+
+impl Trie {
+    fn new(answers: &[Vec<u32>]) -> Self {
+        let mut trie = Self { nodes: Vec::new(), last: vec![0; answers.len()] };
+        let mut at: Vec<Option<usize>> = vec![None; answers.len()];
+        // Breadth first, so that the rows of a sequence come in order of position.
+        for depth in 0..answers.iter().map(Vec::len).max().unwrap_or(0) {
+            for (index, answer) in answers.iter().enumerate() {
+                let Some(token) = answer.get(depth) else { continue };
+                let parent = at[index];
+                let known = trie.nodes.iter().position(|n| n.parent == parent && n.token == *token);
+                let node = known.unwrap_or_else(|| {
+                    trie.nodes.push(TrieNode { token: *token, parent });
+                    trie.nodes.len() - 1
+                });
+                at[index] = Some(node);
+                trie.last[index] = node;
+            }
+        }
+        trie
+    }
+
+    /// Tokens that continue a longer answer after `node`.
+    fn children(&self, node: usize) -> BTreeSet<u32> {
+        self.nodes.iter().filter(|n| n.parent == Some(node)).map(|n| n.token).collect()
+    }
+
+    /// For each node, the leaves below it (by their number among the leaves).
+    fn leaves(&self) -> Vec<Vec<usize>> {
+        let mut below: Vec<Vec<usize>> = vec![Vec::new(); self.nodes.len()];
+        let is_leaf = |n: usize| !self.nodes.iter().any(|other| other.parent == Some(n));
+        for (number, leaf) in (0..self.nodes.len()).filter(|n| is_leaf(*n)).enumerate() {
+            let mut at = Some(leaf);
+            while let Some(node) = at {
+                below[node].push(number);
+                at = self.nodes[node].parent;
+            }
+        }
+        below
+    }
+}
+
+/// What was read out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scores {
+    /// Log-probability of each answer.
+    pub logprobs: Vec<f64>,
+    /// Digest over the raw logits of every step of the trie, full vocabulary, in breadth-first order.
+    pub logits_sha256: Digest,
+    /// Tokens that went through the model for it.
+    pub computed: usize,
+}
+
+/// Scores `answers` after `sequence`, whose last logits are `logits`. All tokens of the trie go through the model at once.
+///
+/// # Errors
+/// Where an answer does not fit the context, or the model's numbers are not finite.
+pub fn score(
+    decoder: &Decoder,
+    sequence: &mut Sequence,
+    logits: &[f32],
+    answers: &[Vec<u32>],
+    endings: &[u32],
+) -> Result<Scores, JudgeError> {
+    let longest = answers.iter().map(Vec::len).max().unwrap_or(0);
+    for answer in answers {
+        check(decoder, sequence.len() + longest, answer)?;
+    }
+    let trie = Trie::new(answers);
+    let leaves = trie.leaves();
+    let count = leaves.iter().flatten().max().map_or(0, |n| n + 1);
+    let mut branches: Vec<Sequence> = (0..count).map(|_| sequence.fork()).collect();
+    let rows = trie.nodes.iter().zip(&leaves).map(|(node, leaves)| {
+        let (first, also) = leaves.split_first().expect("every node has a leaf at or below it");
+        Row { token: node.token, sequence: *first, also: also.to_vec(), logits: true }
+    });
+    let rows: Vec<Row> = rows.collect();
+    let after = decoder.forward(&mut branches, &rows)?;
+    let vocabulary = decoder.vocabulary();
+    let steps: Vec<&[f32]> = after.chunks_exact(vocabulary).collect();
+
+    let root = LogSoftmax::new(logits)?;
+    let softmaxes = steps.iter().map(|step| LogSoftmax::new(step)).collect::<Result<Vec<_>, _>>()?;
+    // Log-probability of the path to each node.
+    let mut paths: Vec<f64> = Vec::with_capacity(trie.nodes.len());
+    for node in &trie.nodes {
+        let id = node.token as usize;
+        paths.push(match node.parent {
+            None => root.logprob(logits[id]),
+            Some(parent) => paths[parent] + softmaxes[parent].logprob(steps[parent][id]),
+        });
+    }
+    let logprobs = trie.last.iter().map(|node| {
+        let longer = trie.children(*node);
+        let ends = endings.iter().filter(|id| !longer.contains(id));
+        let mass: f64 = ends.map(|id| softmaxes[*node].logprob(steps[*node][*id as usize]).exp()).sum();
+        paths[*node] + mass.ln()
+    });
+    let logprobs = logprobs.collect();
+    let bytes: Vec<u8> = logits.iter().chain(&after).flat_map(|l| l.to_le_bytes()).collect();
+    Ok(Scores { logprobs, logits_sha256: Digest::of(&bytes), computed: rows.len() })
+}

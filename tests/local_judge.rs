@@ -1,0 +1,123 @@
+//! A real model answers nodes: the same bits however it got there, the cache is used, a cancel lands at once.
+//!
+//! Must skip, and say so, where the model is absent.
+
+use crossexam::domain::{Cancel, Examination, Judgement, Mode, Name, Part, Piece, Prompt};
+use crossexam::model::local::{LocalJudge, Options, open_gguf};
+use crossexam::model::{Judge, JudgeError, Look, Progress, Question};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+fn open(threads: usize) -> Option<LocalJudge> {
+    let model = std::env::var_os("CROSSEXAM_TEST_MODELS").map(PathBuf::from);
+    let model = model.map(|m| m.join("SmolLM2-135M-Instruct.Q4_1.gguf")).filter(|m| m.is_file());
+    let Some(model) = model else {
+        println!("skipped: SmolLM2 is not in the folder that CROSSEXAM_TEST_MODELS names");
+        return None;
+    };
+    let options = Options { threads, ..Options::default() };
+    Some(open_gguf(&model, &options, &mut |_| {}, &Cancel::new()).unwrap())
+}
+
+fn question(sample: &str, asked: &str, mode: Mode) -> Question {
+    let piece = |part, text: &str| Piece { part, text: text.into() };
+    let guidance =
+        "Count gift cards, crypto and bank transfers as money. A price in an advertisement is no request.\n".repeat(6);
+    Question {
+        prompt: Prompt {
+            system: vec![piece(Part::Instructions, "You apply a content policy, one question at a time.\n")],
+            user: vec![
+                piece(Part::Guidance, &guidance),
+                piece(Part::Sample, &format!("Text: {sample}\n")),
+                piece(Part::Question, &format!("Question: {asked}\n")),
+                piece(Part::Answers, "Answer with one of: yes, no, not sure\n"),
+            ],
+            rationale_cue: "Rationale:".to_owned(),
+            answer_cue: "Answer:".to_owned(),
+        },
+        answers: ["yes", "no", "not sure"].map(|a| Name::new(a).unwrap()).into(),
+        mode,
+    }
+}
+
+fn judge(judge: &mut LocalJudge, question: &Question) -> Judgement {
+    judge.judge(question, &mut |_| {}, &Cancel::new()).unwrap()
+}
+
+const ASKED: [&str; 2] = ["Does the text ask the reader for money?", "Is the text an advertisement?"];
+
+#[test]
+fn an_answer_has_the_same_bits_alone_after_other_prompts_forked_and_with_one_thread_and_two() {
+    let (Some(mut one), Some(mut two)) = (open(1), open(2)) else { return };
+    let mode = Mode::Rationale { max_tokens: 12 };
+    let asked = question("Send me a gift card and I double it.", ASKED[0], mode);
+    let alone = judge(&mut one, &asked);
+    assert_eq!(alone.usage.reused_tokens, 0);
+    // Other prompts first, which share parts of this one: its beginning is then known in several segments.
+    for sample in ["Send me a gift card, please.", "Send me flowers.", "Lovely shoes, 30 dollars."] {
+        judge(&mut two, &question(sample, ASKED[1], Mode::Direct));
+    }
+    let after_others = judge(&mut two, &asked);
+    assert!(after_others.usage.reused_tokens > 100, "{:?}", after_others.usage);
+    let again = judge(&mut two, &asked);
+    assert!(again.usage.computed_tokens < after_others.usage.computed_tokens);
+    for other in [after_others, again] {
+        assert_eq!(other.rationale, alone.rationale);
+        assert_eq!(other.prompt_sha256, alone.prompt_sha256);
+        assert_eq!(other.logits_sha256, alone.logits_sha256);
+        assert_eq!(other.readout, alone.readout);
+    }
+}
+
+#[test]
+fn node_first_prefixes_are_read_once_for_all_samples() {
+    let Some(mut model) = open(0) else { return };
+    let first = judge(&mut model, &question("Hello there.", ASKED[0], Mode::Direct));
+    for sample in ["Send money.", "Buy now!", "What a day."] {
+        let next = judge(&mut model, &question(sample, ASKED[0], Mode::Direct));
+        assert!(next.usage.reused_tokens > 100, "{:?} after {:?}", next.usage, first.usage);
+        assert!(next.usage.computed_tokens < first.usage.computed_tokens / 2);
+    }
+}
+
+#[test]
+fn probabilities_are_of_the_full_vocabulary_and_x_shows_the_same_prompt() {
+    let Some(mut model) = open(0) else { return };
+    let asked = question("Send money.", ASKED[0], Mode::Direct);
+    let judged = judge(&mut model, &asked);
+    let sum: f64 = judged.readout.answers.iter().map(|a| a.p).sum();
+    assert!((sum - 1.0).abs() < 1e-9 && judged.readout.coverage > 0.0 && judged.readout.coverage < 1.0);
+    let cancel = Cancel::new();
+    let Examination::Tokens(tokens) = model.examine(&asked, None, Look::Tokens, &cancel).unwrap() else { panic!() };
+    assert_eq!(tokens.len(), judged.usage.prompt_tokens as usize);
+    assert!(tokens.iter().all(|t| !t.control || t.part == Part::Template));
+    let look = Look::Top { k: 5, position: None };
+    let Examination::Top { position, tokens: top } = model.examine(&asked, None, look, &cancel).unwrap() else {
+        panic!()
+    };
+    assert_eq!((position as usize, top.len()), (tokens.len(), 5));
+    assert!(top[0].logprob >= judged.readout.answers.iter().map(|a| a.logprob).fold(f64::MIN, f64::max));
+}
+
+#[test]
+fn a_cancel_in_the_middle_of_a_long_prompt_lands_soon_and_what_was_read_stays_known() {
+    let Some(mut model) = open(0) else { return };
+    let asked = question(&"A long text about nothing in particular. ".repeat(120), ASKED[0], Mode::Direct);
+    let cancel = Cancel::new();
+    let mut asked_at = None;
+    let mut stop = |progress| {
+        if let Progress::Prefill { done, total } = progress
+            && done > total / 4
+            && asked_at.is_none()
+        {
+            cancel.cancel();
+            asked_at = Some(Instant::now());
+        }
+    };
+    let result = model.judge(&asked, &mut stop, &cancel);
+    assert!(matches!(result, Err(JudgeError::Cancelled)));
+    // Generous, for a machine that is busy with other tests; alone it is about a tenth of a second.
+    assert!(asked_at.unwrap().elapsed() < Duration::from_secs(5));
+    let again = judge(&mut model, &asked);
+    assert!(again.usage.reused_tokens > again.usage.prompt_tokens / 4);
+}
