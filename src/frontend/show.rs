@@ -151,8 +151,10 @@ impl<'a> JsonShow<'a> {
         if let Value::Object(fields) = fields {
             object.extend(fields);
         }
-        serde_json::to_writer(&mut *self.out, &object)?;
-        self.out.write_all(b"\n")?;
+        // Facts hold outside text, and stdout may be a terminal.
+        let mut line = crate::text::json::to_string(&object)?;
+        line.push('\n');
+        self.out.write_all(line.as_bytes())?;
         self.out.flush()
     }
 
@@ -216,5 +218,21 @@ impl Show for JsonShow<'_> {
             FailureKind::Internal => "internal",
         };
         self.error(kind, failure.message.raw(), failure.hint.as_deref(), place)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_cannot_act_on_a_terminal_and_reads_back_unchanged() {
+        let text = "a\u{9b}31m\u{202e}\u{200b}b";
+        let mut out = Vec::new();
+        JsonShow::new(&mut out).event_line("fact", json!({ "text": text })).expect("memory takes everything");
+        let line = String::from_utf8(out).expect("text");
+        assert!(line.trim_end().chars().all(|c| !crate::text::is_hidden(c)), "{line:?}");
+        let event: Value = serde_json::from_str(&line).expect("JSON");
+        assert_eq!((&event["event"], &event["text"]), (&json!("fact"), &json!(text)));
     }
 }

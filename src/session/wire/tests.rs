@@ -156,3 +156,13 @@ fn example_step() -> crate::session::Step {
         target: Target::Node(name("deceptive")),
     }
 }
+
+#[test]
+fn the_documented_kinds_are_the_ones_there_are() {
+    let page =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/session-format.md")).expect("the page");
+    let facts = page.split("## Facts").nth(1).and_then(|rest| rest.split("\n- ").next()).expect("the list");
+    let documented: Vec<&str> = facts.split('`').skip(1).step_by(2).collect();
+    assert_eq!(documented, KINDS);
+    assert!(page.starts_with(&format!("# The session file, format {MAJOR}")));
+}
