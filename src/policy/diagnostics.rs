@@ -80,12 +80,13 @@ pub(super) struct Sink {
 
 /// More than anyone reads; a hostile file must not make millions.
 const MAX_FAULTS: usize = 500;
-/// Kept beyond `MAX_FAULTS` while collecting, so that sorting by place still shows the first ones of a normal file.
+/// Warnings kept while collecting, and as many errors again.
 const MAX_COLLECTED: usize = 20_000;
 
 impl Sink {
     pub fn push(&mut self, fault: Fault) {
-        if self.faults.len() < MAX_COLLECTED {
+        let error = fault.code.info().severity == Severity::Error;
+        if self.faults.len() < if error { 2 * MAX_COLLECTED } else { MAX_COLLECTED } {
             self.faults.push(fault);
         }
     }
@@ -109,7 +110,12 @@ impl Sink {
         faults.sort_by_key(|f| (f.at.file, f.at.start, f.code));
         let mut seen = HashSet::new();
         faults.retain(|f| seen.insert((f.code, f.at)));
-        faults.truncate(MAX_FAULTS);
+        if faults.len() > MAX_FAULTS {
+            // Errors first: a thousand warnings must not push out the one error that explains them.
+            faults.sort_by_key(|f| (f.code.info().severity, f.at.file, f.at.start, f.code));
+            faults.truncate(MAX_FAULTS);
+            faults.sort_by_key(|f| (f.at.file, f.at.start, f.code));
+        }
         let lines: Vec<LineIndex> = files.iter().map(|f| LineIndex::new(f.text.raw())).collect();
         let place = |at: At| {
             let file = at.file as usize;
