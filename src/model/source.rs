@@ -4,7 +4,7 @@
 
 use super::hub::{self, Options};
 use super::manifest::Manifest;
-use super::{Judge, JudgeError, JudgeSource, Progress};
+use super::{Judge, JudgeError, JudgeSource, Progress, local};
 use crate::domain::Cancel;
 use std::path::{Path, PathBuf};
 
@@ -30,6 +30,15 @@ impl LocalSource {
     /// A source that fetches as `options` say and opens files with `load`.
     pub fn new(options: Options, load: Box<Load>) -> Self {
         Self { options, load }
+    }
+
+    /// A source of models that run here: GGUF files, opened as `local` says under the name they were asked for.
+    pub fn gguf(options: Options, local: local::Options) -> Self {
+        let load = move |path: &Path, name: &str, progress: &mut dyn FnMut(Progress), cancel: &Cancel| {
+            let options = local::Options { name: Some(name.to_owned()), ..local.clone() };
+            Ok(Box::new(local::open_gguf(path, &options, progress, cancel)?) as Box<dyn Judge>)
+        };
+        Self::new(options, Box::new(load))
     }
 }
 
@@ -87,6 +96,16 @@ mod tests {
             let Err(JudgeError::Unusable { message, hint }) = resolve(name, dir.path()) else { panic!("{name}") };
             assert!(message.raw().contains(expected) && hint.is_some_and(|h| h.contains("qwen3-4b")), "{name}");
         }
+    }
+
+    #[test]
+    fn a_file_that_is_no_model_is_an_error_with_its_path_and_no_crash() {
+        let dir = tempfile::tempdir().expect("a folder for the test");
+        let file = dir.path().join("own.gguf");
+        std::fs::write(&file, b"no model").expect("writable");
+        let mut source = LocalSource::gguf(Options::new(dir.path()), local::Options::default());
+        let opened = source.open(&file.display().to_string(), &mut |_| {}, &Cancel::new());
+        assert!(matches!(opened, Err(JudgeError::Unusable { .. })));
     }
 
     #[test]
