@@ -114,6 +114,11 @@ pub struct App {
 impl App {
     /// An app on a screen of this size.
     pub fn new(setup: Setup, width: u16, height: u16) -> Self {
+        let mut log = Log::default();
+        if setup.recorded {
+            let line = Line::new().with(Role::Warning, "◆ recorded session").with(Role::Muted, ": it is shown, not run");
+            log.doc(Doc(vec![line]));
+        }
         Self {
             setup,
             size: Rect::new(0, 0, width, height),
@@ -122,7 +127,7 @@ impl App {
             tab: Pane::Sample,
             scroll: HashMap::new(),
             selected: None,
-            log: Log::default(),
+            log,
             live: Live::default(),
             prompt: None,
             overlay: None,

@@ -26,8 +26,9 @@ const POPUP_ROWS: usize = 8;
 /// Keys that always do something.
 const ALWAYS: [(&str, &str); 3] = [(":", "command"), ("?", "help"), ("q", "quit")];
 
-/// What a pane shows: rows that scroll, rows that stay at the bottom, and where to begin.
+/// What a pane shows: rows that stay at the top, rows that scroll, rows that stay at the bottom, and where to begin.
 struct Body {
+    head: Vec<Row>,
     rows: Vec<Row>,
     pinned: Vec<Row>,
     top: usize,
@@ -75,13 +76,14 @@ pub fn extent(app: &App, view: View<'_>, pane: Pane) -> Option<(usize, usize, us
     let (_, rect) = screen.panes.iter().find(|(p, _)| *p == pane)?;
     let inner = layout::inner(*rect);
     let body = body(app, view, pane, inner);
-    let height = usize::from(inner.height).saturating_sub(body.pinned.len());
+    let height = usize::from(inner.height).saturating_sub(body.head.len() + body.pinned.len());
     Some((body.rows.len(), height, body.top))
 }
 
 fn body(app: &App, view: View<'_>, pane: Pane, inner: Rect) -> Body {
     let ink = Ink(app.setup.theme);
     let (width, height) = (usize::from(inner.width), usize::from(inner.height));
+    let mut head = Vec::new();
     let (rows, pinned, natural) = match pane {
         Pane::Tree => {
             let rows = tree::rows(ink, view, app.live.asking(), width);
@@ -105,11 +107,13 @@ fn body(app: &App, view: View<'_>, pane: Pane, inner: Rect) -> Body {
             let recorded = view.walk().zip(step).is_some_and(|(walk, i)| app.is_recorded(walk.id, i));
             let mut pinned = node::footer(ink, subject.as_ref(), recorded, width);
             pinned.truncate(height.saturating_sub(1));
-            if rows.len() + pinned.len() < height && !pinned.is_empty() {
+            head = node::question(ink, subject.as_ref(), width);
+            head.truncate(height.saturating_sub(pinned.len() + 2).min(3));
+            if head.len() + rows.len() + pinned.len() < height && !pinned.is_empty() {
                 pinned.insert(0, Row::default());
             }
             let spoken = subject.is_some_and(|s| s.asking || s.step.is_some());
-            let room = height.saturating_sub(pinned.len());
+            let room = height.saturating_sub(head.len() + pinned.len());
             let top = if spoken { rows.len().saturating_sub(room) } else { 0 };
             (rows, pinned, top)
         }
@@ -123,10 +127,10 @@ fn body(app: &App, view: View<'_>, pane: Pane, inner: Rect) -> Body {
             (rows, Vec::new(), top)
         }
     };
-    let room = height.saturating_sub(pinned.len());
+    let room = height.saturating_sub(head.len() + pinned.len());
     let most = rows.len().saturating_sub(room);
     let top = app.scroll.get(&pane).copied().unwrap_or(natural).min(most);
-    Body { rows, pinned, top }
+    Body { head, rows, pinned, top }
 }
 
 /// The log wrapped; only its end where the pane follows it.
@@ -151,7 +155,7 @@ fn draw_pane(app: &App, view: View<'_>, pane: Pane, rect: Rect, tabbed: bool, fr
     let focused = app.focus == pane && app.overlay.is_none();
     let inner = layout::inner(rect);
     let body = body(app, view, pane, inner);
-    let room = usize::from(inner.height).saturating_sub(body.pinned.len());
+    let room = usize::from(inner.height).saturating_sub(body.head.len() + body.pinned.len());
     let mut block = Block::bordered().border_type(BorderType::Rounded).border_style(ink.0.border(focused));
     block = block.title_top(fit_title(heading(app, view, pane, tabbed, focused), rect.width));
     let below = body.rows.len().saturating_sub(body.top + room);
@@ -169,10 +173,10 @@ fn draw_pane(app: &App, view: View<'_>, pane: Pane, rect: Rect, tabbed: bool, fr
         block = block.title_bottom(Row::from(vec![Span::raw(" "), warning, Span::raw(" ")]));
     }
     frame.render_widget(block, rect.intersection(frame.area()));
-    let shown = body.rows.into_iter().skip(body.top).take(room).collect();
-    put(frame, Rect { height: room as u16, ..inner }, shown);
-    let pinned = Rect { y: inner.y + room as u16, height: inner.height - room as u16, ..inner };
-    put(frame, pinned, body.pinned);
+    let shown = body.rows.into_iter().skip(body.top).take(room);
+    let filler = room.saturating_sub(shown.len());
+    let rows = body.head.into_iter().chain(shown).chain(std::iter::repeat_n(Row::default(), filler)).chain(body.pinned);
+    put(frame, inner, rows.collect());
 }
 
 /// The title of a pane, and beside it the names of the panes that share its place.

@@ -3,12 +3,13 @@
 //! Must not take an absent label for "no", and must say when a walk was answered by a person.
 
 use crate::domain::Verdict;
-use crate::frontend::tui::ink::{Ink, Row, fit, wrap};
+use crate::frontend::tui::ink::{Ink, Row, cells, fit, wrap};
 use crate::frontend::tui::view::View;
 use crate::report::Role;
 use crate::report::compare::{agreement, symbol};
 use crate::session::state::Walk;
 use crate::stats::{Cell, Confusion};
+use crate::text::width;
 use ratatui::text::Span;
 
 /// The whole pane, `width` cells wide. `recorded` tells whether all steps of a walk were read back from a session.
@@ -24,19 +25,29 @@ pub fn rows(ink: Ink, view: View<'_>, recorded: &dyn Fn(&Walk) -> bool, width: u
         let what = verdict(ink, &Verdict { outcome, label: None });
         rows.push(verdict_row(ink, "classifier", [what, against(ink, agreement.classifier)].concat(), width));
     }
-    let origin = match (&walk.leaf, walk.overridden(), recorded(walk)) {
-        (None, ..) => Vec::new(),
-        (_, true, _) => vec![ink.own(Role::Overridden, "  ✎ overridden")],
-        (_, _, true) => vec![ink.own(Role::Muted, "  ◆ recorded")],
-        (_, _, false) => vec![ink.own(Role::Muted, "  ● recomputed")],
-    };
-    rows.push(verdict_row(ink, "LLM", [llm(ink, walk), against(ink, agreement.llm), origin].concat(), width));
+    let mut said = [llm(ink, walk), against(ink, agreement.llm)].concat();
+    if walk.leaf.is_some() {
+        said.extend(origin(ink, walk.overridden(), recorded(walk), width.saturating_sub(11 + cells(&said))));
+    }
+    rows.push(verdict_row(ink, "LLM", said, width));
     rows.push(verdict_row(ink, "gold", gold(ink, walk), width));
     if let Some(cell) = agreement.cell.filter(|_| walk.leaf.is_some()) {
         let (role, symbol) = mark(cell);
         rows.push(verdict_row(ink, "cell", vec![ink.own(role, format!("{symbol} {}", cell.as_str()))], width));
     }
     rows
+}
+
+/// Where the verdict comes from, in a word where `room` cells are enough for it.
+fn origin(ink: Ink, overridden: bool, recorded: bool, room: usize) -> Option<Span<'static>> {
+    let (role, symbol, word) = match (overridden, recorded) {
+        (true, _) => (Role::Overridden, "✎", "overridden"),
+        (_, true) => (Role::Muted, "◆", "recorded"),
+        (_, false) => (Role::Muted, "●", "recomputed"),
+    };
+    let long = format!("  {symbol} {word}");
+    let text = if width::width(&long) <= room { long } else { format!(" {symbol}") };
+    (width::width(&text) <= room).then(|| ink.own(role, text))
 }
 
 /// How a cell is marked.

@@ -56,26 +56,33 @@ pub fn title(ink: Ink, subject: Option<&Subject<'_>>) -> Vec<Span<'static>> {
     spans
 }
 
-/// The part that scrolls: question, guidance, examples (only before the node is asked) and rationale.
-pub fn rows(ink: Ink, subject: Option<&Subject<'_>>, live: &Live, width: usize) -> Vec<Row> {
-    let Some(subject) = subject else {
-        return wrap(&Row::from(ink.own(Role::Hint, "No policy is loaded. Type :load policy PATH")), width, 0);
-    };
+/// The part that stays in sight at the top: the question.
+pub fn question(ink: Ink, subject: Option<&Subject<'_>>, limit: usize) -> Vec<Row> {
+    match subject {
+        None => wrap(&Row::from(ink.own(Role::Hint, "No policy is loaded. Type :load policy PATH")), limit, 0),
+        Some(subject) => {
+            subject.node.map_or_else(Vec::new, |node| ink.paragraphs(Role::Heading, &node.question, limit, ""))
+        }
+    }
+}
+
+/// The part that scrolls: guidance, examples (only before the node is asked) and rationale.
+pub fn rows(ink: Ink, subject: Option<&Subject<'_>>, live: &Live, limit: usize) -> Vec<Row> {
+    let Some(subject) = subject else { return Vec::new() };
     let mut rows = Vec::new();
     if let Some(node) = subject.node {
-        rows.extend(ink.paragraphs(Role::Heading, &node.question, width, ""));
         for point in &node.guidance {
-            rows.extend(ink.paragraphs(Role::Muted, point, width, "• "));
+            rows.extend(ink.paragraphs(Role::Muted, point, limit, "• "));
         }
         if subject.step.is_none() && !subject.asking {
-            rows.extend(examples(ink, node, width));
+            rows.extend(examples(ink, node, limit));
         }
     }
     if subject.asking {
-        rows.extend(rationale(ink, "Rationale", &live.text(), width, true));
+        rows.extend(rationale(ink, "Rationale", &live.text(), limit, true));
     } else if let Some(said) = subject.step.and_then(|(_, s)| s.judgement.as_ref()?.rationale.as_ref()) {
         let heading = format!("Rationale ({} tokens, {})", said.tokens, said.stop.as_str().replace('_', " "));
-        rows.extend(rationale(ink, &heading, &said.text, width, false));
+        rows.extend(rationale(ink, &heading, &said.text, limit, false));
     }
     rows
 }

@@ -1,7 +1,11 @@
 //! Snapshots of the main situations.
 
-use super::Stage;
 use super::fixture::{first_step, name, to_the_leaf};
+use super::{App, Notice, Setup, Stage, Ticket};
+use crate::domain::{Examination, Part, TokenView};
+use crate::frontend::tui::Theme;
+use crate::report::Role;
+use ratatui::style::{Color, Style};
 
 const SIZES: [(u16, u16); 3] = [(120, 40), (80, 24), (40, 10)];
 
@@ -47,4 +51,70 @@ fn the_prompt_with_completion() {
     snapshots("prompt", |stage| stage.keys(":break d<tab>"));
     snapshots("prompt_commands", |stage| stage.keys(":co"));
     snapshots("prompt_refused", |stage| stage.keys(":brek deceptive<ret>"));
+}
+
+#[test]
+fn the_tokens_of_the_prompt() {
+    snapshots("tokens", |stage| {
+        let words = ["<|im_start|>", "system", "\n", "Read", " the", " post", ".", "<|im_end|>"];
+        let tokens = words.into_iter().enumerate().map(|(i, text)| TokenView {
+            position: i as u32,
+            id: 100 + i as u32,
+            text: text.into(),
+            part: if text.starts_with('<') { Part::Template } else { Part::Instructions },
+            control: text.starts_with('<'),
+        });
+        let found = Examination::Tokens(tokens.cycle().take(60).collect());
+        stage.keys(":x tokens<ret>");
+        stage.notice(Notice::Examined(Ticket(1), found));
+        stage.done();
+    });
+}
+
+#[test]
+fn a_recorded_session() {
+    for (width, height) in SIZES {
+        let mut stage = Stage::new(width, height);
+        stage.app = App::new(Setup { recorded: true, ..stage.app.setup.clone() }, width, height);
+        stage.facts(to_the_leaf().into_iter().take(2).collect());
+        insta::assert_snapshot!(format!("recorded_{width}x{height}"), stage.draw().backend());
+    }
+}
+
+/// The style of the first cell of `text` on the screen.
+fn style_at(stage: &Stage, text: &str) -> Style {
+    let terminal = stage.draw();
+    let buffer = terminal.backend().buffer();
+    let width = usize::from(buffer.area.width);
+    for (y, row) in buffer.content().chunks(width).enumerate() {
+        let symbols: String = row.iter().map(|c| c.symbol()).collect();
+        if let Some(at) = symbols.find(text) {
+            let x = symbols.char_indices().take_while(|(i, _)| *i < at).count();
+            return buffer[(x as u16, y as u16)].style();
+        }
+    }
+    panic!("{text:?} is not on the screen");
+}
+
+#[test]
+fn roles_reach_the_cells_and_mono_uses_no_colour_at_all() {
+    let mut stage = Stage::new(120, 40);
+    stage.facts(to_the_leaf());
+    for (text, role) in [
+        ("■ violating", Role::Violating),
+        ("□ non_violating", Role::NonViolating),
+        ("⚠ low coverage", Role::Warning),
+        ("A return of double", Role::Rationale),
+        ("✗gold yes", Role::Bad),
+        ("┣━ ", Role::Answer),
+    ] {
+        let (found, wanted) = (style_at(&stage, text), Theme::Dark.style(role));
+        assert_eq!((found.fg, found.add_modifier), (wanted.fg.or(Some(Color::Reset)), wanted.add_modifier), "{text}");
+    }
+    stage.app.setup.theme = Theme::Mono;
+    for keys in ["", "?", "<esc>:co"] {
+        stage.keys(keys);
+        let terminal = stage.draw();
+        assert!(terminal.backend().buffer().content().iter().all(|c| c.fg == Color::Reset && c.bg == Color::Reset));
+    }
 }
