@@ -10,7 +10,7 @@ use crate::command::{Command, complete, hint};
 use crate::domain::Examination;
 use crate::engine::{Failure, Stop};
 use crate::frontend::names::SessionNames;
-use crate::report::{Doc, Line, Page, Role, compare, examination, transcript, value};
+use crate::report::{self, Doc, Line, Page, Role, compare, examination, transcript, value};
 use crate::session::Fact;
 use crate::session::expr::{self, Context};
 
@@ -25,10 +25,9 @@ pub fn of(line: &str, at: usize, names: &SessionNames) -> Advice {
     Advice { candidates, hint, help }
 }
 
-/// The answer to a command that needs no engine.
-pub fn answer(command: &Command, view: View<'_>) -> Doc {
-    let _ = (command, view);
-    Doc::new()
+/// The answer to a command that needs no engine; `Err` is why there is nothing to show.
+pub fn answer(command: &Command, view: View<'_>, page: Page) -> Result<Doc, Doc> {
+    report::view::answer(command, view.state, view.policy, page).map_err(|e| e.doc(page.width))
 }
 
 /// The lines of the log for a fact that is already in the state: as few as possible, for the panes show the rest.

@@ -116,7 +116,8 @@ impl App {
     pub fn new(setup: Setup, width: u16, height: u16) -> Self {
         let mut log = Log::default();
         if setup.recorded {
-            let line = Line::new().with(Role::Warning, "◆ recorded session").with(Role::Muted, ": it is shown, not run");
+            let line =
+                Line::new().with(Role::Warning, "◆ recorded session").with(Role::Muted, ": it is shown, not run");
             log.doc(Doc(vec![line]));
         }
         Self {
@@ -344,23 +345,23 @@ impl App {
         effects.push(Effect::Cancel);
     }
 
+    /// Answers a command from the state: a short answer in the log, a long one over the panes.
     fn answer(&mut self, line: &str, command: &Command, view: View<'_>) {
-        let doc = advice::answer(command, view);
-        self.show(line, doc);
-    }
-
-    /// Shows a document: short ones in the log, long ones over the panes.
-    fn show(&mut self, title: &str, doc: Doc) {
-        if doc.0.len() <= SHORT_DOC {
-            self.log.command(title);
-            self.log.doc(doc);
-            self.scroll.remove(&Pane::Log);
-            if Pane::TABS.contains(&self.tab) {
-                self.tab = Pane::Log;
+        let short = match advice::answer(command, view, self.page(frame::overlay_width(self))) {
+            Ok(doc) if doc.0.len() > SHORT_DOC => {
+                self.overlay = Some(Overlay::new(line, doc));
+                return;
             }
-        } else {
-            self.overlay = Some(Overlay::new(title, doc));
-        }
+            Ok(_) => advice::answer(command, view, self.page(frame::log_width(self))).unwrap_or_else(|doc| doc),
+            Err(doc) => {
+                self.status = doc.0.first().cloned();
+                doc
+            }
+        };
+        self.log.command(line);
+        self.log.doc(short);
+        self.scroll.remove(&Pane::Log);
+        self.tab = Pane::Log;
     }
 
     fn say(&mut self, line: Line) {

@@ -2,8 +2,7 @@
 //!
 //! Must stay bounded: the session itself is in the journal.
 
-use crate::report::{Doc, Line, Role};
-use crate::text::Escaped;
+use crate::report::{Doc, Line, transcript};
 use std::collections::VecDeque;
 
 /// Most lines kept.
@@ -25,7 +24,7 @@ impl Log {
 
     /// Adds the line of a command that was answered without the engine.
     pub fn command(&mut self, line: &str) {
-        let line = Line::new().with(Role::Muted, "> ").with(Role::Heading, Escaped::line(line).as_str());
+        let line = transcript::command(line);
         self.doc(Doc(vec![line]));
     }
 

@@ -52,7 +52,7 @@ pub fn run(client: &mut Client, setup: Setup, lines: &[String], remember: Rememb
     ratatui::crossterm::style::force_color_output(true);
     let guard = Guard::new()?;
     let mut terminal = Terminal::new(CrosstermBackend::new(guard.writer()))?;
-    terminal.clear()?;
+    redraw(&mut terminal)?;
     let size = terminal.size()?;
     let mut app = App::new(setup, size.width, size.height);
     let start = Instant::now();
@@ -111,12 +111,19 @@ fn perform(
                 guard.release()?;
                 terminal::stop()?;
                 guard.retake()?;
-                terminal.clear()?;
+                redraw(terminal)?;
             }
-            Effect::Redraw => terminal.clear()?,
+            Effect::Redraw => redraw(terminal)?,
         }
     }
     Ok(None)
+}
+
+/// Clears the screen, so that the next frame writes every cell. Not `Terminal::clear`: that asks the terminal where its
+/// cursor is, and not every terminal answers.
+fn redraw(terminal: &mut Screen) -> io::Result<()> {
+    let area = terminal.size()?.into();
+    terminal.resize(area)
 }
 
 fn message(input: Input) -> Option<Msg> {

@@ -1,6 +1,8 @@
 //! The screens as users see them, keys as users press them, and hostile text that must stay inert.
 
 mod fixture;
+#[cfg(unix)]
+mod guard;
 mod hostile;
 mod keys;
 mod screens;
