@@ -86,12 +86,9 @@ pub enum ModeChoice {
     Rationale,
 }
 
-/// The judge and where models live.
+/// Where models live and how they are fetched.
 #[derive(Clone, Debug, Default, Args)]
-pub struct ModelArgs {
-    /// Model name (see `crossexam models list`), path of a GGUF file, or `none`.
-    #[arg(long, value_name = "NAME|PATH|none")]
-    pub llm: Option<String>,
+pub struct ModelsArgs {
     /// Folder of downloaded models.
     #[arg(long, value_name = "DIR")]
     pub models_dir: Option<PathBuf>,
@@ -101,6 +98,17 @@ pub struct ModelArgs {
     /// Another hub than the default.
     #[arg(long, value_name = "URL")]
     pub hub_endpoint: Option<String>,
+}
+
+/// The judge.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ModelArgs {
+    /// Model name (see `crossexam models list`), path of a GGUF file, or `none`.
+    #[arg(long, value_name = "NAME|PATH|none")]
+    pub llm: Option<String>,
+    /// Where models live.
+    #[command(flatten)]
+    pub place: ModelsArgs,
     /// Chat template to use instead of the one in the file: a known name, or `embedded` to trust the file's.
     #[arg(long, value_name = "NAME")]
     pub chat_template: Option<String>,
@@ -229,6 +237,9 @@ pub struct LintArgs {
     /// One JSON object per diagnostic.
     #[arg(long)]
     pub json: bool,
+    /// Compare what the prompt layouts would cost for these samples (JSON lines).
+    #[arg(long, value_name = "FILE")]
+    pub samples: Option<PathBuf>,
     /// Draw the tree.
     #[arg(long, value_enum, num_args = 0..=1, default_missing_value = "text", require_equals = true)]
     pub graph: Option<GraphChoice>,
@@ -252,20 +263,6 @@ pub enum ModelsCommand {
     Tokenize(ModelArg),
     /// Score `{"ids"}` lines from stdin: the 50 most likely next tokens and 24 greedy ones.
     Score(ModelArg),
-}
-
-/// Where models live.
-#[derive(Clone, Debug, Default, Args)]
-pub struct ModelsArgs {
-    /// Folder of downloaded models.
-    #[arg(long, value_name = "DIR")]
-    pub models_dir: Option<PathBuf>,
-    /// Never touch the network.
-    #[arg(long)]
-    pub offline: bool,
-    /// Another hub than the default.
-    #[arg(long, value_name = "URL")]
-    pub hub_endpoint: Option<String>,
 }
 
 /// One model and where models live.
@@ -304,10 +301,10 @@ pub struct Environment {
     pub sessions_dir: PathBuf,
     /// The history of the prompt: `$XDG_STATE_HOME/crossexam/history`.
     pub history: PathBuf,
-    /// The log: `$XDG_STATE_HOME/crossexam/log`.
-    pub log: PathBuf,
     /// `HF_ENDPOINT`.
     pub hub_endpoint: Option<String>,
+    /// `HF_TOKEN`; sent to the hub's own host only, never recorded.
+    pub hub_token: Option<String>,
     /// `NO_COLOR` is set and not empty.
     pub no_color: bool,
     /// `TERM` is `dumb` or not set: no full-screen front end.
@@ -334,8 +331,8 @@ impl Environment {
             models_dir: cache.join("models"),
             sessions_dir: state.join("sessions"),
             history: state.join("history"),
-            log: state.join("log"),
             hub_endpoint: get("HF_ENDPOINT").and_then(|v| v.into_string().ok()),
+            hub_token: get("HF_TOKEN").and_then(|v| v.into_string().ok()),
             no_color: get("NO_COLOR").is_some(),
             dumb_terminal: term.is_none_or(|t| t == "dumb"),
         }

@@ -4,8 +4,13 @@
 
 use crate::domain::{Content, Layout, Mode, Part, Piece, Prompt, Sample};
 use crate::model::Question;
-use crate::policy::{Node, Policy};
+use crate::policy::{Example, Node, Policy};
 use crate::text::Untrusted;
+
+/// Opens the model's reasoning, in its turn and in the examples.
+const REASONING: &str = "Reasoning:";
+/// Stands before an answer, in the model's turn and in the examples.
+const ANSWER: &str = "Answer:";
 
 /// What the model is asked at `node` about `sample`.
 ///
@@ -27,8 +32,8 @@ pub fn question(policy: &Policy, node: &Node, sample: &Sample, mode: Mode) -> Qu
         prompt: Prompt {
             system: policy_pieces(policy),
             user,
-            rationale_cue: "Reasoning:".to_owned(),
-            answer_cue: "Answer:".to_owned(),
+            rationale_cue: REASONING.to_owned(),
+            answer_cue: ANSWER.to_owned(),
         },
         answers: node.answers.iter().map(|(answer, _)| answer.clone()).collect(),
         mode,
@@ -76,14 +81,7 @@ fn node_pieces(node: &Node, mode: Mode, out: &mut Vec<Piece>) {
         out.push(piece(Part::Guidance, lines));
     }
     if !node.examples.is_empty() {
-        let lines: String = node
-            .examples
-            .iter()
-            .map(|e| match &e.why {
-                Some(why) => format!("Example: {}\nAnswer: {} ({})\n", e.text.raw().trim(), e.answer, why.raw().trim()),
-                None => format!("Example: {}\nAnswer: {}\n", e.text.raw().trim(), e.answer),
-            })
-            .collect();
+        let lines: String = node.examples.iter().map(|example| worked(example, mode)).collect();
         out.push(piece(Part::Examples, lines));
     }
     let answers = node.answers.iter().map(|(answer, _)| answer.as_str()).collect::<Vec<_>>().join(", ");
@@ -94,6 +92,16 @@ fn node_pieces(node: &Node, mode: Mode, out: &mut Vec<Piece>) {
         }
     };
     out.push(piece(Part::Answers, ask));
+}
+
+/// An example in the very form in which the model is to answer, so that a small model copies the form.
+fn worked(example: &Example, mode: Mode) -> String {
+    let (text, answer) = (example.text.raw().trim(), &example.answer);
+    let why = example.why.as_ref().map(|why| why.raw().trim());
+    match (mode, why) {
+        (Mode::Rationale { .. }, Some(why)) => format!("Example: {text}\n{REASONING} {why}\n{ANSWER} {answer}\n"),
+        (Mode::Rationale { .. } | Mode::Direct, _) => format!("Example: {text}\n{ANSWER} {answer}\n"),
+    }
 }
 
 fn piece(part: Part, text: String) -> Piece {

@@ -1,120 +1,69 @@
-//! From arguments to a front end: builds the judge source, the journal, the engine and the client, and runs what was asked.
+//! From arguments to a front end: one function per subcommand, and the loop that lets a user move between TUI and REPL.
 //!
 //! Must hold no rules of the domain; what a subcommand does is in its own file.
 
+mod exit;
+mod session;
+mod sources;
+
+use super::batch;
 use super::check::{Check, CheckError};
+use super::fetch_view::FetchView;
 use super::history::History;
 use super::interrupt::Interrupt;
+use super::models::{self, FilterError};
 use super::runner::Input;
-use super::{Client, Outcome, batch, builtin, repl, tui};
-use crate::cli::{CheckArgs, Cli, ColorChoice, DemoArgs, Environment, ModeChoice, ModelArgs, OpenArgs, ReplArgs, Sub};
-use crate::command::{Command, SampleRef};
+use super::{Client, Outcome, builtin, lint, models_manage, models_score, repl, replay, tui};
+use crate::cli::{
+    CheckArgs, Cli, ColorChoice, DemoArgs, Environment, GraphChoice, LintArgs, ModeChoice, ModelArg, ModelsArgs,
+    ModelsCommand, OpenArgs, ReplArgs, ReplayArgs, Sub,
+};
 use crate::domain::Cancel;
-use crate::engine::{Engine, Failure, Host, Parts, host, policy_of_file};
-use crate::model::manifest::Manifest;
-use crate::model::scripted::Scripted;
-use crate::model::{Judge, JudgeError, JudgeSource, Progress};
-use crate::session::{Fact, Journal};
+use crate::engine::policy_of_file;
+use crate::model::source::{Resolved, resolve};
+use crate::model::{JudgeError, hub, manifest};
+use crate::policy::GraphFormat;
+use crate::report::plain;
+use crate::session::journal;
 use crate::text::Untrusted;
-use std::io::{self, BufReader, IsTerminal, Write};
-use std::path::{Path, PathBuf};
-
-/// Exit codes of the design: 0 done, 1 something failed, 2 usage, 130 interrupted, 255 internal.
-mod exit {
-    pub const OK: u8 = 0;
-    pub const FAILED: u8 = 1;
-    pub const USAGE: u8 = 2;
-    pub const INTERNAL: u8 = 255;
-}
-
-/// Why the program could not do what was asked, with its exit code.
-struct Stopped {
-    code: u8,
-    message: Untrusted,
-    hint: Option<String>,
-}
-
-impl Stopped {
-    fn usage(message: impl Into<Untrusted>) -> Self {
-        Self { code: exit::USAGE, message: message.into(), hint: None }
-    }
-
-    fn failed(message: impl Into<Untrusted>) -> Self {
-        Self { code: exit::FAILED, ..Self::usage(message) }
-    }
-
-    fn hinted(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
-        self
-    }
-}
-
-impl From<io::Error> for Stopped {
-    fn from(error: io::Error) -> Self {
-        match error.kind() {
-            // The reader of a pipe went away: that is its right, and no fault.
-            io::ErrorKind::BrokenPipe => Self { code: exit::OK, ..Self::usage("") },
-            _ => Self::failed(error.to_string()),
-        }
-    }
-}
-
-impl From<JudgeError> for Stopped {
-    fn from(error: JudgeError) -> Self {
-        let Failure { message, hint, .. } = error.into();
-        Self { code: exit::FAILED, message, hint }
-    }
-}
+use exit::Stopped;
+use session::Opened;
+use std::io::{self, BufRead, BufReader, IsTerminal, StdinLock, Write};
+use std::path::PathBuf;
 
 /// Runs the program and returns its exit code; errors are written to stderr.
 pub fn run(cli: Cli, env: &Environment) -> u8 {
     let result = match cli.command {
         None => open(&cli.open, env),
         Some(Sub::Open(args)) => open(&args, env),
-        Some(Sub::Check(args)) => check(&args, env),
         Some(Sub::Repl(args)) => run_repl(&args, env),
-        Some(Sub::Replay(_) | Sub::Lint(_) | Sub::Models(_)) => Err(Stopped::usage("not wired yet")),
+        Some(Sub::Check(args)) => check(&args, env),
+        Some(Sub::Replay(args)) => run_replay(&args, env),
+        Some(Sub::Lint(args)) => Ok(run_lint(&args, env)),
+        Some(Sub::Models(command)) => run_models(&command, env),
         Some(Sub::Demo(args)) => demo(&args, env),
         Some(Sub::Completions { shell }) => Cli::completions(shell, &mut io::stdout()).map_err(Stopped::from),
         Some(Sub::Man) => Cli::man(&mut io::stdout()).map_err(Stopped::from),
     };
-    result.unwrap_or_else(|stopped| {
-        if !stopped.message.is_empty() {
-            let mut err = io::stderr();
-            let told = writeln!(err, "error: {}", stopped.message.escaped()).and_then(|()| match &stopped.hint {
-                Some(hint) => writeln!(err, "hint: {hint}"),
-                None => Ok(()),
-            });
-            // stderr is closed: there is nobody to tell.
-            drop(told);
-        }
-        stopped.code
-    })
+    result.unwrap_or_else(|stopped| stopped.tell(&mut io::stderr()))
 }
 
 /// How the terminal and the colours are.
-#[derive(Clone, Copy)]
 struct Screen {
-    /// The full-screen front end can be shown.
+    /// Both ends are a terminal that can be drawn on.
     full: bool,
     /// Somebody types and reads at a terminal.
     typed: bool,
     color: bool,
+    dumb: bool,
 }
 
 impl Screen {
     fn of(env: &Environment, color: ColorChoice) -> Self {
         let terminal = io::stdout().is_terminal();
-        let typed = terminal && io::stdin().is_terminal();
-        Self { full: typed && !env.dumb_terminal, typed, color: env.color(color, terminal) }
+        let (typed, dumb) = (terminal && io::stdin().is_terminal(), env.dumb_terminal);
+        Self { full: typed && !dumb, typed, color: env.color(color, terminal), dumb }
     }
-}
-
-/// A session about to be shown: the client and the commands that set it up.
-struct Opened {
-    client: Client,
-    name: Untrusted,
-    startup: Vec<Command>,
 }
 
 fn open(args: &OpenArgs, env: &Environment) -> Result<u8, Stopped> {
@@ -123,19 +72,20 @@ fn open(args: &OpenArgs, env: &Environment) -> Result<u8, Stopped> {
         return Err(Stopped::usage("the full-screen debugger needs a terminal")
             .hinted("crossexam repl reads commands from stdin, crossexam check reads samples"));
     }
-    show(open_session(args, env)?, env, screen, Outcome::SwitchToTui, Vec::new())
+    let opened = session::open(args, env)?;
+    show(opened, env, &screen, Outcome::SwitchToTui)
 }
 
 /// Runs front ends one after the other until one of them ends the program.
-fn show(opened: Opened, env: &Environment, screen: Screen, first: Outcome, given: Vec<Input>) -> Result<u8, Stopped> {
-    let Opened { mut client, name, startup } = opened;
-    let mut inputs: Vec<Input> = lines_of(&startup).into_iter().chain(given).collect();
+fn show(opened: Opened, env: &Environment, screen: &Screen, first: Outcome) -> Result<u8, Stopped> {
+    let Opened { mut client, name, mut startup } = opened;
     let history = History::new(Some(env.history.clone()));
     let interrupt = Interrupt::new();
-    let mut connected = false;
+    interrupt.connect().map_err(|e| Stopped::failed(e.to_string()))?;
+    interrupt.watch(client.canceller());
     let mut next = first;
     loop {
-        let inputs = std::mem::take(&mut inputs);
+        let lines = std::mem::take(&mut startup);
         next = match next {
             Outcome::Exit(code) => return Ok(code),
             Outcome::SwitchToTui => {
@@ -144,194 +94,202 @@ fn show(opened: Opened, env: &Environment, screen: Screen, first: Outcome, given
                     recorded: client.is_recorded(),
                     theme: if screen.color { tui::Theme::Dark } else { tui::Theme::Mono },
                     history: history.lines(),
-                    models: known_models(),
+                    models: model_names(),
                 };
-                let lines: Vec<String> = inputs.iter().map(line_of).collect();
-                // A history that cannot be written is a lost comfort, and no reason to disturb the screen.
-                let remember = &mut |line: &str| drop(history.remember(line));
-                tui::run(&mut client, setup, &lines, remember)?
+                // A history that cannot be written must not stand in the way of the work.
+                tui::run(&mut client, setup, &lines, &mut |line| drop(history.remember(line)))?
             }
             Outcome::SwitchToRepl => {
-                if !std::mem::replace(&mut connected, true) {
-                    connect(&interrupt)?;
-                }
                 let setup = repl::Setup {
                     history: history.clone(),
                     color: screen.color,
                     can_switch: screen.full,
-                    dumb: env.dumb_terminal,
-                    models: known_models(),
+                    dumb: screen.dumb,
+                    models: model_names(),
                 };
+                let inputs: Vec<_> = lines.into_iter().map(Input::Line).collect();
                 repl::run(&mut client, &setup, &inputs, &interrupt, &mut io::stdout())?
             }
         };
     }
 }
 
-fn connect(interrupt: &Interrupt) -> Result<(), Stopped> {
-    interrupt.connect().map_err(|e| Stopped::failed(format!("Ctrl-C cannot be handled: {e}")))
+/// Names of models that can be loaded, each with what it is, for completion.
+fn model_names() -> Vec<(String, String)> {
+    manifest::Manifest::all().into_iter().map(|m| (m.name, m.title)).collect()
 }
 
-fn lines_of(commands: &[Command]) -> Vec<Input> {
-    commands.iter().map(|command| Input::Line(command.to_string())).collect()
-}
-
-/// An input as the line that does the same.
-fn line_of(input: &Input) -> String {
-    match input {
-        Input::Line(line) => line.clone(),
-        Input::File(path) => Command::Source(path.to_string_lossy().into_owned()).to_string(),
-    }
-}
-
-fn known_models() -> Vec<(String, String)> {
-    Manifest::all().into_iter().map(|m| (m.name.to_string(), m.title)).collect()
-}
-
-/// The prompt, or commands from files, arguments and stdin.
 fn run_repl(args: &ReplArgs, env: &Environment) -> Result<u8, Stopped> {
     let screen = Screen::of(env, args.open.color);
-    let opened = open_session(&args.open, env)?;
-    let files = args.exec_file.iter().cloned().map(Input::File);
-    let given: Vec<Input> = files.chain(args.exec.iter().cloned().map(Input::Line)).collect();
+    let mut opened = session::open(&args.open, env)?;
+    let mut inputs: Vec<_> = std::mem::take(&mut opened.startup).into_iter().map(Input::Line).collect();
+    inputs.extend(args.exec_file.iter().cloned().map(Input::File));
+    inputs.extend(args.exec.iter().cloned().map(Input::Line));
     if screen.typed && !args.batch && !args.json {
-        return show(opened, env, screen, Outcome::SwitchToRepl, given);
+        opened.startup = Vec::new();
+        return typed(opened, &inputs, env, &screen);
     }
     // Told what to run and to end after it, nobody is asked for more; a pipe is read in any case.
-    let stdin = (given.is_empty() || !args.batch).then(|| BufReader::new(io::stdin()));
+    let told = !args.exec_file.is_empty() || !args.exec.is_empty();
+    let stdin = (!told || !args.batch).then(|| BufReader::new(io::stdin()));
     let options = batch::Options { json: args.json, keep_going: args.keep_going, color: screen.color };
-    run_batch(opened, given, stdin, options)
+    run_batch(&mut opened.client, &inputs, stdin, options)
 }
 
-fn run_batch<R: io::BufRead + Send + 'static>(
-    opened: Opened,
-    given: Vec<Input>,
+/// The REPL first; from there the user may go on in the TUI.
+fn typed(mut opened: Opened, inputs: &[Input], env: &Environment, screen: &Screen) -> Result<u8, Stopped> {
+    let files = inputs.iter().filter_map(|input| match input {
+        Input::Line(line) => Some(line.clone()),
+        Input::File(path) => Some(format!("source {}", crate::command::lex::quote(&path.to_string_lossy()))),
+    });
+    opened.startup = files.collect();
+    show(opened, env, screen, Outcome::SwitchToRepl)
+}
+
+fn run_batch<R: BufRead + Send + 'static>(
+    client: &mut Client,
+    inputs: &[Input],
     stdin: Option<R>,
     options: batch::Options,
 ) -> Result<u8, Stopped> {
-    let Opened { mut client, startup, .. } = opened;
     let interrupt = Interrupt::new();
-    connect(&interrupt)?;
-    let inputs: Vec<Input> = lines_of(&startup).into_iter().chain(given).collect();
-    match batch::run(&mut client, &inputs, stdin, options, &interrupt, &mut io::stdout().lock())? {
+    interrupt.connect().map_err(|e| Stopped::failed(e.to_string()))?;
+    interrupt.watch(client.canceller());
+    match batch::run(client, inputs, stdin, options, &interrupt, &mut io::stdout())? {
         Outcome::Exit(code) => Ok(code),
-        Outcome::SwitchToTui | Outcome::SwitchToRepl => Ok(exit::INTERNAL),
+        Outcome::SwitchToTui | Outcome::SwitchToRepl => Ok(exit::OK),
     }
-}
-
-/// Opens models by name; `scripted:P` and `scripted:FILE` are judges without a model, for tests.
-struct Sources;
-
-impl JudgeSource for Sources {
-    fn open(
-        &mut self,
-        name: &str,
-        progress: &mut dyn FnMut(Progress),
-        cancel: &Cancel,
-    ) -> Result<Box<dyn Judge>, JudgeError> {
-        match name.strip_prefix("scripted:") {
-            Some(script) => Scripted::from_argument(script).map(|judge| Box::new(judge) as Box<dyn Judge>),
-            None => Err(JudgeError::Unusable { message: format!("no model `{name}`").into(), hint: None }),
-        }
-    }
-}
-
-/// Opens or begins the session of `args` and starts its engine.
-fn open_session(args: &OpenArgs, env: &Environment) -> Result<Opened, Stopped> {
-    let opened = Fact::Opened { program: env!("CARGO_PKG_VERSION").to_owned(), at: host::now() };
-    let journal_error =
-        |e: crate::session::JournalError| Stopped { hint: Some(e.hint().to_owned()), ..Stopped::failed(e.to_string()) };
-    let (journal, facts, name) = match (&args.session, args.no_record) {
-        (_, true) => (None, vec![opened], Untrusted::from("not recorded")),
-        (Some(path), _) if path.exists() => {
-            let (mut journal, mut facts, recovery) = Journal::resume(path).map_err(journal_error)?;
-            for notice in recovery.notices() {
-                writeln!(io::stderr(), "note: {notice}")?;
-            }
-            let resumed = Fact::Resumed { at: host::now() };
-            journal.append(&resumed).map_err(journal_error)?;
-            facts.push(resumed);
-            (Some(journal), facts, shown(path))
-        }
-        (named, _) => {
-            let path = match named {
-                Some(path) => path.clone(),
-                None => new_session_path(args.sessions_dir.as_deref().unwrap_or(&env.sessions_dir))?,
-            };
-            let journal = Journal::create(&path, &opened).map_err(journal_error)?;
-            (Some(journal), vec![opened], shown(&path))
-        }
-    };
-    let mut startup = Vec::new();
-    startup.extend(args.policy.clone().map(Command::LoadPolicy));
-    if args.mode.mode.is_some() {
-        startup.push(Command::SetMode(args.mode.mode(ModeChoice::Rationale)));
-    }
-    if let Some(samples) = &args.samples {
-        startup.push(Command::LoadSamples(samples.clone()));
-        startup.push(Command::Sample(SampleRef::Number(1)));
-    }
-    // Last, so that policy and sample are on the screen while the model loads.
-    startup.extend(args.model.llm.clone().filter(|name| name != "none").map(Command::LoadModel));
-    let engine =
-        Engine::new(Parts { source: sources(&args.model, env), journal, facts: facts.clone(), builtins: builtin::ALL });
-    let client = Client::live(Host::start(engine)?, &facts);
-    Ok(Opened { client, name, startup })
-}
-
-fn shown(path: &Path) -> Untrusted {
-    path.to_string_lossy().into_owned().into()
-}
-
-/// A new file for a session in `dir`: named by the time, and by a number where that is taken.
-fn new_session_path(dir: &Path) -> Result<PathBuf, Stopped> {
-    std::fs::create_dir_all(dir).map_err(|e| {
-        Stopped::failed(format!("cannot make the sessions folder {}: {e}", dir.display()))
-            .hinted("--sessions-dir DIR names another one, --no-record keeps the session in memory")
-    })?;
-    let stamp: String = host::now().chars().filter(|c| c.is_ascii_alphanumeric()).collect();
-    let name = |n: u32| match n {
-        0 => format!("{stamp}.jsonl"),
-        n => format!("{stamp}-{n}.jsonl"),
-    };
-    let free = (0..1000).map(|n| dir.join(name(n))).find(|path| !path.exists());
-    free.ok_or_else(|| Stopped::failed(format!("no free name for a session in {}", dir.display())))
-}
-
-fn sources(_args: &ModelArgs, _env: &Environment) -> Box<dyn JudgeSource> {
-    Box::new(Sources)
 }
 
 fn check(args: &CheckArgs, env: &Environment) -> Result<u8, Stopped> {
     let Some(llm) = args.model.llm.as_deref().filter(|name| *name != "none") else {
         return Err(Stopped::usage("check needs a model").hinted("--llm NAME|PATH; crossexam models list shows names"));
     };
-    let policy = policy_of_file(&args.policy, builtin::ALL)
-        .map_err(|f| Stopped { hint: f.hint, ..Stopped::usage(f.message) })?;
+    let policy = policy_of_file(&args.policy, builtin::ALL).map_err(Stopped::from)?;
     let cancel = Cancel::new();
     let flag = cancel.clone();
     ctrlc::set_handler(move || flag.cancel()).map_err(|e| Stopped::failed(e.to_string()))?;
-    let mut sources = sources(&args.model, env);
+    let mut source = sources::new(&args.model, env);
+    let terminal = io::stderr().is_terminal();
     let mut check = Check {
         policy: &policy,
         mode: args.mode.mode(ModeChoice::Direct),
-        open: &mut || sources.open(llm, &mut |_| {}, &cancel),
+        open: &mut || {
+            let mut err = io::stderr();
+            let mut view = FetchView::new(terminal, &mut err);
+            let judge = source.open(llm, &mut |progress| view.show(&progress), &cancel);
+            view.clear();
+            judge
+        },
         cancel: &cancel,
-        progress: io::stderr().is_terminal(),
+        progress: terminal,
     };
-    let result = check.run(&mut BufReader::new(io::stdin()), &mut io::stdout());
-    match result {
+    match check.run(&mut BufReader::new(io::stdin()), &mut io::stdout()) {
         Ok(summary) => Ok(summary.exit_code()),
-        Err(CheckError::Judge(JudgeError::Cancelled)) => Ok(130),
+        Err(CheckError::Judge(JudgeError::Cancelled)) => Ok(exit::INTERRUPTED),
         Err(CheckError::Judge(error)) => Err(error.into()),
         Err(CheckError::Io(error)) => Err(error.into()),
     }
 }
 
+fn run_replay(args: &ReplayArgs, env: &Environment) -> Result<u8, Stopped> {
+    let screen = Screen::of(env, args.color);
+    if args.plain || !screen.full {
+        let replay = replay::Replay { path: &args.session, width: 100, color: screen.color };
+        return Ok(replay.run(&mut io::stdout(), &mut io::stderr())?);
+    }
+    let (facts, recovery) = journal::read(&args.session).map_err(Stopped::from)?;
+    for notice in recovery.notices() {
+        writeln!(io::stderr(), "note: {notice}")?;
+    }
+    let name = Untrusted::new(args.session.to_string_lossy());
+    show(Opened { client: Client::recorded(facts), name, startup: Vec::new() }, env, &screen, Outcome::SwitchToTui)
+}
+
+fn run_lint(args: &LintArgs, env: &Environment) -> u8 {
+    let terminal = io::stdout().is_terminal();
+    let options = lint::LintOptions {
+        json: args.json,
+        graph: args.graph.map(|graph| match graph {
+            GraphChoice::Text => GraphFormat::Text,
+            GraphChoice::Dot => GraphFormat::Dot,
+            GraphChoice::Mermaid => GraphFormat::Mermaid,
+        }),
+        samples: args.samples.clone(),
+        color: env.color(args.color, terminal),
+        terminal,
+        width: 0,
+    };
+    lint::run(&args.policies, &options, &mut io::stdout(), &mut io::stderr())
+}
+
+fn run_models(command: &ModelsCommand, env: &Environment) -> Result<u8, Stopped> {
+    let place = |args: &ModelsArgs| sources::hub_options(args, env);
+    let cancel = Cancel::new();
+    let flag = cancel.clone();
+    ctrlc::set_handler(move || flag.cancel()).map_err(|e| Stopped::failed(e.to_string()))?;
+    let (mut out, mut err) = (io::stdout(), io::stderr());
+    let bar = err.is_terminal();
+    let mut streams = models_manage::Streams { out: &mut out, err: &mut err, bar };
+    let code = match command {
+        ModelsCommand::List(args) => {
+            let doc = models_manage::list(&place(args));
+            write!(streams.out, "{}", plain::render(&doc))?;
+            exit::OK
+        }
+        ModelsCommand::Pull(arg) => models_manage::pull(&arg.model, &place(&arg.place), &mut streams, &cancel)?,
+        ModelsCommand::Path(arg) => models_manage::path(&arg.model, &place(&arg.place), &mut streams)?,
+        ModelsCommand::Verify(arg) => models_manage::verify(&arg.model, &place(&arg.place), &mut streams, &cancel)?,
+        ModelsCommand::Tokenize(arg) => {
+            let file = model_file(arg, env, &cancel)?;
+            filtered(models::tokenize(&file, &mut stdin(), &mut io::stdout(), &cancel))?
+        }
+        ModelsCommand::Score(arg) => {
+            let file = model_file(arg, env, &cancel)?;
+            filtered(models_score::score(&file, 0, &mut stdin(), &mut io::stdout(), &cancel))?
+        }
+    };
+    Ok(code)
+}
+
+fn stdin() -> BufReader<StdinLock<'static>> {
+    BufReader::new(io::stdin().lock())
+}
+
+fn filtered(result: Result<u8, FilterError>) -> Result<u8, Stopped> {
+    result.map_err(|error| match error {
+        FilterError::Model(error) => error.into(),
+        FilterError::Read(error) | FilterError::Write(error) => error.into(),
+    })
+}
+
+/// The GGUF file of a name or path; fetched where it is one of ours and not here yet.
+fn model_file(arg: &ModelArg, env: &Environment, cancel: &Cancel) -> Result<PathBuf, Stopped> {
+    let options = sources::hub_options(&arg.place, env);
+    match resolve(&arg.model, &options.models_dir)? {
+        Resolved::File(path) => Ok(path),
+        Resolved::Manifest(manifest) => fetch(&manifest, &options, cancel),
+    }
+}
+
+fn fetch(manifest: &manifest::Manifest, options: &hub::Options, cancel: &Cancel) -> Result<PathBuf, Stopped> {
+    let mut err = io::stderr();
+    let bar = err.is_terminal();
+    let mut view = FetchView::new(bar, &mut err);
+    let fetched = hub::fetch(manifest, options, &mut |progress| view.show(&progress), cancel);
+    view.clear();
+    let fetched = fetched.map_err(JudgeError::from)?;
+    Ok(fetched.path)
+}
+
 fn demo(args: &DemoArgs, env: &Environment) -> Result<u8, Stopped> {
     let screen = Screen::of(env, args.color);
     let mut model = args.model.clone();
-    model.llm.get_or_insert_with(|| DEFAULT_MODEL.to_owned());
+    let name = model.llm.get_or_insert_with(|| manifest::DEFAULT.to_owned()).clone();
+    if let Some(manifest) = manifest::Manifest::find(&name) {
+        // Fetched before the screen is taken, so that the first thing a new user sees is what is being downloaded and why.
+        fetch(&manifest, &sources::hub_options(&model.place, env), &Cancel::new())?;
+    }
     let open = OpenArgs {
         policy: Some("builtin:scams.toml".to_owned()),
         samples: Some("builtin:scams.jsonl".to_owned()),
@@ -339,16 +297,14 @@ fn demo(args: &DemoArgs, env: &Environment) -> Result<u8, Stopped> {
         mode: args.mode,
         ..OpenArgs::default()
     };
-    let opened = open_session(&open, env)?;
+    let mut opened = session::open(&open, env)?;
     match (screen.full, screen.typed) {
-        (true, _) => show(opened, env, screen, Outcome::SwitchToTui, Vec::new()),
-        (false, true) => show(opened, env, screen, Outcome::SwitchToRepl, Vec::new()),
-        (false, false) => {
-            let options = batch::Options { color: screen.color, ..batch::Options::default() };
-            run_batch(opened, Vec::new(), Some(builtin::DEMO_SCRIPT.as_bytes()), options)
+        (true, _) if !args.plain => show(opened, env, &screen, Outcome::SwitchToTui),
+        (false, true) if !args.plain => show(opened, env, &screen, Outcome::SwitchToRepl),
+        _ => {
+            let inputs: Vec<_> = std::mem::take(&mut opened.startup).into_iter().map(Input::Line).collect();
+            let options = batch::Options { json: false, keep_going: false, color: screen.color };
+            run_batch(&mut opened.client, &inputs, Some(builtin::DEMO_SCRIPT.as_bytes()), options)
         }
     }
 }
-
-/// The model that `demo` fetches: small enough for any machine.
-const DEFAULT_MODEL: &str = "smollm2-135m";

@@ -17,7 +17,6 @@ pub mod models;
 pub mod models_manage;
 pub mod models_score;
 pub mod names;
-
 mod progress;
 pub mod repl;
 pub mod replay;

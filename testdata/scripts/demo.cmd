@@ -11,7 +11,6 @@ break * if margin < 0.2
 run
 info breakpoints
 delete
-finish
 note the demo stopped where the model could not tell
 compare
 info session

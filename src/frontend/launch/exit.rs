@@ -1,0 +1,95 @@
+//! How the program ends: exit codes, and an error told on stderr.
+//!
+//! Must not end the process itself; `main` returns the code.
+
+use crate::engine::Failure;
+use crate::model::JudgeError;
+use crate::session::{FailureKind, JournalError};
+use crate::text::Untrusted;
+use std::io::{self, Write};
+
+/// Done.
+pub const OK: u8 = 0;
+/// Something could not be done.
+pub const FAILED: u8 = 1;
+/// The arguments make no sense.
+pub const USAGE: u8 = 2;
+/// Ctrl-C or termination.
+pub const INTERRUPTED: u8 = 130;
+/// A fault of ours.
+pub const INTERNAL: u8 = 255;
+
+/// Why the program could not do what was asked, with its exit code.
+pub struct Stopped {
+    code: u8,
+    message: Untrusted,
+    hint: Option<String>,
+}
+
+impl Stopped {
+    /// The arguments make no sense.
+    pub fn usage(message: impl Into<Untrusted>) -> Self {
+        Self { code: USAGE, message: message.into(), hint: None }
+    }
+
+    /// It could not be done.
+    pub fn failed(message: impl Into<Untrusted>) -> Self {
+        Self { code: FAILED, ..Self::usage(message) }
+    }
+
+    /// Adds what to do.
+    pub fn hinted(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Says it on `err` and gives the exit code.
+    pub fn tell(&self, err: &mut dyn Write) -> u8 {
+        if !self.message.is_empty() {
+            let mut text = String::new();
+            for (number, line) in self.message.raw().lines().enumerate() {
+                let head = if number == 0 { "error: " } else { "  " };
+                text.push_str(&format!("{head}{}\n", Untrusted::from(line).escaped()));
+            }
+            if let Some(hint) = &self.hint {
+                text.push_str(&format!("hint: {}\n", Untrusted::from(hint.as_str()).escaped()));
+            }
+            // Where stderr is closed there is nobody to tell.
+            drop(err.write_all(text.as_bytes()));
+        }
+        self.code
+    }
+}
+
+impl From<io::Error> for Stopped {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            // The reader of a pipe went away: that is its right, and no fault.
+            io::ErrorKind::BrokenPipe => Self { code: OK, ..Self::usage("") },
+            _ => Self::failed(error.to_string()),
+        }
+    }
+}
+
+impl From<Failure> for Stopped {
+    fn from(failure: Failure) -> Self {
+        let code = match (failure.cancelled, failure.kind) {
+            (true, _) => INTERRUPTED,
+            (false, FailureKind::User) => FAILED,
+            (false, FailureKind::Internal) => INTERNAL,
+        };
+        Self { code, message: failure.message, hint: failure.hint }
+    }
+}
+
+impl From<JudgeError> for Stopped {
+    fn from(error: JudgeError) -> Self {
+        Failure::from(error).into()
+    }
+}
+
+impl From<JournalError> for Stopped {
+    fn from(error: JournalError) -> Self {
+        Self::failed(error.to_string()).hinted(error.hint())
+    }
+}

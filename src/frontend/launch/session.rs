@@ -1,0 +1,94 @@
+//! Opening a session: its journal, its engine, and the commands that set it up.
+//!
+//! Must leave a recorded session as it was where anything fails.
+
+use super::exit::Stopped;
+use super::sources;
+use crate::cli::{Environment, ModeChoice, OpenArgs};
+use crate::command::{Command, SampleRef};
+use crate::engine::{Engine, Host, Parts, host};
+use crate::frontend::{Client, builtin};
+use crate::session::{Fact, Journal};
+use crate::text::Untrusted;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// A session about to be shown.
+pub struct Opened {
+    /// The way to the engine.
+    pub client: Client,
+    /// The file, for the title line.
+    pub name: Untrusted,
+    /// Lines to carry out first.
+    pub startup: Vec<String>,
+}
+
+/// Opens or begins the session of `args` and starts its engine.
+pub fn open(args: &OpenArgs, env: &Environment) -> Result<Opened, Stopped> {
+    let (journal, facts, name) = journal(args, env)?;
+    let parts = Parts {
+        source: sources::new(&args.model, env),
+        journal,
+        facts: facts.clone(),
+        builtins: builtin::ALL,
+    };
+    let client = Client::live(Host::start(Engine::new(parts))?, &facts);
+    Ok(Opened { client, name, startup: startup(args).iter().map(ToString::to_string).collect() })
+}
+
+/// The commands that `args` stand for. The model comes last, so that policy and sample are on the screen while it loads.
+fn startup(args: &OpenArgs) -> Vec<Command> {
+    let mut commands: Vec<_> = args.policy.clone().map(Command::LoadPolicy).into_iter().collect();
+    if args.mode.mode.is_some() {
+        commands.push(Command::SetMode(args.mode.mode(ModeChoice::Rationale)));
+    }
+    if let Some(samples) = &args.samples {
+        commands.extend([Command::LoadSamples(samples.clone()), Command::Sample(SampleRef::Number(1))]);
+    }
+    commands.extend(args.model.llm.clone().filter(|name| name != "none").map(Command::LoadModel));
+    commands
+}
+
+type Recorded = (Option<Journal>, Vec<Fact>, Untrusted);
+
+fn journal(args: &OpenArgs, env: &Environment) -> Result<Recorded, Stopped> {
+    let opened = Fact::Opened { program: env!("CARGO_PKG_VERSION").to_owned(), at: host::now() };
+    if args.no_record {
+        return Ok((None, vec![opened], "not recorded".into()));
+    }
+    if let Some(path) = args.session.as_ref().filter(|path| path.exists()) {
+        let (mut journal, mut facts, recovery) = Journal::resume(path)?;
+        for notice in recovery.notices() {
+            writeln!(io::stderr(), "note: {notice}")?;
+        }
+        let resumed = Fact::Resumed { at: host::now() };
+        journal.append(&resumed)?;
+        facts.push(resumed);
+        return Ok((Some(journal), facts, shown(path)));
+    }
+    let path = match &args.session {
+        Some(path) => path.clone(),
+        None => new_path(args.sessions_dir.as_deref().unwrap_or(&env.sessions_dir))?,
+    };
+    let journal = Journal::create(&path, &opened)?;
+    Ok((Some(journal), vec![opened], shown(&path)))
+}
+
+fn shown(path: &Path) -> Untrusted {
+    path.to_string_lossy().into_owned().into()
+}
+
+/// A new file for a session in `dir`: named by the time, and by a number where that is taken.
+fn new_path(dir: &Path) -> Result<PathBuf, Stopped> {
+    std::fs::create_dir_all(dir).map_err(|e| {
+        Stopped::failed(format!("cannot make the sessions folder {}: {e}", dir.display()))
+            .hinted("--sessions-dir DIR names another one, --no-record keeps the session in memory")
+    })?;
+    let stamp: String = host::now().chars().filter(|c| c.is_ascii_alphanumeric()).collect();
+    let name = |n: u32| match n {
+        0 => format!("{stamp}.jsonl"),
+        n => format!("{stamp}-{n}.jsonl"),
+    };
+    let free = (0..1000).map(|n| dir.join(name(n))).find(|path| !path.exists());
+    free.ok_or_else(|| Stopped::failed(format!("no free name for a session in {}", dir.display())))
+}

@@ -1,0 +1,49 @@
+//! Where judges come from: local models by name or path, and scripted ones for tests.
+//!
+//! Must not open anything before it is asked for.
+
+use crate::cli::{Environment, ModelArgs, ModelsArgs};
+use crate::domain::Cancel;
+use crate::model::local::{self, open_gguf};
+use crate::model::scripted::Scripted;
+use crate::model::source::LocalSource;
+use crate::model::{Judge, JudgeError, JudgeSource, Progress, hub};
+
+/// Opens models by name; `scripted:P` and `scripted:FILE` are judges without a model.
+struct Sources(LocalSource);
+
+impl JudgeSource for Sources {
+    fn open(
+        &mut self,
+        name: &str,
+        progress: &mut dyn FnMut(Progress),
+        cancel: &Cancel,
+    ) -> Result<Box<dyn Judge>, JudgeError> {
+        match name.strip_prefix("scripted:") {
+            Some(script) => Scripted::from_argument(script).map(|judge| Box::new(judge) as Box<dyn Judge>),
+            None => self.0.open(name, progress, cancel),
+        }
+    }
+}
+
+/// Judges as the arguments say.
+pub fn new(args: &ModelArgs, env: &Environment) -> Box<dyn JudgeSource> {
+    let (chat, threads) = (args.chat_template.clone(), args.threads.unwrap_or(0));
+    let load = move |path: &std::path::Path, name: &str, progress: &mut dyn FnMut(Progress), cancel: &Cancel| {
+        let options =
+            local::Options { name: Some(name.to_owned()), chat: chat.clone(), threads, ..local::Options::default() };
+        open_gguf(path, &options, progress, cancel).map(|judge| Box::new(judge) as Box<dyn Judge>)
+    };
+    Box::new(Sources(LocalSource::new(hub_options(&args.place, env), Box::new(load))))
+}
+
+/// How models are fetched: arguments before environment before defaults.
+pub fn hub_options(args: &ModelsArgs, env: &Environment) -> hub::Options {
+    let mut options = hub::Options::new(args.models_dir.clone().unwrap_or_else(|| env.models_dir.clone()));
+    options.offline = args.offline;
+    options.token = env.hub_token.clone();
+    if let Some(endpoint) = args.hub_endpoint.clone().or_else(|| env.hub_endpoint.clone()) {
+        endpoint.trim_end_matches('/').clone_into(&mut options.endpoint);
+    }
+    options
+}
