@@ -73,11 +73,11 @@ fn from_stdin(dir: &Path) -> Vec<Fact> {
 fn typed(dir: &Path, front_end: &str, before: &str, prompt: &str) -> Vec<Fact> {
     let session = dir.join(format!("{front_end}.jsonl"));
     let mut pty = Pty::start(&Start {
-        program: env!("CARGO_BIN_EXE_crossexam"),
+        program: Path::new(env!("CARGO_BIN_EXE_crossexam")),
         args: &[front_end, "--session", session.to_str().expect("a UTF-8 path")],
-        env: &[("HOME", dir.to_str().expect("a UTF-8 path"))],
+        env: &[],
+        dir,
         size: (120, 40),
-        ..Start::default()
     });
     pty.wait_text(prompt);
     for line in SCRIPT {

@@ -6,9 +6,10 @@
 //! The formula. The cue (`Answer:`) ends without a space, and an answer is tokenised as content with one leading space, so
 //! there is one surface form by construction. With tokens `t1 … tn` of an answer and the set `E` of ending tokens,
 //! `logprob = Σ log p(ti | cue, t1 … ti-1) + log Σ_{e ∈ E} p(e | cue, t1 … tn)`.
-//! `E` holds the tokens that end the model's turn and all whose text begins with a line break or with `.` `,` `;`: the
-//! answer is over there, so `hate` does not get the mass of `hateful`. An ending token that continues a longer allowed answer
-//! at that place does not count as an end.
+//! `E` holds the tokens that end the model's turn and all whose text, after spaces, begins with something that is no letter,
+//! no digit and none of `_ - '`: a line break, a full stop, a bracket. The answer is over there, whatever the model would go
+//! on to say; `hate` does not get the mass of `hateful`, nor `no` that of `no one`. An ending token that continues a longer
+//! allowed answer at that place does not count as an end.
 
 use super::JudgeError;
 use super::decoder::{Decoder, Row};
@@ -20,9 +21,22 @@ use std::collections::BTreeSet;
 
 /// The ending tokens of a vocabulary, ascending.
 pub fn endings(tokenizer: &Tokenizer) -> Vec<u32> {
-    let begins = |id: &u32| matches!(tokenizer.token_bytes(*id).first(), Some(b'\n' | b'\r' | b'.' | b',' | b';'));
     let all = 0..tokenizer.vocab_size() as u32;
-    all.filter(|id| tokenizer.is_end(*id) || (!tokenizer.is_control(*id) && begins(id))).collect()
+    all.filter(|id| tokenizer.is_end(*id) || (!tokenizer.is_control(*id) && ends_a_word(tokenizer.token_bytes(*id))))
+        .collect()
+}
+
+/// Whether a word that is followed by a token of these bytes is over. Bytes that are no whole character say nothing, and so
+/// do not end it.
+fn ends_a_word(bytes: &[u8]) -> bool {
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => std::str::from_utf8(bytes.get(..error.valid_up_to()).unwrap_or_default()).unwrap_or_default(),
+    };
+    match text.trim_start_matches(' ').chars().next() {
+        Some(c) => !(c.is_alphanumeric() || "_-'".contains(c)),
+        None => false,
+    }
 }
 
 /// Tokens of each answer as content after the cue, whose last token is `previous`.
@@ -157,4 +171,32 @@ pub fn score(
     let logprobs = logprobs.collect();
     let bytes: Vec<u8> = logits.iter().chain(&after).flat_map(|l| l.to_le_bytes()).collect();
     Ok(Scores { logprobs, logits_sha256: Digest::of(&bytes), computed: rows.len() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_over_where_no_letter_digit_or_joiner_follows() {
+        let cases: [(&[u8], bool); 14] = [
+            (b"\n", true),
+            (b".", true),
+            (b" (", true),
+            (b",", true),
+            (b"</", true),
+            (b"ful", false),
+            (b" one", false),
+            (b"7", false),
+            (b"-mild", false),
+            (b"'t", false),
+            (b"_", false),
+            (b" ", false),
+            ("é".as_bytes(), false),
+            (&[0xe2, 0x80], false),
+        ];
+        for (bytes, over) in cases {
+            assert_eq!(ends_a_word(bytes), over, "{bytes:?}");
+        }
+    }
 }

@@ -26,12 +26,7 @@ pub struct Opened {
 /// Opens or begins the session of `args` and starts its engine.
 pub fn open(args: &OpenArgs, env: &Environment) -> Result<Opened, Stopped> {
     let (journal, facts, name) = journal(args, env)?;
-    let parts = Parts {
-        source: sources::new(&args.model, env),
-        journal,
-        facts: facts.clone(),
-        builtins: builtin::ALL,
-    };
+    let parts = Parts { source: sources::new(&args.model, env), journal, facts: facts.clone(), builtins: builtin::ALL };
     let client = Client::live(Host::start(Engine::new(parts))?, &facts);
     Ok(Opened { client, name, startup: startup(args).iter().map(ToString::to_string).collect() })
 }
