@@ -2,6 +2,8 @@
 //!
 //! Must not know what the text means (sample, policy, model output) and must not print.
 
+#[cfg(test)]
+mod corpus;
 mod emoji;
 mod escape;
 mod hidden;
