@@ -7,6 +7,7 @@ mod annotate;
 mod breakpoint;
 mod failure;
 pub mod host;
+pub mod policy_file;
 pub mod prompt;
 mod run;
 mod samples;

@@ -2,10 +2,11 @@
 //!
 //! Must record the whole source of a policy, so that a session explains itself without any other file.
 
-use super::{Engine, Failure, Run, Stop, samples::SampleSet};
+use super::{Engine, Failure, Run, Stop, policy_file, samples::SampleSet};
 use crate::domain::sample_file;
-use crate::policy::{self, Parsed, Policy};
+use crate::policy::{self, Parsed, Policy, limits};
 use crate::session::{Fact, PolicyRecord, SourceFile};
+use std::path::Path;
 
 /// A file inside the program, found as `builtin:NAME`.
 #[derive(Clone, Copy, Debug)]
@@ -17,7 +18,7 @@ pub struct Builtin {
 }
 
 /// The most that is read of a policy file.
-const POLICY_LIMIT: u64 = 4 << 20;
+const POLICY_LIMIT: u64 = limits::FILE_BYTES as u64;
 /// The most that is read of a samples file for a session; `check` streams instead.
 const SAMPLES_LIMIT: u64 = 1 << 30;
 
@@ -50,7 +51,10 @@ fn read_text(path: &str, builtins: &[Builtin]) -> Result<String, Failure> {
 
 fn parse_policy(path: &str, builtins: &[Builtin]) -> Result<(Policy, Vec<SourceFile>), Failure> {
     let text = read_text(path, builtins)?;
-    let mut read = |include: &str| read_text(include, builtins).map_err(|f| f.message.into_raw());
+    let mut read = |include: &str| match path.starts_with("builtin:") {
+        true => read_text(&format!("builtin:{include}"), builtins).map_err(|f| f.message.into_raw()),
+        false => policy_file::read_include(Path::new(path), include),
+    };
     let parsed = policy::parse(path, &text, &mut read);
     match parsed.policy {
         Some(policy) => {

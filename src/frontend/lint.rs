@@ -2,16 +2,15 @@
 //!
 //! Must hold no checks of its own (those are in `policy`) and must not print untrusted text other than escaped.
 
-mod files;
 mod graphical;
+mod samples;
 
+use crate::engine::policy_file::{read_include, read_text};
 use crate::policy::{Diagnostic, GraphFormat, Parsed, Place, Policy, cost, graph, parse};
 use crate::text::{Untrusted, json};
 use serde_json::json;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-
-pub use files::{read_include, read_text};
 
 /// What `lint` was asked for.
 #[derive(Clone, Debug, Default)]
@@ -48,7 +47,7 @@ fn lint(paths: &[PathBuf], options: &LintOptions, out: &mut dyn Write, err: &mut
         writeln!(err, "error: no policy file given (hint: crossexam lint POLICY.toml)")?;
         return Ok(UNREADABLE);
     }
-    let sample_chars = match options.samples.as_deref().map(files::mean_sample_chars) {
+    let sample_chars = match options.samples.as_deref().map(samples::mean_chars) {
         Some(Err(message)) => {
             writeln!(err, "error: {}", Untrusted::from(message).escaped())?;
             return Ok(UNREADABLE);

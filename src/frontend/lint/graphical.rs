@@ -11,8 +11,8 @@ use miette::{
 };
 use std::fmt;
 
-/// Other places further away than this are named, not drawn.
-const NEAR_LINES: usize = 30;
+/// Other places further away than this are named, not drawn: they would get a frame of their own with the title of this one.
+const NEAR_LINES: usize = 4;
 /// Of a longer line only the part around the fault is shown.
 const LINE_CHARS: usize = 240;
 

@@ -1,12 +1,10 @@
-//! Reading the files that `lint` needs, with limits, and without leaving the policy's folder.
+//! Reading policy files and what they include, with limits, and without leaving the policy's folder.
 //!
-//! Must not interpret what it reads, samples aside, of which it only takes the length.
+//! Must not interpret what it reads; `policy` parses.
 
-use crate::domain::sample_file::RawLines;
-use crate::domain::{Content, Sample};
 use crate::policy::limits;
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, Read};
 use std::path::Path;
 
 /// The text of a file, at most one byte more than a policy file may have; the error says in words what is wrong.
@@ -43,29 +41,26 @@ fn reason(e: io::Error) -> String {
     }
 }
 
-/// The mean length of the samples in a file, in characters; lines that cannot be read are left out.
-pub(super) fn mean_sample_chars(path: &Path) -> Result<f64, String> {
-    let shown = path.to_string_lossy();
-    let fail = |e: io::Error| format!("cannot read {shown}: {}", reason(e));
-    let (mut count, mut chars) = (0_u64, 0_u64);
-    for line in RawLines::new(BufReader::new(File::open(path).map_err(fail)?)) {
-        if let Ok(sample) = line.map_err(fail)?.parse() {
-            count += 1;
-            chars += sample_chars(&sample);
-        }
-    }
-    if count == 0 {
-        return Err(format!("{shown} holds no sample (hint: one JSON object a line, with id and text or fields)"));
-    }
-    Ok(chars as f64 / count as f64)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
 
-fn sample_chars(sample: &Sample) -> u64 {
-    let chars = |t: &str| t.chars().count() as u64;
-    match &sample.content {
-        Content::Text(text) => chars(text.raw()),
-        Content::Fields(fields) => {
-            fields.iter().map(|f| chars(f.name.as_str()) + f.values.iter().map(|v| chars(v.raw())).sum::<u64>()).sum()
+    #[test]
+    fn a_link_out_of_the_policys_folder_is_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (inside, outside) = (dir.path().join("in"), dir.path().join("secret.toml"));
+        fs::create_dir(&inside).unwrap();
+        fs::write(&outside, "secret = 1").unwrap();
+        fs::write(inside.join("part.toml"), "[policy]").unwrap();
+        let policy = inside.join("p.toml");
+        let read = |name: &str| read_include(&policy, &inside.join(name).to_string_lossy());
+        assert_eq!(read("part.toml").unwrap(), "[policy]");
+        assert_eq!(read("none.toml").unwrap_err(), "there is no such file");
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink(&outside, inside.join("link.toml")).unwrap();
+            assert!(read("link.toml").unwrap_err().contains("leads out"));
         }
     }
 }
