@@ -4,10 +4,9 @@
 
 use crate::cli::{Environment, ModelArgs, ModelsArgs};
 use crate::domain::Cancel;
-use crate::model::local::{self, open_gguf};
 use crate::model::scripted::Scripted;
 use crate::model::source::LocalSource;
-use crate::model::{Judge, JudgeError, JudgeSource, Progress, hub};
+use crate::model::{Judge, JudgeError, JudgeSource, Progress, hub, local};
 
 /// Opens models by name; `scripted:P` and `scripted:FILE` are judges without a model.
 struct Sources(LocalSource);
@@ -28,13 +27,12 @@ impl JudgeSource for Sources {
 
 /// Judges as the arguments say.
 pub fn new(args: &ModelArgs, env: &Environment) -> Box<dyn JudgeSource> {
-    let (chat, threads) = (args.chat_template.clone(), args.threads.unwrap_or(0));
-    let load = move |path: &std::path::Path, name: &str, progress: &mut dyn FnMut(Progress), cancel: &Cancel| {
-        let options =
-            local::Options { name: Some(name.to_owned()), chat: chat.clone(), threads, ..local::Options::default() };
-        open_gguf(path, &options, progress, cancel).map(|judge| Box::new(judge) as Box<dyn Judge>)
+    let local = local::Options {
+        chat: args.chat_template.clone(),
+        threads: args.threads.unwrap_or(0),
+        ..local::Options::default()
     };
-    Box::new(Sources(LocalSource::new(hub_options(&args.place, env), Box::new(load))))
+    Box::new(Sources(LocalSource::gguf(hub_options(&args.place, env), local)))
 }
 
 /// How models are fetched: arguments before environment before defaults.
