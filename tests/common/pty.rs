@@ -29,8 +29,21 @@ pub struct Start<'a> {
     pub size: (u16, u16),
 }
 
+/// What a terminal answers when it is asked where its cursor is.
+#[derive(Default)]
+struct Answers(Vec<u8>);
+
+impl vt100::Callbacks for Answers {
+    fn unhandled_csi(&mut self, screen: &mut vt100::Screen, i1: Option<u8>, _: Option<u8>, params: &[&[u16]], c: char) {
+        if (i1, params, c) == (None, &[&[6][..]][..], 'n') {
+            let (row, column) = screen.cursor_position();
+            self.0.extend_from_slice(format!("\x1b[{};{}R", row + 1, column + 1).as_bytes());
+        }
+    }
+}
+
 struct Seen {
-    parser: vt100::Parser,
+    parser: vt100::Parser<Answers>,
     raw: Vec<u8>,
     closed: bool,
 }
@@ -38,7 +51,7 @@ struct Seen {
 /// A running program and its screen.
 pub struct Pty {
     master: Box<dyn MasterPty + Send>,
-    writer: Box<dyn Write + Send>,
+    writer: Arc<Mutex<Box<dyn Write + Send>>>,
     child: Box<dyn Child + Send + Sync>,
     seen: Arc<(Mutex<Seen>, Condvar)>,
     reader: Option<JoinHandle<()>>,
@@ -61,10 +74,13 @@ impl Pty {
         let child = pair.slave.spawn_command(command).expect("the program starts");
         drop(pair.slave);
         let (columns, rows) = cells(start.size);
-        let seen = Seen { parser: vt100::Parser::new(rows, columns, 0), raw: Vec::new(), closed: false };
+        let parser = vt100::Parser::new_with_callbacks(rows, columns, 0, Answers::default());
+        let seen = Seen { parser, raw: Vec::new(), closed: false };
         let seen = Arc::new((Mutex::new(seen), Condvar::new()));
         let mut source = pair.master.try_clone_reader().expect("a reader");
         let sink = Arc::clone(&seen);
+        let writer = Arc::new(Mutex::new(pair.master.take_writer().expect("a writer")));
+        let answers = Arc::clone(&writer);
         let reader = std::thread::spawn(move || {
             let mut buffer = [0; 8192];
             loop {
@@ -80,21 +96,24 @@ impl Pty {
                 seen.raw.extend_from_slice(bytes);
                 seen.closed = read == 0;
                 sink.1.notify_all();
+                let answer = std::mem::take(&mut seen.parser.callbacks_mut().0);
+                drop(seen);
+                if !answer.is_empty() {
+                    // The program may have ended without waiting for the answer.
+                    drop(lock(&answers).write_all(&answer));
+                }
                 if read == 0 {
                     return;
                 }
             }
         });
-        let writer = pair.master.take_writer().expect("a writer");
         Self { master: pair.master, writer, child, seen, reader: Some(reader), cooked }
     }
 
     /// Types `keys` as they are.
     pub fn send(&mut self, keys: &str) {
-        self.writer
-            .write_all(keys.as_bytes())
-            .and_then(|()| self.writer.flush())
-            .expect("the program reads its terminal");
+        let mut writer = lock(&self.writer);
+        writer.write_all(keys.as_bytes()).and_then(|()| writer.flush()).expect("the program reads its terminal");
     }
 
     /// Types a line and Enter.
@@ -126,13 +145,13 @@ impl Pty {
         self.wait(&format!("{text:?}"), |screen| screen.contents().contains(text))
     }
 
-    /// Waits until the line with the cursor begins with `prompt` and the cursor stands right behind it.
+    /// Waits until the cursor stands right behind a prompt that begins with `prompt` and ends in `> `, with nothing typed.
     #[track_caller]
     pub fn wait_prompt(&self, prompt: &str) -> String {
         self.wait(&format!("the prompt {prompt:?}"), |screen| {
             let (row, column) = screen.cursor_position();
             let line = screen.contents_between(row, 0, row, column);
-            line.trim_end() == prompt.trim_end() && usize::from(column) == prompt.chars().count()
+            line.starts_with(prompt) && line.trim_end().ends_with('>') && line.chars().count() <= usize::from(column)
         })
     }
 
@@ -201,8 +220,8 @@ impl Drop for Pty {
     }
 }
 
-fn lock(seen: &Mutex<Seen>) -> MutexGuard<'_, Seen> {
-    seen.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn size((columns, rows): (u16, u16)) -> PtySize {

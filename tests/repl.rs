@@ -1,0 +1,202 @@
+//! The prompt and scripts, with the real binary and a judge whose answers are written down.
+//!
+//! Must see what a person sees: in a pseudo-terminal for the prompt, on stdout and in the exit code for scripts.
+
+mod common;
+
+use common::pty::{Pty, Start};
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+/// What a session begins with here. The first answer of every node has probability 0.2, so the second is followed.
+const OPEN: &[&str] =
+    &["--policy", "builtin:scams.toml", "--samples", "builtin:scams.jsonl", "--llm", "scripted:0.2", "--no-record"];
+
+fn batch(dir: &Path, args: &[&str], stdin: &[u8]) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_crossexam"))
+        .arg("repl")
+        .args(args)
+        .current_dir(dir)
+        .env_clear()
+        .env("HOME", dir)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let mut input = child.stdin.take().expect("a pipe");
+    // A script that ends early leaves the rest unread; then the pipe is closed on us, which is no fault.
+    drop(input.write_all(stdin));
+    drop(input);
+    child.wait_with_output().expect("the binary ends")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("the output is UTF-8")
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a folder")
+}
+
+#[test]
+fn a_script_reads_as_a_transcript() {
+    let dir = folder();
+    let script = b"# a comment\r\nstep\r\nprint answer\nnote one\\\ntwo\n\ninfo notes\n";
+    let output = batch(dir.path(), OPEN, script);
+    let shown = text(&output.stdout);
+    let from = shown.find("# a comment").expect("comments are part of the transcript");
+    insta::assert_snapshot!(shown.get(from..).unwrap_or_default());
+    assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(0), ""));
+}
+
+#[test]
+fn exit_codes_tell_what_failed_and_the_first_failure_ends_a_script() {
+    let dir = folder();
+    let keep: Vec<&str> = OPEN.iter().copied().chain(["--keep-going"]).collect();
+    for (args, script, code, last) in [
+        (OPEN, "step\nquit\nstep\n", 0, "quit"),
+        (OPEN, "break nowhere\nstep\n", 1, "break nowhere"),
+        (OPEN, "stpe\nstep\n", 2, "stpe"),
+        (OPEN, "step\n\u{0}\nstep\n", 2, ""),
+        (OPEN, "tui\n", 1, "tui"),
+        (OPEN, "where\nprint nonsense +\nstep\n", 1, "print nonsense +"),
+        (&keep[..], "break nowhere\nstpe\nstep\n", 2, "step"),
+        (&keep[..], "break nowhere\nquit\nstep\n", 1, "quit"),
+    ] {
+        let output = batch(dir.path(), args, script.as_bytes());
+        let shown = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(code), "{script:?}: {shown}");
+        let echoed = shown.lines().filter_map(|l| l.strip_prefix("> ")).next_back();
+        assert!(last.is_empty() || echoed == Some(last), "{script:?} ended with {echoed:?}");
+    }
+    let output = batch(dir.path(), OPEN, b"step\n\xff\n");
+    assert!(text(&output.stdout).contains("stdin:2: this line is not UTF-8"), "{}", text(&output.stdout));
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn scripts_run_scripts_and_errors_name_file_and_line() {
+    let dir = folder();
+    let write = |name: &str, lines: &str| std::fs::write(dir.path().join(name), lines).expect("a file");
+    write("outer.cmd", "step\nsource inner.cmd\nstep\n");
+    write("inner.cmd", "# fine\nbreak nowhere\n");
+    write("itself.cmd", "source itself.cmd\n");
+    let args: Vec<&str> = OPEN.iter().copied().chain(["--batch", "-x", "outer.cmd", "-e", "where"]).collect();
+    let output = batch(dir.path(), &args, b"");
+    let shown = text(&output.stdout);
+    assert!(shown.contains("error: inner.cmd:2: "), "{shown}");
+    assert!(!shown.contains("> where"), "the first failure ends everything: {shown}");
+    assert_eq!(output.status.code(), Some(1));
+    for (line, message) in
+        [("source itself.cmd", "scripts run scripts more than"), ("source none.cmd", "cannot read none.cmd")]
+    {
+        let output = batch(dir.path(), OPEN, format!("{line}\n").as_bytes());
+        assert!(text(&output.stdout).contains(message), "{}", text(&output.stdout));
+        assert_eq!(output.status.code(), Some(1));
+    }
+}
+
+#[test]
+fn json_is_one_object_a_line_and_holds_the_facts() {
+    let dir = folder();
+    let args: Vec<&str> = OPEN.iter().copied().chain(["--json", "--keep-going"]).collect();
+    let output = batch(dir.path(), &args, "step\nwhere\nx prompt\nnote \u{1b}[2J\nstpe\n".as_bytes());
+    let shown = text(&output.stdout);
+    assert!(!shown.contains('\u{1b}'));
+    let objects: Vec<serde_json::Value> =
+        shown.lines().map(|l| serde_json::from_str(l).unwrap_or_else(|e| panic!("{l}: {e}"))).collect();
+    let count = |event: &str| objects.iter().filter(|o| o["event"] == event).count();
+    assert_eq!((count("view"), count("error"), count("command")), (1, 1, 9), "{shown}");
+    assert!(count("fact") > 5 && count("done") > 5, "{shown}");
+    assert!(objects.iter().all(|o| o["v"] == 1));
+    assert!(objects.iter().any(|o| o["event"] == "error" && o["kind"] == "usage" && o["place"] == "stdin:5"));
+}
+
+/// A prompt in a terminal.
+fn prompt(dir: &Path) -> Pty {
+    let args: Vec<&str> = ["repl"].iter().chain(OPEN).copied().collect();
+    let program = Path::new(env!("CARGO_BIN_EXE_crossexam"));
+    let pty = Pty::start(&Start { program, args: &args, env: &[], dir, size: (100, 40) });
+    pty.wait_prompt("crossexam 1/awareness> ");
+    pty
+}
+
+#[test]
+fn a_person_at_the_prompt_steps_repeats_completes_and_leaves() {
+    let dir = folder();
+    let mut pty = prompt(dir.path());
+    pty.line("step");
+    pty.wait_text("1 awareness  no 0.800");
+    pty.wait_prompt("crossexam 1/fiction> ");
+    pty.line("");
+    let screen = pty.wait_text("2 fiction  no 0.800");
+    assert_eq!(
+        screen.matches("scripted rationale").count(),
+        2,
+        "what was streamed is replaced, not repeated:\n{screen}"
+    );
+    pty.wait_prompt("crossexam 1");
+    pty.send("info bre\t");
+    pty.wait_text("info breakpoints");
+    pty.send("\r");
+    pty.wait_prompt("crossexam 1");
+    pty.send("brea");
+    pty.wait_text("break PLACE [if EXPR]");
+    pty.send("\u{3}");
+    pty.wait_prompt("crossexam 1");
+    pty.line("stpe");
+    pty.wait_text("did you mean `step`?");
+    pty.wait_prompt("crossexam 1");
+    pty.send("note first\\\rsecond\r");
+    pty.wait_prompt("crossexam 1");
+    pty.line("info notes");
+    pty.wait_text("second");
+    pty.wait_prompt("crossexam 1");
+    pty.send("\u{4}");
+    assert_eq!(pty.wait_exit().exit_code(), 0);
+    pty.assert_restored();
+
+    let mut pty = prompt(dir.path());
+    pty.send("\u{1b}[A");
+    pty.wait_text("> info notes");
+    pty.send("\u{15}");
+    pty.wait_prompt("crossexam 1");
+    pty.line("quit");
+    assert_eq!(pty.wait_exit().exit_code(), 0);
+    pty.assert_restored();
+}
+
+#[test]
+fn the_session_goes_on_from_the_prompt_to_the_screen_and_back() {
+    let dir = folder();
+    let mut pty = prompt(dir.path());
+    pty.line("step");
+    pty.wait_prompt("crossexam 1/fiction> ");
+    pty.line("tui");
+    pty.wait("the full screen", |screen| screen.alternate_screen() && screen.contents().contains("fiction"));
+    pty.send(":repl\r");
+    pty.wait("the prompt", |screen| !screen.alternate_screen());
+    pty.wait_prompt("crossexam 1/fiction> ");
+    pty.line("where");
+    pty.wait_text("awareness");
+    pty.wait_prompt("crossexam 1/fiction> ");
+    pty.line("quit");
+    assert_eq!(pty.wait_exit().exit_code(), 0);
+    pty.assert_restored();
+}
+
+#[test]
+fn what_a_hostile_line_holds_never_acts_on_the_terminal() {
+    let dir = folder();
+    let mut pty = prompt(dir.path());
+    pty.send("\u{1b}[200~note \u{1b}]0;owned\u{7}\u{1b}[2J\u{202e}x\u{1b}[201~");
+    pty.send("\r");
+    pty.wait_text("U+202E");
+    pty.wait_prompt("crossexam 1/awareness> ");
+    pty.line("quit");
+    pty.wait_exit();
+    let raw = text(&pty.raw());
+    assert!(!raw.contains("\u{1b}]0;owned") && !raw.contains('\u{202e}') && !raw.contains('\u{7}'), "{raw:?}");
+}
