@@ -307,6 +307,8 @@ pub struct Environment {
     pub hub_token: Option<String>,
     /// `NO_COLOR` is set and not empty.
     pub no_color: bool,
+    /// `COLORFGBG`, by which some terminals tell their background.
+    pub colorfgbg: Option<String>,
     /// `TERM` is `dumb` or not set: no full-screen front end.
     pub dumb_terminal: bool,
 }
@@ -334,6 +336,7 @@ impl Environment {
             hub_endpoint: get("HF_ENDPOINT").and_then(|v| v.into_string().ok()),
             hub_token: get("HF_TOKEN").and_then(|v| v.into_string().ok()),
             no_color: get("NO_COLOR").is_some(),
+            colorfgbg: get("COLORFGBG").and_then(|v| v.into_string().ok()),
             dumb_terminal: term.is_none_or(|t| t == "dumb"),
         }
     }

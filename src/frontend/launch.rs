@@ -92,7 +92,7 @@ fn show(opened: Opened, env: &Environment, screen: &Screen, first: Outcome) -> R
                 let setup = tui::Setup {
                     session: name.clone(),
                     recorded: client.is_recorded(),
-                    theme: if screen.color { tui::Theme::Dark } else { tui::Theme::Mono },
+                    theme: tui::Theme::choose(screen.color, env.colorfgbg.as_deref()),
                     history: history.lines(),
                     models: model_names(),
                 };

@@ -90,7 +90,7 @@ fn five(body: Rect) -> Vec<(Pane, Rect)> {
 }
 
 fn folded(body: Rect, tab: Pane) -> Vec<(Pane, Rect)> {
-    let low = (body.height / 3).clamp(7, 20);
+    let low = (body.height / 3).clamp(8, 20);
     let [top, bottom] = Layout::vertical([Constraint::Min(0), Constraint::Length(low)]).areas(body);
     let left = (top.width * 2 / 5).clamp(32, 56);
     let [tree, node] = Layout::horizontal([Constraint::Length(left), Constraint::Min(0)]).areas(top);

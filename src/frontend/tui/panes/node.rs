@@ -60,10 +60,15 @@ pub fn title(ink: Ink, subject: Option<&Subject<'_>>) -> Vec<Span<'static>> {
 pub fn question(ink: Ink, subject: Option<&Subject<'_>>, limit: usize) -> Vec<Row> {
     match subject {
         None => wrap(&Row::from(ink.own(Role::Hint, "No policy is loaded. Type :load policy PATH")), limit, 0),
-        Some(subject) => {
-            subject.node.map_or_else(Vec::new, |node| ink.paragraphs(Role::Heading, &node.question, limit, ""))
-        }
+        Some(subject) => subject
+            .node
+            .map_or_else(Vec::new, |node| ink.paragraphs(Role::Heading, &unmarked(&node.question), limit, "")),
     }
+}
+
+/// Policy text as the model reads it: without the `[[ ]]` around terms.
+fn unmarked(text: &Untrusted) -> Untrusted {
+    Untrusted::from(text.raw().replace("[[", "").replace("]]", ""))
 }
 
 /// The part that scrolls: guidance, examples (only before the node is asked) and rationale.
@@ -72,7 +77,7 @@ pub fn rows(ink: Ink, subject: Option<&Subject<'_>>, live: &Live, limit: usize) 
     let mut rows = Vec::new();
     if let Some(node) = subject.node {
         for point in &node.guidance {
-            rows.extend(ink.paragraphs(Role::Muted, point, limit, "• "));
+            rows.extend(ink.paragraphs(Role::Muted, &unmarked(point), limit, "• "));
         }
         if subject.step.is_none() && !subject.asking {
             rows.extend(examples(ink, node, limit));

@@ -7,8 +7,11 @@ use crate::frontend::tui::ink::{Ink, Row, wrap};
 use crate::frontend::tui::view::View;
 use crate::report::Role;
 use crate::report::content::hidden;
-use crate::text::Untrusted;
+use crate::text::{Untrusted, width};
 use ratatui::text::Span;
+
+/// Several values no wider than this (hashtags) share a row.
+const SHORT_VALUE: usize = 24;
 
 /// The content of the current sample, `width` cells wide.
 pub fn rows(ink: Ink, view: View<'_>, width: usize) -> Vec<Row> {
@@ -18,7 +21,7 @@ pub fn rows(ink: Ink, view: View<'_>, width: usize) -> Vec<Row> {
     match &walk.sample.content {
         Content::Text(text) => ink.paragraphs(Role::Content, text, width, ""),
         Content::Fields(fields) => {
-            let pad = fields.iter().map(|f| crate::text::width::width(f.name.as_str())).max().unwrap_or(0).min(14);
+            let pad = fields.iter().map(|f| width::width(f.name.as_str())).max().unwrap_or(0).min(14);
             let mut rows = Vec::new();
             for field in fields {
                 rows.extend(part(ink, field.name.as_str(), &field.values, pad, width));
@@ -29,16 +32,23 @@ pub fn rows(ink: Ink, view: View<'_>, width: usize) -> Vec<Row> {
 }
 
 /// One named part: its name in a column of its own, its values beside it.
-fn part(ink: Ink, name: &str, values: &[Untrusted], pad: usize, width: usize) -> Vec<Row> {
+fn part(ink: Ink, name: &str, values: &[Untrusted], pad: usize, limit: usize) -> Vec<Row> {
     let column = pad + 2;
-    let name = crate::text::width::truncate(name, pad);
-    let name = format!("{name}{}", " ".repeat(column - crate::text::width::width(&name)));
-    let beside = width > column + 16;
-    let (inner, indent) = if beside { (width - column, " ".repeat(column)) } else { (width, String::new()) };
+    let name = width::fit(&width::truncate(name, pad), column);
+    let beside = limit > column + 16;
+    let (inner, indent) = if beside { (limit - column, " ".repeat(column)) } else { (limit, String::new()) };
     let mut rows: Vec<Row> = Vec::new();
     if !beside {
         rows.push(Row::from(ink.own(Role::Key, name.clone())));
     }
+    let short = |v: &Untrusted| width::width(v.escaped().as_str()) <= SHORT_VALUE && !v.raw().contains('\n');
+    let joined;
+    let values = if values.len() > 1 && values.iter().all(short) {
+        joined = [Untrusted::from(values.iter().map(Untrusted::raw).collect::<Vec<_>>().join(" · "))];
+        &joined[..]
+    } else {
+        values
+    };
     for value in values {
         let bullet = if values.len() > 1 { "· " } else { "" };
         for row in ink.paragraphs(Role::Content, value, inner, bullet) {
