@@ -14,6 +14,9 @@ mod samples;
 mod setup;
 pub mod walk;
 
+#[cfg(test)]
+mod tests;
+
 /// What a judge reports while it works; front ends take it from here, not from `model`.
 pub use crate::model::Progress;
 pub use failure::Failure;
