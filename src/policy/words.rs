@@ -4,19 +4,24 @@
 
 use super::draft::Text;
 
-/// A text as lower-case words, taken apart once for all checks. What stands in `[[…]]` is left out: a defined term means what
-/// its definition says.
-pub(super) struct Words<'t> {
-    text: &'t str,
+/// A text as lower-case words, taken apart once for all checks. What stands in `[[…]]` is left out, since a defined term means
+/// what its definition says, and so is what stands in quotes: that is what somebody else might write.
+pub(super) struct Words {
+    /// The text without those parts.
+    text: String,
     list: Vec<String>,
     /// The words between single spaces, with a space at both ends.
     line: String,
 }
 
-impl<'t> Words<'t> {
+impl Words {
     /// Takes `text` apart.
-    pub fn of(text: &'t str) -> Self {
-        let list = words(text);
+    pub fn of(text: &str) -> Self {
+        let mut text = text.to_owned();
+        for (open, close) in [("[[", "]]"), ("\"", "\""), ("“", "”"), ("«", "»")] {
+            text = without(&text, open, close);
+        }
+        let list = words(&text);
         let line = format!(" {} ", list.join(" "));
         Self { text, list, line }
     }
@@ -31,17 +36,22 @@ impl<'t> Words<'t> {
     }
 }
 
-fn words(text: &str) -> Vec<String> {
-    let mut plain = String::with_capacity(text.len());
+/// `text` with every part from `open` to `close` replaced by a word that means nothing; an opening without an end stays.
+fn without(text: &str, open: &str, close: &str) -> String {
+    let mut out = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some((before, after)) = rest.split_once("[[") {
-        plain.push_str(before);
-        plain.push_str(" _ ");
-        rest = after.split_once("]]").map_or("", |(_, tail)| tail);
+    while let Some((before, after)) = rest.split_once(open) {
+        let Some((_, tail)) = after.split_once(close) else { break };
+        out.push_str(before);
+        out.push_str(" _ ");
+        rest = tail;
     }
-    plain.push_str(rest);
-    plain
-        .to_lowercase()
+    out.push_str(rest);
+    out
+}
+
+fn words(text: &str) -> Vec<String> {
+    text.to_lowercase()
         .split(|c: char| !(c.is_alphanumeric() || matches!(c, '\'' | '’' | '_')))
         .map(|w| w.trim_matches(['\'', '’']).replace('’', "'"))
         .filter(|w| !w.is_empty())
@@ -49,7 +59,7 @@ fn words(text: &str) -> Vec<String> {
 }
 
 /// Whether a text is English, as far as the checks here need to know.
-pub(super) fn is_english(words: &Words<'_>) -> bool {
+pub(super) fn is_english(words: &Words) -> bool {
     words.list.iter().any(|w| matches!(w.as_str(), "the" | "does" | "this" | "text" | "is" | "are"))
 }
 
@@ -77,14 +87,19 @@ const NEGATIVE: &[&str] = &[
     "involuntary",
 ];
 
-/// Two negations in one sentence, or a negation before a negative word.
-pub(super) fn double_negation(question: &Words<'_>) -> bool {
+/// Two negations in one clause, or a negation before a negative word.
+pub(super) fn double_negation(question: &Words) -> bool {
     let negates = |w: &str| NEGATIONS.contains(&w) || w.ends_with("n't");
     if !question.list.iter().any(|w| negates(w)) {
         return false;
     }
-    question.text.split(['?', '.', '!', ';', '？']).any(|sentence| {
-        let line = format!(" {} ", words(sentence).join(" "));
+    let mut clauses = question
+        .text
+        .split(['?', '.', '!', ';', ':', ',', '？'])
+        .flat_map(|c| c.split(" and "))
+        .flat_map(|c| c.split(" but "));
+    clauses.any(|clause| {
+        let line = format!(" {} ", words(clause).join(" "));
         // Set phrases whose "not" or "no" negates nothing.
         let line = [
             " whether or not ",
@@ -108,8 +123,8 @@ pub(super) fn double_negation(question: &Words<'_>) -> bool {
 }
 
 /// Two questions in one: two question marks, `and/or`, or a second verb with a subject of its own.
-pub(super) fn two_judgments(question: &Words<'_>) -> bool {
-    let text = question.text;
+pub(super) fn two_judgments(question: &Words) -> bool {
+    let text = &question.text;
     if text.matches(['?', '？']).count() > 1 || text.contains("and/or") || text.contains("And/or") {
         return true;
     }
@@ -129,12 +144,17 @@ pub(super) fn two_judgments(question: &Words<'_>) -> bool {
 }
 
 /// The words that ask for a count, if the question does.
-pub(super) fn counting(question: &Words<'_>) -> Option<String> {
-    let asked = ["how many", "how often", "how much of", "number of", "count the", "count how", "count all"];
+pub(super) fn counting(question: &Words) -> Option<String> {
+    let asked = ["how many", "how often", "how much of", "count the", "count how", "count all"];
     if let Some(found) = question.phrase(&asked) {
         return Some(found.to_owned());
     }
     let words = &question.list;
+    // The number of links is counted; the number of a card or of their account is read.
+    let read = ["a", "an", "the", "your", "their", "his", "her", "its", "one's", "someone's", "_"];
+    if words.windows(4).any(|w| w[..3] == ["the", "number", "of"] && !read.contains(&w[3].as_str())) {
+        return Some("the number of".to_owned());
+    }
     let number = |w: &str| {
         w.parse::<u64>().is_ok_and(|n| n > 1)
             || ["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "twelve", "dozen", "half"]
@@ -170,7 +190,7 @@ pub(super) fn counting(question: &Words<'_>) -> Option<String> {
 }
 
 /// A vague word in a question.
-pub(super) fn vague(question: &Words<'_>) -> Option<&'static str> {
+pub(super) fn vague(question: &Words) -> Option<&'static str> {
     question.phrase(&[
         "generally",
         "usually",
@@ -179,14 +199,9 @@ pub(super) fn vague(question: &Words<'_>) -> Option<&'static str> {
         "often",
         "sometimes",
         "mostly",
-        "mainly",
         "somewhat",
-        "fairly",
-        "rather",
-        "quite",
-        "kind of",
-        "sort of",
         "some kind of",
+        "some sort of",
         "etc",
         "and so on",
         "and the like",
@@ -199,13 +214,12 @@ pub(super) fn vague(question: &Words<'_>) -> Option<&'static str> {
         "questionable",
         "problematic",
         "borderline",
-        "bad",
         "stuff",
     ])
 }
 
 /// A vague word in guidance, where describing what often happens is fine but leaving the rule open is not.
-pub(super) fn vague_rule(guidance: &Words<'_>) -> Option<&'static str> {
+pub(super) fn vague_rule(guidance: &Words) -> Option<&'static str> {
     guidance.phrase(&[
         "etc",
         "and so on",
@@ -286,7 +300,7 @@ pub(super) enum Exception {
 }
 
 /// Whether a node asks for an exception, as far as the words of its id and its question say.
-pub(super) fn exception(id: &str, question: &Words<'_>) -> Exception {
+pub(super) fn exception(id: &str, question: &Words) -> Exception {
     let id = id.to_lowercase();
     let words = id.split(['_', '-', '.', '/']).chain(question.list.iter().map(String::as_str));
     let mut found = Exception::No;
@@ -321,6 +335,11 @@ mod tests {
         "Does the text describe what people can and should do?",
         "Is the offer of at least one gift tied to a payment?",
         "Does the text have no target, only a general opinion?",
+        "Does the text attack a person rather than an opinion?",
+        "Does the text ask \"are you over 18? is it not so?\" of the reader?",
+        "Does the text ask for the number of a card, or for the phone number of the reader?",
+        "Does the author say they are not joking, and that nobody is safe?",
+        "What kind of offer is in the text?",
         "Welche Gruppe wird nicht ohne Grund genannt?",
         "Does the text use [[not a word]] without naming a person?",
     ];
@@ -367,7 +386,7 @@ mod tests {
             ("Does the text have at least three hashtags?", "at least three"),
             ("Does it contain more than 5 links?", "more than 5"),
             ("Are there two or more insults?", "two or more"),
-            ("Is the number of mentions high?", "number of"),
+            ("Is the number of mentions high?", "the number of"),
         ] {
             assert_eq!(counting(&Words::of(q)).as_deref(), Some(words), "{q}");
         }
