@@ -16,6 +16,8 @@ pub mod linear;
 pub mod local;
 pub mod manifest;
 mod ops;
+#[cfg(test)]
+mod oracle;
 mod radix;
 pub mod rationale;
 pub mod readout;
