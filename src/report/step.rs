@@ -86,7 +86,9 @@ fn judged(step: &Step, judgement: &Judgement, page: Page) -> Doc {
     if let Some(rationale) = &judgement.rationale {
         let quote = margin().with(Role::Bar, "│ ");
         let mut text = Doc::new();
-        text.paragraph(quote.clone(), Role::Rationale, &rationale.text, page.width);
+        // The space before the first token and the line ends after the last say nothing; `x` shows them.
+        let written = Untrusted::from(rationale.text.raw().trim_matches([' ', '\n']));
+        text.paragraph(quote.clone(), Role::Rationale, &written, page.width);
         for (i, line) in text.0.into_iter().enumerate() {
             let rest = line.0.into_iter().skip(if i == 0 { 0 } else { 1 });
             doc.push(if i == 0 { Line(rest.collect()) } else { quote.clone().join(Line(rest.collect())) });

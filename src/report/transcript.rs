@@ -214,7 +214,7 @@ fn model_loaded(info: &ModelInfo) -> Line {
 pub fn parameters(n: u64) -> String {
     match n {
         0..1_000_000 => format!("{} parameters", count(n)),
-        1_000_000..1_000_000_000 => format!("{} M parameters", n / 1_000_000),
+        1_000_000..999_500_000 => format!("{} M parameters", (n + 500_000) / 1_000_000),
         _ => format!("{:.1} B parameters", n as f64 / 1e9),
     }
 }

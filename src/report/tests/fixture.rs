@@ -166,7 +166,8 @@ pub fn first_step() -> Step {
 }
 
 pub fn unsure_step() -> Step {
-    let judgement = judgement(&[("yes", 0.11), ("no", 0.1), ("unclear", 0.02)], Some(("It may", StopReason::Length)));
+    let judgement =
+        judgement(&[("yes", 0.11), ("no", 0.1), ("unclear", 0.02)], Some((" It may\n", StopReason::Length)));
     step("request", Some(judgement), "yes", Taken::Unsure, Target::Leaf(name("review")))
 }
 
