@@ -260,7 +260,7 @@ pub fn log_width(app: &App) -> usize {
 fn wrapped_overlay(app: &App, width: usize) -> Vec<Row> {
     let ink = Ink(app.setup.theme);
     let Some(overlay) = &app.overlay else { return Vec::new() };
-    overlay.doc.0.iter().flat_map(|line| wrap(&ink.line(line), width, 4)).collect()
+    overlay.doc.0.iter().flat_map(|line| wrap(&ink.line(line), width, overlay.indent)).collect()
 }
 
 /// The place of the panes: all that lies between the title and the prompt.

@@ -7,6 +7,9 @@ use crate::command::spec::Group;
 use crate::frontend::tui::keymap;
 use crate::report::{Doc, Line, Role};
 
+/// Column of the help screen in which explanations begin.
+const WORDS: usize = 34;
+
 /// Something that lies over the panes until it is closed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Overlay {
@@ -16,12 +19,14 @@ pub struct Overlay {
     pub doc: Doc,
     /// First row shown.
     pub top: usize,
+    /// Where the continuation of a line that is too long begins.
+    pub indent: usize,
 }
 
 impl Overlay {
     /// An overlay at its top.
     pub fn new(title: impl Into<String>, doc: Doc) -> Self {
-        Self { title: title.into(), doc, top: 0 }
+        Self { title: title.into(), doc, top: 0, indent: 4 }
     }
 
     /// The `?` screen: every key, then every command by group, both from the table.
@@ -32,7 +37,7 @@ impl Overlay {
             doc.push(
                 Line::new()
                     .column(Role::Answer, format!("  {key}"), 13)
-                    .column(Role::Muted, line, 21)
+                    .column(Role::Muted, line, WORDS - 13)
                     .with(Role::Text, label),
             );
         }
@@ -47,6 +52,6 @@ impl Overlay {
         }
         doc.push(Line::new());
         doc.push(Line::new().with(Role::Hint, "Type :help COMMAND for more about one of them."));
-        Self::new("Help", doc)
+        Self { indent: WORDS, ..Self::new("Help", doc) }
     }
 }
