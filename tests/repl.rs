@@ -5,7 +5,7 @@
 mod common;
 
 use common::pty::{Pty, Start};
-use std::io::Write;
+use std::io::{BufRead, Write};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -112,6 +112,29 @@ fn json_is_one_object_a_line_and_holds_the_facts() {
     assert!(count("fact") > 5 && count("done") > 5, "{shown}");
     assert!(objects.iter().all(|o| o["v"] == 1));
     assert!(objects.iter().any(|o| o["event"] == "error" && o["kind"] == "usage" && o["place"] == "stdin:5"));
+}
+
+#[test]
+#[cfg(unix)]
+fn a_signal_ends_a_script_that_waits_for_its_next_line() {
+    let dir = folder();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_crossexam"))
+        .arg("repl")
+        .args(OPEN)
+        .env_clear()
+        .env("HOME", dir.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let held_open = child.stdin.take();
+    let mut out = std::io::BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    let ready = out.by_ref().map(|l| l.expect("UTF-8")).any(|l| l.starts_with("model scripted"));
+    assert!(ready, "the model was loaded");
+    let signal = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(signal.is_ok_and(|s| s.success()), "the signal was sent");
+    assert_eq!(child.wait().expect("the binary ends").code(), Some(130));
+    drop(held_open);
 }
 
 /// A prompt in a terminal.
