@@ -112,7 +112,7 @@ impl JournalError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Io { source, .. } => match source.kind() {
-                io::ErrorKind::NotFound => "check the path; the folder has to be there",
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => "check the path; the folder has to be there",
                 io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                     "choose another file with --session; `replay` needs no right to write"
                 }
