@@ -1,0 +1,82 @@
+//! Every file in `sessions/` is a recorded session that reads without damage, means the same when it is written again, is
+//! copied byte by byte, and is replayed without a model. They are examples for people, and a promise to read old files.
+
+use crossexam::frontend::replay;
+use crossexam::session::replay::{Replay, Stride};
+use crossexam::session::{Fact, Journal, SessionState, journal, wire};
+use std::path::{Path, PathBuf};
+
+fn sessions() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("sessions");
+    let entries = std::fs::read_dir(&folder).expect("the folder of example sessions is there");
+    let mut found: Vec<PathBuf> = entries.map(|entry| entry.expect("a readable folder").path()).collect();
+    found.retain(|path| path.extension().is_some_and(|e| e == "jsonl"));
+    found.sort();
+    assert!(!found.is_empty(), "there are no example sessions");
+    found
+}
+
+fn folded(facts: &[Fact]) -> SessionState {
+    let mut state = SessionState::default();
+    facts.iter().for_each(|fact| state.apply(fact));
+    state
+}
+
+#[test]
+fn example_sessions_are_whole_and_mean_the_same_when_written_again() {
+    for path in sessions() {
+        let (facts, recovery) = journal::read(&path).unwrap_or_else(|e| panic!("{e}"));
+        assert!(recovery.is_clean(), "{}: {:?}", path.display(), recovery.notices());
+        let again: Vec<Fact> = facts
+            .iter()
+            .map(|fact| wire::from_text(wire::to_text(fact).as_bytes()).expect("what was written can be read"))
+            .collect();
+        assert_eq!(again, facts, "{}", path.display());
+        assert_eq!(folded(&again), folded(&facts), "{}", path.display());
+    }
+}
+
+#[test]
+fn example_sessions_are_copied_byte_by_byte() {
+    let dir = tempfile::tempdir().expect("a folder");
+    for path in sessions() {
+        let (opened, copy) = (dir.path().join("opened.jsonl"), dir.path().join("copy.jsonl"));
+        std::fs::copy(&path, &opened).expect("copied");
+        let (mut journal, ..) = Journal::resume(&opened).unwrap_or_else(|e| panic!("{e}"));
+        journal.copy_to(&copy, true).unwrap_or_else(|e| panic!("{e}"));
+        let original = std::fs::read(&path).expect("read");
+        assert!(std::fs::read(&copy).expect("read") == original, "{}: the copy differs", path.display());
+        assert!(std::fs::read(&opened).expect("read") == original, "{}: opening it changed it", path.display());
+    }
+}
+
+#[test]
+fn example_sessions_show_a_whole_walk_and_can_be_gone_through_both_ways() {
+    for path in sessions() {
+        let (facts, _) = journal::read(&path).unwrap_or_else(|e| panic!("{e}"));
+        let mut replay = Replay::new(facts.clone());
+        let mut leaves = 0;
+        while !replay.is_at_end() {
+            leaves += replay.forward(Stride::Leaf).iter().filter(|f| matches!(***f, Fact::LeafReached { .. })).count();
+        }
+        assert!(leaves > 0, "{}: no walk reached a leaf", path.display());
+        assert_eq!(replay.state(), &folded(&facts), "{}", path.display());
+        while replay.position() > 0 {
+            replay.back(Stride::Step);
+            assert_eq!(replay.state(), &folded(&facts[..replay.position()]), "{}", path.display());
+        }
+    }
+}
+
+#[test]
+fn example_sessions_are_printed_without_a_model() {
+    for path in sessions() {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let code = replay::Replay { path: &path, width: 100, color: false }.run(&mut out, &mut err).expect("memory");
+        assert_eq!((code, String::from_utf8_lossy(&err).as_ref()), (0, ""), "{}", path.display());
+        let text = String::from_utf8(out).expect("text");
+        assert!(text.contains("recorded"), "{}: no value is marked as recorded", path.display());
+        let control = text.chars().find(|c| c.is_control() && *c != '\n');
+        assert_eq!(control, None, "{}", path.display());
+    }
+}
