@@ -1,5 +1,7 @@
 //! Hostile text through sample text, ids, policy text and model output: no control function of theirs reaches the terminal.
 
+#![allow(clippy::print_stdout)]
+
 mod common;
 
 use common::pty::{Pty, Start};
@@ -57,7 +59,7 @@ fn assert_ours(raw: &[u8]) {
                 match chars.next() {
                     Some(p @ ('0'..='9' | ';' | '?')) => parameters.push(p),
                     Some(last) => break last,
-                    None => panic!("a control sequence without an end"),
+                    None => break '\0',
                 }
             };
             let ours = match last {
@@ -65,7 +67,7 @@ fn assert_ours(raw: &[u8]) {
                 'h' | 'l' => ["?1049", "?2004", "?25"].contains(&parameters.as_str()),
                 _ => false,
             };
-            assert!(ours, "a control sequence that is not ours: {parameters}{last}");
+            assert!(ours, "a control sequence that is not ours, or has no end: {parameters}{last:?}");
             continue;
         }
         assert!(!c.is_control() || matches!(c, '\r' | '\n'), "a control character: {c:?}");
