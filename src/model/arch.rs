@@ -235,7 +235,7 @@ impl Arch {
 
     /// The window of layer `layer`, where it has one.
     pub fn window(&self, layer: usize) -> Option<&Sliding> {
-        self.sliding.as_ref().filter(|s| (layer + 1) % s.every != 0)
+        self.sliding.as_ref().filter(|s| !(layer + 1).is_multiple_of(s.every))
     }
 
     /// Query heads per key head.

@@ -183,9 +183,9 @@ impl Vectors for Task<'_> {
                 );
             }
         }
-        for r in 0..count {
-            let scale = 1.0 / mass[r];
-            self.out[r * dim..(r + 1) * dim].iter_mut().for_each(|x| *x *= scale);
+        for (out, mass) in self.out.chunks_exact_mut(dim).zip(mass) {
+            let scale = 1.0 / mass;
+            out.iter_mut().for_each(|x| *x *= scale);
         }
     }
 }

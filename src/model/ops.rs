@@ -86,8 +86,8 @@ impl Vectors for Gated<'_> {
                     Activation::GeluTanh => {
                         let cubic = simd.mul_add_e_f32s(
                             simd.mul_f32s(x, x),
-                            simd.splat_f32s(1.595_769_1 * 0.044_715),
-                            simd.splat_f32s(1.595_769_1),
+                            simd.splat_f32s(1.595_769 * 0.044_715),
+                            simd.splat_f32s(1.595_769),
                         );
                         simd.mul_f32s(x, cubic)
                     }

@@ -17,7 +17,7 @@ pub struct PrefixTree {
 #[derive(Debug)]
 struct Node {
     segment: Arc<Segment>,
-    children: Vec<Node>,
+    children: Vec<Self>,
     used: u64,
 }
 
