@@ -21,11 +21,11 @@ struct Limits {
 const LIMITS: Limits = Limits { most: 0.35, median: 0.20 };
 
 /// This Gemma amplifies rounding, so the reference is one draw among many. Measured on the 16 short prompts with an
-/// independent forward (numpy in f32, weights dequantised by the `gguf` package), median and most over prompts:
-/// exact against the reference 0.36 and 1.63; exact against the same forward with a rounding like the reference's (8-bit
-/// activations in blocks of 32 or 256, keys and values in f16) 0.34 and 1.37; that against the reference 0.40 and 1.41, and
-/// against itself with all inputs of matrices perturbed by 0.1 % 0.45 and 1.43. The missing begin-of-text token is much of
-/// it: with it in front, the rounding costs 0.19 and 0.52 (on the worst prompt 0.17 instead of 1.37).
+/// independent forward (numpy in f32, weights dequantised by the `gguf` package), median and most over prompts: exact
+/// against the reference 0.36 and 1.63; exact against the same forward with a rounding like the reference's (8-bit
+/// activations in blocks of 32 or 256, keys and values in f16) 0.34 and 1.37; that against the reference 0.40 and
+/// 1.41, and against itself with all inputs of matrices perturbed by 0.1 % 0.45 and 1.43. The missing begin-of-text
+/// token is much of it: with it in front, the rounding costs 0.19 and 0.52 (on the worst prompt 0.17 instead of 1.37).
 const GEMMA_LIMITS: Limits = Limits { most: 1.8, median: 0.6 };
 
 /// A lead of the reference's first token below this may be turned round by rounding.
