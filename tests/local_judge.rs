@@ -2,19 +2,15 @@
 //!
 //! Must skip, and say so, where the model is absent.
 
+mod common;
+
 use crossexam::domain::{Cancel, Examination, Judgement, Mode, Name, Part, Piece, Prompt};
 use crossexam::model::local::{LocalJudge, Options, open_gguf};
 use crossexam::model::{Judge, JudgeError, Look, Progress, Question};
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 fn open(threads: usize) -> Option<LocalJudge> {
-    let model = std::env::var_os("CROSSEXAM_TEST_MODELS").map(PathBuf::from);
-    let model = model.map(|m| m.join("SmolLM2-135M-Instruct.Q4_1.gguf")).filter(|m| m.is_file());
-    let Some(model) = model else {
-        println!("skipped: SmolLM2 is not in the folder that CROSSEXAM_TEST_MODELS names");
-        return None;
-    };
+    let model = common::model::smollm2()?.join("SmolLM2-135M-Instruct.Q4_1.gguf");
     let options = Options { threads, ..Options::default() };
     Some(open_gguf(&model, &options, &mut |_| {}, &Cancel::new()).unwrap())
 }

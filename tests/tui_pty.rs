@@ -56,14 +56,8 @@ fn a_storm_of_resizes_leaves_a_whole_screen() {
 
 #[test]
 fn ctrl_c_stops_a_real_model_and_the_walk_can_go_on() {
-    let Some(model) = std::env::var_os("CROSSEXAM_TEST_MODELS").and_then(|models| {
-        let entries = std::fs::read_dir(models).ok()?;
-        let mut files = entries.filter_map(|e| e.ok()?.path().to_str().map(str::to_owned));
-        files.find(|p| p.to_lowercase().contains("smollm2-135m") && p.ends_with(".gguf"))
-    }) else {
-        println!("skipped: CROSSEXAM_TEST_MODELS names no folder with SmolLM2-135M");
-        return;
-    };
+    let Some(models) = common::model::smollm2() else { return };
+    let model = models.join("SmolLM2-135M-Instruct.Q4_1.gguf").to_string_lossy().into_owned();
     let dir = tempfile::tempdir().expect("a folder");
     let mut pty = open(dir.path(), &model, (120, 40));
     pty.wait_text("SmolLM2");

@@ -5,4 +5,5 @@
     reason = "each test program uses a part of it, and a failed wait has to show the screen"
 )]
 
+pub mod model;
 pub mod pty;

@@ -1,0 +1,21 @@
+//! The real model of the end-to-end tests.
+//!
+//! Must say why where a test is skipped, and must not skip where `CROSSEXAM_REQUIRE_MODEL` asks for the model.
+
+use std::path::PathBuf;
+
+/// The folder named by `CROSSEXAM_TEST_MODELS`, if it holds `file`.
+pub fn models_with(file: &str) -> Option<PathBuf> {
+    let folder = std::env::var_os("CROSSEXAM_TEST_MODELS").map(PathBuf::from).filter(|dir| dir.join(file).is_file());
+    if folder.is_none() {
+        let required = std::env::var_os("CROSSEXAM_REQUIRE_MODEL").is_some();
+        assert!(!required, "{file} is not in the folder that CROSSEXAM_TEST_MODELS names");
+        println!("skipped: {file} is not in the folder that CROSSEXAM_TEST_MODELS names");
+    }
+    folder
+}
+
+/// The folder with SmolLM2-135M-Instruct, which `.ci/run` fetches.
+pub fn smollm2() -> Option<PathBuf> {
+    models_with("SmolLM2-135M-Instruct.Q4_1.gguf")
+}
