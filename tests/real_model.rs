@@ -72,7 +72,9 @@ fn the_readmes_tutorial_runs_as_written_and_shows_what_the_readme_shows() {
     let (out, err) = (text(&output.stdout), text(&output.stderr));
     assert_eq!(output.status.code(), Some(0), "{out}\n{err}");
     // Lines with numbers of the model may differ in their last digits between processors; the others must be there.
-    for line in lines.iter().filter(|line| line.starts_with("leaf ") || line.starts_with("branch") || line.starts_with("> ")) {
+    for line in
+        lines.iter().filter(|line| line.starts_with("leaf ") || line.starts_with("branch") || line.starts_with("> "))
+    {
         let shown = line.trim_end();
         assert!(out.lines().any(|l| l.trim_end() == shown), "the README shows {shown:?}, the program:\n{out}");
     }

@@ -87,7 +87,7 @@ impl Source {
     }
 
     fn is_test_file(&self) -> bool {
-        self.path.contains("/tests/") || self.path.ends_with("tests.rs") || self.path.ends_with("_test.rs")
+        self.path.contains("/tests/") || self.path.ends_with("tests.rs") || self.text.contains("\n#![cfg(test)]")
     }
 
     fn within(&self, places: &[&str]) -> bool {

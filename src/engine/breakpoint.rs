@@ -1,4 +1,4 @@
-//! Breakpoints: setting them, and deciding whether one stops.
+//! Breakpoints: setting them, and deciding whether one stops. Must not take steps or edges itself.
 //!
 //! A node breakpoint without a condition stops before the node is asked. With a condition it stops after, when there is
 //! something to test: the condition sees the answer, its probabilities, margin and coverage.

@@ -1,6 +1,7 @@
 //! Tiny models with random weights, and a forward pass written down naively in f64, to hold the decoder against.
 //!
 //! Must share no code with the decoder's forward pass; only used in tests.
+#![cfg(test)]
 
 use super::arch::{Activation, Arch, RopeStyle};
 use super::decoder::{Decoder, Row};

@@ -1,6 +1,7 @@
 //! Generated facts for property tests: every kind, hostile text, every float.
 //!
 //! Must be compiled for tests only.
+#![cfg(test)]
 
 use super::{
     Breakpoint, Fact, FailureKind, LeafReached, NodeRef, PolicyRecord, SourceFile, Step, Subject, Taken, WalkId,

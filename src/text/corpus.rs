@@ -1,6 +1,7 @@
 //! Tests over texts that people and attackers really wrote; skipped, with a word, where the shared data is not there.
 //!
 //! Must not print or copy a text: much of it is offensive. Code points and counts are enough to find a fault.
+#![cfg(test)]
 
 use super::{Escaped, is_hidden, width};
 use std::path::PathBuf;

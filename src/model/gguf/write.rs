@@ -1,6 +1,7 @@
 //! Writes small GGUF files for tests, well-formed or broken on purpose.
 //!
 //! Must only be used in tests.
+#![cfg(test)]
 
 use std::io::Write as _;
 
