@@ -70,3 +70,14 @@ fn ctrl_c_stops_a_real_model_and_the_walk_can_go_on() {
     assert_eq!(pty.wait_exit().exit_code(), 0);
     pty.assert_restored();
 }
+
+#[test]
+fn a_termination_ends_the_program_and_gives_the_terminal_back() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut pty = open(dir.path(), "scripted:0.3", (120, 40));
+    pty.wait_text("Policy");
+    let sent = std::process::Command::new("kill").args(["-TERM", &pty.pid().to_string()]).status().expect("kill runs");
+    assert!(sent.success());
+    assert_eq!(pty.wait_exit().exit_code(), 130);
+    pty.assert_restored();
+}

@@ -34,7 +34,7 @@ impl Engine {
 
     pub(super) fn display(&mut self, run: &mut Run, expr: &str) -> Result<Stop, Failure> {
         check_expr(expr)?;
-        self.displays_made += 1;
+        self.displays_made = self.displays_made.checked_add(1).ok_or_else(super::breakpoint::too_many)?;
         self.done(run, Fact::DisplayAdded { id: self.displays_made, expr: expr.to_owned() })
     }
 

@@ -19,7 +19,7 @@ impl Engine {
         if let Some(condition) = condition {
             check_expr(condition)?;
         }
-        self.breakpoints_made += 1;
+        self.breakpoints_made = self.breakpoints_made.checked_add(1).ok_or_else(too_many)?;
         let breakpoint = Breakpoint {
             id: self.breakpoints_made,
             at: at.clone(),
@@ -152,6 +152,11 @@ impl Engine {
     fn holds(&self, condition: &str, hits: u32) -> Result<bool, Failure> {
         expr::holds(condition, &expr::Context::of(&self.state).with_hits(hits)).map_err(failure_of)
     }
+}
+
+/// Numbers are never reused; only a damaged or hostile session comes near the last one.
+pub(super) fn too_many() -> Failure {
+    Failure::user("this session has no numbers left").hinted("begin a new session")
 }
 
 fn matches_place(at: &BreakAt, id: &Name) -> bool {

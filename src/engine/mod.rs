@@ -94,7 +94,7 @@ impl Engine {
             builtins: parts.builtins,
             state,
             policy,
-            samples: None,
+            samples: setup::samples_again(&parts.facts, parts.builtins),
             judge: None,
             breakpoints_made,
             displays_made,
@@ -115,7 +115,9 @@ impl Engine {
         if let Err(failure) = &result
             && !failure.cancelled
         {
-            self.record(&mut run, Fact::Failed { kind: failure.kind, message: failure.message.clone() })?;
+            // Where the journal itself failed, this fails too; what the person has to hear is the first failure.
+            let failed = Fact::Failed { kind: failure.kind, message: failure.message.clone() };
+            drop(self.record(&mut run, failed));
         }
         result
     }

@@ -21,6 +21,8 @@ pub struct Builtin {
 const POLICY_LIMIT: u64 = limits::FILE_BYTES as u64;
 /// The most that is read of a samples file for a session; `check` streams instead.
 const SAMPLES_LIMIT: u64 = 1 << 30;
+/// How many bad lines of a samples file are named; all are counted.
+const FAULTS_TOLD: usize = 5;
 
 /// Reads a file, or a builtin.
 fn read(path: &str, limit: u64, builtins: &[Builtin]) -> Result<Vec<u8>, Failure> {
@@ -101,8 +103,10 @@ impl Engine {
             };
             return Err(Failure::user(why).hinted(hint));
         }
+        let told = |e: &sample_file::SampleError| format!("{}:{}: {} ({})", e.line, e.col, e.message.raw(), e.hint);
+        let faults = loaded.errors.iter().take(FAULTS_TOLD).map(|e| told(e).into()).collect();
         let samples: Vec<_> = loaded.samples.into_iter().map(|(_, sample)| sample).collect();
-        let fact = Fact::SamplesLoaded { path: path.into(), count: samples.len(), bad, sha256: loaded.sha256 };
+        let fact = Fact::SamplesLoaded { path: path.into(), count: samples.len(), bad, faults, sha256: loaded.sha256 };
         self.record(run, fact)?;
         self.samples = Some(SampleSet { samples });
         Ok(Stop::Done)
@@ -154,4 +158,15 @@ pub fn policy_of(record: &PolicyRecord) -> Option<Policy> {
         file.map(|f| f.text.raw().to_owned()).ok_or_else(|| format!("the record does not hold {path}"))
     };
     policy::parse(main.path.raw(), main.text.raw(), &mut find).policy
+}
+
+/// The samples of a session that is opened again, where the file it named is still there and still the same.
+pub(super) fn samples_again(facts: &[Fact], builtins: &[Builtin]) -> Option<SampleSet> {
+    let (path, recorded) = facts.iter().rev().find_map(|fact| match fact {
+        Fact::SamplesLoaded { path, sha256, .. } => Some((path.raw(), *sha256)),
+        _ => None,
+    })?;
+    let loaded = sample_file::load(read(path, SAMPLES_LIMIT, builtins).ok()?.as_slice()).ok()?;
+    let samples = loaded.samples.into_iter().map(|(_, sample)| sample).collect();
+    (loaded.sha256 == recorded).then_some(SampleSet { samples })
 }

@@ -97,7 +97,7 @@ fn show(opened: Opened, env: &Environment, screen: &Screen, first: Outcome) -> R
                     models: model_names(),
                 };
                 // A history that cannot be written must not stand in the way of the work.
-                tui::run(&mut client, setup, &lines, &mut |line| drop(history.remember(line)))?
+                tui::run(&mut client, setup, &lines, &mut |line| drop(history.remember(line)), &|| interrupt.take())?
             }
             Outcome::SwitchToRepl => {
                 let setup = repl::Setup {

@@ -40,7 +40,14 @@ pub fn brief(state: &SessionState, fact: &Fact, page: Page) -> Doc {
         Fact::Opened { program, at } => line.with(Role::Muted, format!("session opened {at} by crossexam {program}")),
         Fact::Resumed { at } => line.with(Role::Muted, format!("session resumed {at}")),
         Fact::PolicyLoaded(record) => policy_loaded(record),
-        Fact::SamplesLoaded { path, count, bad, .. } => samples_loaded(path, *count, *bad),
+        Fact::SamplesLoaded { path, count, bad, faults, .. } => {
+            let mut doc = Doc::new();
+            doc.push(samples_loaded(path, *count, *bad));
+            for fault in faults {
+                doc.paragraph(Line::new().with(Role::Muted, "  line "), Role::Text, fault, page.width);
+            }
+            return doc;
+        }
         Fact::ModelLoaded(info) => model_loaded(info),
         Fact::ModeSet(mode) => mode_set(*mode),
         Fact::WalkStarted { walk, index, sample, .. } => line

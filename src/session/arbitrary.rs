@@ -217,8 +217,8 @@ pub(super) fn kinds() -> Vec<BoxedStrategy<Fact>> {
     vec![
         text().prop_map(|line| Fact::Command { line }).boxed(),
         policy().prop_map(Fact::PolicyLoaded).boxed(),
-        (untrusted(), index(), index(), digest())
-            .prop_map(|(path, count, bad, sha256)| Fact::SamplesLoaded { path, count, bad, sha256 })
+        (untrusted(), index(), index(), prop::collection::vec(untrusted(), 0..3), digest())
+            .prop_map(|(path, count, bad, faults, sha256)| Fact::SamplesLoaded { path, count, bad, faults, sha256 })
             .boxed(),
         model().prop_map(Fact::ModelLoaded).boxed(),
         mode.prop_map(Fact::ModeSet).boxed(),

@@ -34,6 +34,8 @@ pub enum Fact {
         count: usize,
         /// Lines that could not be read.
         bad: usize,
+        /// The first few of them: `LINE:COLUMN: what is wrong (what to do)`.
+        faults: Vec<Untrusted>,
         /// Digest of the file.
         sha256: Digest,
     },

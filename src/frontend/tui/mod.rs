@@ -42,11 +42,18 @@ const MOST_EVENTS: usize = 4096;
 pub type Remember<'a> = &'a mut dyn FnMut(&str);
 
 /// Runs the full-screen front end until the user leaves it. `lines` are submitted first, as if they had been typed;
-/// `remember` is given every line typed at the prompt. The terminal is given back in every case.
+/// `remember` is given every line typed at the prompt. Where `told_to_end` says so (a termination, a terminal that went
+/// away), the program ends with exit code 130. The terminal is given back in every case.
 ///
 /// # Errors
 /// Where the terminal cannot be taken over, read or drawn on.
-pub fn run(client: &mut Client, setup: Setup, lines: &[String], remember: Remember<'_>) -> io::Result<Outcome> {
+pub fn run(
+    client: &mut Client,
+    setup: Setup,
+    lines: &[String],
+    remember: Remember<'_>,
+    told_to_end: &dyn Fn() -> bool,
+) -> io::Result<Outcome> {
     // Whether there are colours is for the theme to say; left to itself the library would answer `NO_COLOR` by resetting
     // bold and reverse too.
     ratatui::crossterm::style::force_color_output(true);
@@ -58,6 +65,11 @@ pub fn run(client: &mut Client, setup: Setup, lines: &[String], remember: Rememb
     let start = Instant::now();
     let mut inbox: Vec<Msg> = lines.iter().map(|line| Msg::Line(line.clone())).collect();
     loop {
+        // In raw mode Ctrl-C is a key, so a signal means that the program has to go; without this a terminal that hung up
+        // would be read for ever.
+        if told_to_end() {
+            return Ok(Outcome::Exit(130));
+        }
         for msg in inbox.drain(..) {
             let effects = app.update(msg, view(client));
             if let Some(outcome) = perform(effects, client, &guard, &mut terminal, remember)? {

@@ -197,7 +197,13 @@ pub fn facts() -> Vec<Fact> {
     vec![
         Fact::Opened { program: "0.1.0".into(), at: "2026-11-23T02:30:00Z".into() },
         Fact::PolicyLoaded(record()),
-        Fact::SamplesLoaded { path: "samples/scams.jsonl".into(), count: 46, bad: 2, sha256: Digest::of(b"s") },
+        Fact::SamplesLoaded {
+            path: "samples/scams.jsonl".into(),
+            count: 46,
+            bad: 2,
+            faults: vec!["7:12: `gold` is no outcome (write violating)".into()],
+            sha256: Digest::of(b"s"),
+        },
         Fact::ModelLoaded(model()),
         Fact::ModeSet(Mode::Rationale { max_tokens: 96 }),
         Fact::WalkStarted { walk: WALK, index: 0, sample: text_sample(), root: name("awareness") },

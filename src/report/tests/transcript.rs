@@ -63,7 +63,7 @@ fn everything_else_that_can_happen() {
         Fact::Failed { kind: FailureKind::Internal, message: "the index is out of range".into() },
         Fact::Saved { path: "/tmp/copy.jsonl".into() },
         Fact::Resumed { at: "2026-11-23T09:00:00Z".into() },
-        Fact::SamplesLoaded { path: "x.jsonl".into(), count: 1, bad: 0, sha256: Digest::of(b"x") },
+        Fact::SamplesLoaded { path: "x.jsonl".into(), count: 1, bad: 0, faults: Vec::new(), sha256: Digest::of(b"x") },
     ]);
     let all = transcript_of(&state, 80);
     let skipped = transcript_of(&state[..before], 80).len();

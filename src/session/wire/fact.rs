@@ -13,29 +13,91 @@ use serde::{Deserialize, Serialize};
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub(super) enum WireFact {
-    Opened { program: String, at: String },
-    Command { line: String },
+    Opened {
+        program: String,
+        at: String,
+    },
+    Command {
+        line: String,
+    },
     PolicyLoaded(WirePolicy),
-    SamplesLoaded { path: String, count: usize, bad: usize, sha256: WireDigest },
+    SamplesLoaded {
+        path: String,
+        count: usize,
+        bad: usize,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        faults: Vec<String>,
+        sha256: WireDigest,
+    },
     ModelLoaded(WireModel),
-    ModeSet { mode: WireMode },
-    WalkStarted { walk: u32, index: usize, sample: WireSample, root: WireName },
-    WalkForked { walk: u32, from: u32, at: usize },
-    Stepped { walk: u32, step: WireStep },
-    LeafReached { walk: u32, leaf: WireLeaf },
-    SteppedBack { walk: u32, to: usize },
+    ModeSet {
+        mode: WireMode,
+    },
+    WalkStarted {
+        walk: u32,
+        index: usize,
+        sample: WireSample,
+        root: WireName,
+    },
+    WalkForked {
+        walk: u32,
+        from: u32,
+        at: usize,
+    },
+    Stepped {
+        walk: u32,
+        step: WireStep,
+    },
+    LeafReached {
+        walk: u32,
+        leaf: WireLeaf,
+    },
+    SteppedBack {
+        walk: u32,
+        to: usize,
+    },
     BreakpointSet(WireBreakpoint),
-    BreakpointDeleted { id: u32 },
-    BreakpointHit { id: u32, walk: u32, at: WireName },
-    DisplayAdded { id: u32, expr: String },
-    DisplayRemoved { id: u32 },
-    ThresholdSet { name: WireName, value: WireFloat },
-    Noted { on: WireSubject, text: String },
-    Tagged { on: WireSubject, tag: WireName },
-    Cancelled { walk: u32, node: WireName },
-    Failed { fault: WireFault, message: String },
-    Saved { path: String },
-    Resumed { at: String },
+    BreakpointDeleted {
+        id: u32,
+    },
+    BreakpointHit {
+        id: u32,
+        walk: u32,
+        at: WireName,
+    },
+    DisplayAdded {
+        id: u32,
+        expr: String,
+    },
+    DisplayRemoved {
+        id: u32,
+    },
+    ThresholdSet {
+        name: WireName,
+        value: WireFloat,
+    },
+    Noted {
+        on: WireSubject,
+        text: String,
+    },
+    Tagged {
+        on: WireSubject,
+        tag: WireName,
+    },
+    Cancelled {
+        walk: u32,
+        node: WireName,
+    },
+    Failed {
+        fault: WireFault,
+        message: String,
+    },
+    Saved {
+        path: String,
+    },
+    Resumed {
+        at: String,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -114,9 +176,13 @@ impl From<&Fact> for WireFact {
             Fact::Opened { program, at } => Self::Opened { program: program.clone(), at: at.clone() },
             Fact::Command { line } => Self::Command { line: line.clone() },
             Fact::PolicyLoaded(record) => Self::PolicyLoaded(record.into()),
-            Fact::SamplesLoaded { path, count, bad, sha256 } => {
-                Self::SamplesLoaded { path: path.raw().to_owned(), count: *count, bad: *bad, sha256: (*sha256).into() }
-            }
+            Fact::SamplesLoaded { path, count, bad, faults, sha256 } => Self::SamplesLoaded {
+                path: path.raw().to_owned(),
+                count: *count,
+                bad: *bad,
+                faults: faults.iter().map(|f| f.raw().to_owned()).collect(),
+                sha256: (*sha256).into(),
+            },
             Fact::ModelLoaded(info) => Self::ModelLoaded(info.into()),
             Fact::ModeSet(mode) => Self::ModeSet { mode: (*mode).into() },
             Fact::WalkStarted { walk, index, sample, root } => {
@@ -154,9 +220,13 @@ impl From<WireFact> for Fact {
             WireFact::Opened { program, at } => Self::Opened { program, at },
             WireFact::Command { line } => Self::Command { line },
             WireFact::PolicyLoaded(record) => Self::PolicyLoaded(record.into()),
-            WireFact::SamplesLoaded { path, count, bad, sha256 } => {
-                Self::SamplesLoaded { path: path.into(), count, bad, sha256: sha256.into() }
-            }
+            WireFact::SamplesLoaded { path, count, bad, faults, sha256 } => Self::SamplesLoaded {
+                path: path.into(),
+                count,
+                bad,
+                faults: faults.into_iter().map(Into::into).collect(),
+                sha256: sha256.into(),
+            },
             WireFact::ModelLoaded(info) => Self::ModelLoaded(info.into()),
             WireFact::ModeSet { mode } => Self::ModeSet(mode.into()),
             WireFact::WalkStarted { walk, index, sample, root } => {

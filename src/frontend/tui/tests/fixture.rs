@@ -178,7 +178,13 @@ pub fn opening() -> Vec<Fact> {
             sha256: digest(),
             files: vec![SourceFile { path: "policies/scams.toml".into(), text: "".into() }],
         }),
-        Fact::SamplesLoaded { path: "samples/scams.jsonl".into(), count: 30, bad: 0, sha256: digest() },
+        Fact::SamplesLoaded {
+            path: "samples/scams.jsonl".into(),
+            count: 30,
+            bad: 0,
+            faults: Vec::new(),
+            sha256: digest(),
+        },
         Fact::ModelLoaded(model()),
         Fact::WalkStarted { walk: WalkId(1), index: 2, sample: sample(), root: name("is_report") },
     ]
