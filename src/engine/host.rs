@@ -139,10 +139,7 @@ impl Host {
         if let Some(event) = self.refused.borrow_mut().pop_front() {
             return Some(event);
         }
-        match self.events.recv_timeout(wait) {
-            Ok(event) => Some(event),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        }
+        self.events.recv_timeout(wait).ok()
     }
 
     /// Asks the running command to stop.

@@ -21,7 +21,7 @@ pub struct Client {
 
 enum Source {
     Live { host: Host, state: Box<SessionState> },
-    Recorded(Recording),
+    Recorded(Box<Recording>),
 }
 
 /// A recorded session, a place in it, and what the last commands have to tell.
@@ -45,7 +45,8 @@ impl Client {
         let mut replay = Replay::new(facts);
         replay.forward(Stride::Walk);
         let policy = parsed(replay.state());
-        Self { source: Source::Recorded(Recording { replay, tickets: 0, waiting: VecDeque::new() }), policy }
+        let recording = Recording { replay, tickets: 0, waiting: VecDeque::new() };
+        Self { source: Source::Recorded(Box::new(recording)), policy }
     }
 
     /// Hands a command to the engine and returns at once. Every ticket gets exactly one [`Notice::Done`].

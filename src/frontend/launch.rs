@@ -18,6 +18,7 @@ use crate::cli::{
     CheckArgs, Cli, ColorChoice, DemoArgs, Environment, GraphChoice, LintArgs, ModeChoice, ModelArg, ModelsArgs,
     ModelsCommand, OpenArgs, ReplArgs, ReplayArgs, Sub,
 };
+use crate::command::Command;
 use crate::domain::Cancel;
 use crate::engine::policy_of_file;
 use crate::model::source::{Resolved, resolve};
@@ -138,11 +139,11 @@ fn run_repl(args: &ReplArgs, env: &Environment) -> Result<u8, Stopped> {
 
 /// The REPL first; from there the user may go on in the TUI.
 fn typed(mut opened: Opened, inputs: &[Input], env: &Environment, screen: &Screen) -> Result<u8, Stopped> {
-    let files = inputs.iter().filter_map(|input| match input {
-        Input::Line(line) => Some(line.clone()),
-        Input::File(path) => Some(format!("source {}", crate::command::lex::quote(&path.to_string_lossy()))),
+    let lines = inputs.iter().map(|input| match input {
+        Input::Line(line) => line.clone(),
+        Input::File(path) => Command::Source(path.to_string_lossy().into_owned()).to_string(),
     });
-    opened.startup = files.collect();
+    opened.startup = lines.collect();
     show(opened, env, screen, Outcome::SwitchToRepl)
 }
 

@@ -157,12 +157,12 @@ impl Naive {
             let k = self.heads(self.times(&h, &name("attn_k.weight")), layer, "k");
             let v = self.heads(self.times(&h, &name("attn_v.weight")), layer, "v");
             let mut mixed: Matrix = Vec::new();
-            for i in 0..tokens.len() {
+            for (i, asking) in q.iter().enumerate() {
                 let first = a.window(layer).map_or(0, |w| (i + 1).saturating_sub(w.window));
                 let mut row = Vec::new();
-                for head in 0..a.heads {
+                for (head, query) in asking.iter().enumerate() {
                     let of = head / (a.heads / a.kv_heads);
-                    let dot = |j: usize| q[i][head].iter().zip(&k[j][of]).map(|(a, b)| a * b).sum::<f64>();
+                    let dot = |j: usize| query.iter().zip(&k[j][of]).map(|(a, b)| a * b).sum::<f64>();
                     let cap = a.attention_softcap.map_or(1e9, f64::from);
                     let scores = (first..=i).map(|j| cap * (dot(j) / (a.head_dim as f64).sqrt() / cap).tanh());
                     let weights: Vec<f64> = scores.map(f64::exp).collect();

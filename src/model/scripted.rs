@@ -7,10 +7,13 @@ use crate::domain::{
     Cancel, Digest, Examination, Judgement, Mode, ModelInfo, Part, Piece, Rationale, Readout, StopReason, Usage,
 };
 
+/// Probabilities of the answers of a question, and the rationale.
+type Answer = dyn FnMut(&Question) -> (Vec<f64>, String) + Send;
+
 /// Answers by a function of the question: probabilities per answer and a rationale.
 pub struct Scripted {
     info: ModelInfo,
-    answer: Box<dyn FnMut(&Question) -> (Vec<f64>, String) + Send>,
+    answer: Box<Answer>,
 }
 
 impl Scripted {

@@ -2,7 +2,8 @@
 #![allow(
     dead_code,
     clippy::panic,
-    reason = "each test program uses a part of it, and a failed wait has to show the screen"
+    clippy::print_stdout,
+    reason = "each test program uses a part of it, a failed wait has to show the screen, and a skip says why"
 )]
 
 pub mod model;
