@@ -2,12 +2,12 @@
 //!
 //! Must treat every row by itself: a row's logits have the same bits whatever other rows are in the batch.
 
-use super::arch::Arch;
+use super::arch::{Arch, LayerRope};
 use super::attention::{At, Attention, attend};
 use super::gguf::{GgufError, GgufFile, TensorData, dequantize_into};
 use super::kv::{KvShape, Run, Sequence};
 use super::linear::{self, Linear};
-use super::rope::{Angles, frequencies};
+use super::rope::{Angles, Frequencies};
 use super::{JudgeError, ops};
 use crate::domain::Cancel;
 use rayon::prelude::*;
@@ -41,8 +41,8 @@ pub struct Decoder {
     layers: Vec<Layer>,
     norm: Vec<f32>,
     head: Box<dyn Linear>,
-    frequencies: Vec<f64>,
-    local_frequencies: Vec<f64>,
+    frequencies: Frequencies,
+    local_frequencies: Frequencies,
     parameters: u64,
     pool: rayon::ThreadPool,
 }
@@ -86,6 +86,25 @@ impl Weights<'_> {
         if wanted { self.vector(name, len) } else { Ok(Vec::new()) }
     }
 
+    fn has(&self, name: &str) -> bool {
+        self.file.tensor_info(name).is_some()
+    }
+
+    /// What stretches single pairs of the rotary embedding; empty for nothing. Of LongRoPE's two vectors the long one is for
+    /// contexts longer than the original one; it is chosen once for the model, not by the length of each text, so that a
+    /// position has the same angle in all of them.
+    fn rope_factors(&mut self, arch: &Arch) -> Result<Vec<f32>, GgufError> {
+        let pairs = arch.rope_dims / 2;
+        let (long, short) = ("rope_factors_long.weight", "rope_factors_short.weight");
+        let factors = if self.has(long) || self.has(short) {
+            let [short, long] = [self.vector(short, pairs)?, self.vector(long, pairs)?];
+            if arch.context > arch.original_context { long } else { short }
+        } else {
+            self.vector_if(self.has("rope_freqs.weight"), "rope_freqs.weight", pairs)?
+        };
+        Ok(factors)
+    }
+
     /// Matrices that share their input, stacked.
     fn linear(&mut self, parts: &[(String, usize)], inputs: usize) -> Result<Box<dyn Linear>, GgufError> {
         let tensors = parts.iter().map(|(name, n)| self.tensor(name, &[*n, inputs])).collect::<Result<Vec<_>, _>>()?;
@@ -111,10 +130,7 @@ impl Decoder {
         let mut weights = Weights { file, used: BTreeSet::new() };
         let vocabulary = file.tensor_info("token_embd.weight").map_or(0, |info| info.shape[0]);
         let embedding = weights.tensor("token_embd.weight", &[vocabulary, arch.width])?;
-        let factors = match file.tensor_info("rope_freqs.weight") {
-            Some(_) => weights.vector("rope_freqs.weight", arch.rope_dims / 2)?,
-            None => Vec::new(),
-        };
+        let factors = weights.rope_factors(&arch)?;
         let mut layers = Vec::new();
         for index in 0..arch.layers {
             if cancel.is_cancelled() {
@@ -135,10 +151,10 @@ impl Decoder {
             return Err(GgufError::tensor(name, problem).into());
         }
         progress(1000);
-        let frequencies_of = |rope, factors: &[f32]| frequencies(rope, arch.rope_dims, factors);
+        let local = arch.sliding.map(|s| Frequencies::new(s.rope, arch.rope_dims, &[]));
         Ok(Self {
-            frequencies: frequencies_of(arch.rope, &factors),
-            local_frequencies: arch.sliding.map_or(Vec::new(), |s| frequencies_of(s.rope, &[])),
+            frequencies: Frequencies::new(arch.rope, arch.rope_dims, &factors),
+            local_frequencies: local.unwrap_or_default(),
             parameters: file.tensors().map(|(_, info)| info.elements() as u64).sum(),
             arch,
             embedding,
@@ -200,18 +216,25 @@ impl Decoder {
         let positions = || at.iter().map(|a| a.position);
         let angles = Angles::new(&self.frequencies, positions());
         let local_angles = Angles::new(&self.local_frequencies, positions());
+        let no_angles = Angles::new(&Frequencies::default(), positions());
 
         let mut x = self.embed(rows)?;
         let mut normed = vec![0.0; x.len()];
         for (index, layer) in self.layers.iter().enumerate() {
             let window = arch.window(index);
-            let angles = if window.is_some() { &local_angles } else { &angles };
+            let angles = match arch.layer_rope(index) {
+                LayerRope::Global => &angles,
+                LayerRope::Local => &local_angles,
+                LayerRope::None => &no_angles,
+            };
             norm_rows(&x, &layer.attention_norm, arch.norm_eps, &mut normed);
             let mut qkv = multiply(layer.qkv.as_ref(), &normed, rows.len())?;
             let width = layer.qkv.outputs();
             let q_width = arch.heads * arch.head_dim;
             let kv_width = arch.kv_heads * arch.head_dim;
-            qkv.par_chunks_exact_mut(width).enumerate().for_each(|(r, row)| layer.prepare(arch, angles, r, row));
+            qkv.par_chunks_exact_mut(width).enumerate().for_each(|(r, row)| {
+                layer.prepare(arch, angles, r, at[r].position, row);
+            });
             let mut q = Vec::with_capacity(rows.len() * q_width);
             for ((row, at), qkv) in rows.iter().zip(&at).zip(qkv.chunks_exact(width)) {
                 q.extend_from_slice(&qkv[..q_width]);
@@ -248,6 +271,9 @@ impl Decoder {
         let mut normed = vec![0.0; last.len()];
         norm_rows(&last, &self.norm, arch.norm_eps, &mut normed);
         let mut logits = multiply(self.head.as_ref(), &normed, last.len() / arch.width)?;
+        if arch.logit_scale != 1.0 {
+            logits.iter_mut().for_each(|l| *l *= arch.logit_scale);
+        }
         if let Some(cap) = arch.final_softcap {
             ops::softcap(&mut logits, cap);
         }
@@ -272,12 +298,25 @@ impl Layer {
         let name = |part: &str| format!("blk.{index}.{part}");
         let q = arch.heads * arch.head_dim;
         let kv = arch.kv_heads * arch.head_dim;
+        let parts = [(name("attn_q"), q), (name("attn_k"), kv), (name("attn_v"), kv)];
+        let named = |kind: &str, fused: bool| match fused {
+            true => vec![(name(&format!("attn_qkv.{kind}")), q + 2 * kv)],
+            false => parts.iter().map(|(part, len)| (format!("{part}.{kind}"), *len)).collect(),
+        };
+        let fused = |weights: &Weights<'_>, kind: &str| weights.has(&name(&format!("attn_qkv.{kind}")));
         let mut qkv_bias = Vec::new();
-        for (part, len) in [("attn_q.bias", q), ("attn_k.bias", kv), ("attn_v.bias", kv)] {
-            qkv_bias.extend(weights.vector_if(arch.qkv_bias, &name(part), len)?);
+        let biases = named("bias", fused(weights, "bias"));
+        if arch.qkv_bias && biases.iter().any(|(name, _)| weights.has(name)) {
+            for (name, len) in &biases {
+                qkv_bias.extend(weights.vector(name, *len)?);
+            }
         }
-        let qkv = [(name("attn_q.weight"), q), (name("attn_k.weight"), kv), (name("attn_v.weight"), kv)];
-        let gate_up = [(name("ffn_gate.weight"), arch.feed_forward), (name("ffn_up.weight"), arch.feed_forward)];
+        let qkv = named("weight", fused(weights, "weight"));
+        let (gate, up) = (name("ffn_gate.weight"), name("ffn_up.weight"));
+        let gate_up = match arch.fused_gate_up {
+            true => vec![(up, 2 * arch.feed_forward)],
+            false => vec![(gate, arch.feed_forward), (up, arch.feed_forward)],
+        };
         Ok(Self {
             attention_norm: weights.vector(&name("attn_norm.weight"), arch.width)?,
             qkv: weights.linear(&qkv, arch.width)?,
@@ -294,9 +333,10 @@ impl Layer {
     }
 
     /// Bias, head norms, rotation and the attention scale, on one row of queries, keys and values.
-    fn prepare(&self, arch: &Arch, angles: &Angles, row: usize, qkv: &mut [f32]) {
+    fn prepare(&self, arch: &Arch, angles: &Angles, row: usize, position: usize, qkv: &mut [f32]) {
         qkv.iter_mut().zip(&self.qkv_bias).for_each(|(x, b)| *x += b);
         let rotated = (arch.heads + arch.kv_heads) * arch.head_dim;
+        let scale = arch.query_scale(position);
         for (h, head) in qkv[..rotated].chunks_exact_mut(arch.head_dim).enumerate() {
             let is_query = h < arch.heads;
             if arch.qk_norm {
@@ -304,7 +344,7 @@ impl Layer {
             }
             angles.rotate(arch.rope_style, row, head);
             if is_query {
-                head.iter_mut().for_each(|x| *x *= arch.attention_scale);
+                head.iter_mut().for_each(|x| *x *= scale);
             }
         }
     }
@@ -321,13 +361,13 @@ fn norm_rows(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
     out.par_chunks_exact_mut(weight.len()).for_each(|row| ops::rms_norm(row, weight, eps));
 }
 
-/// `x += change`, each row of `change` normed first where the architecture has norms there.
+/// `x += change * scale`, each row of `change` normed first where the architecture has norms there.
 fn add_rows(x: &mut [f32], change: &mut [f32], norm: &[f32], arch: &Arch) {
     let rows = x.par_chunks_exact_mut(arch.width).zip(change.par_chunks_exact_mut(arch.width));
     rows.for_each(|(x, change)| {
         if arch.sandwich {
             ops::rms_norm(change, norm, arch.norm_eps);
         }
-        x.iter_mut().zip(change.iter()).for_each(|(x, c)| *x += c);
+        x.iter_mut().zip(change.iter()).for_each(|(x, c)| *x += c * arch.residual_scale);
     });
 }

@@ -2,7 +2,7 @@
 //!
 //! Must compute angles in f64 from the position itself, so that a position has the same angle on every path to it.
 
-use super::arch::{Rope, RopeStyle};
+use super::arch::{Rope, RopeStyle, Yarn};
 
 /// Sines and cosines for the positions of one batch: `[row][pair]`.
 pub struct Angles {
@@ -11,27 +11,55 @@ pub struct Angles {
     sin: Vec<f32>,
 }
 
-/// Frequencies of one rotary embedding: `scale * base^(-2i / dims) / factor[i]`.
-///
-/// `factors` stretch single pairs (the tensor `rope_freqs.weight` of Llama 3); empty for none.
-pub fn frequencies(rope: Rope, dims: usize, factors: &[f32]) -> Vec<f64> {
-    (0..dims / 2)
-        .map(|i| {
+/// By how much each pair of a head turns from one position to the next, and the factor on what is turned. Without pairs it
+/// leaves everything as it is.
+#[derive(Clone, Debug, Default)]
+pub struct Frequencies {
+    pairs: Vec<f64>,
+    magnitude: f64,
+}
+
+impl Frequencies {
+    /// Those of one rotary embedding over `dims` numbers: `scale * base^(-2i / dims) / factor[i]`, where YaRN scales some pairs
+    /// and not others.
+    ///
+    /// `factors` stretch single pairs (the tensors `rope_freqs.weight` of Llama 3 and `rope_factors_*.weight` of LongRoPE);
+    /// empty for none.
+    pub fn new(rope: Rope, dims: usize, factors: &[f32]) -> Self {
+        let base = f64::from(rope.base);
+        let scale = f64::from(rope.scale);
+        let pair = |i: usize| {
             let factor = factors.get(i).map_or(1.0, |f| f64::from(*f));
-            f64::from(rope.scale) * f64::from(rope.base).powf(-2.0 * i as f64 / dims as f64) / factor
-        })
-        .collect()
+            let scaled = rope.yarn.map_or(1.0, |yarn| yarn_scaled(yarn, base, dims, i));
+            base.powf(-2.0 * i as f64 / dims as f64) / factor * (scale * scaled + (1.0 - scaled))
+        };
+        Self { pairs: (0..dims / 2).map(pair).collect(), magnitude: f64::from(rope.magnitude) }
+    }
+}
+
+/// How much of the scale pair `i` gets: 0 for one that turns at least `beta_fast` times within the original context, 1 for
+/// one that turns at most `beta_slow` times, and in between linear in `i`, with whole pairs as its ends (as the authors'
+/// program and llama.cpp have it; the paper interpolates over the turns themselves).
+fn yarn_scaled(yarn: Yarn, base: f64, dims: usize, i: usize) -> f64 {
+    let pair_of_turns = |turns: f32| {
+        let longest = yarn.original_context as f64 / (f64::from(turns) * std::f64::consts::TAU);
+        dims as f64 * longest.ln() / (2.0 * base.ln())
+    };
+    let first = pair_of_turns(yarn.beta_fast).floor().max(0.0);
+    let last = pair_of_turns(yarn.beta_slow).ceil().min(dims as f64 - 1.0);
+    ((i as f64 - first) / (last - first).max(0.001)).clamp(0.0, 1.0)
 }
 
 impl Angles {
     /// Angles of `positions`.
-    pub fn new(frequencies: &[f64], positions: impl Iterator<Item = usize>) -> Self {
-        let mut angles = Self { pairs: frequencies.len(), cos: Vec::new(), sin: Vec::new() };
+    pub fn new(frequencies: &Frequencies, positions: impl Iterator<Item = usize>) -> Self {
+        let pairs = frequencies.pairs.len();
+        let mut angles = Self { pairs, cos: Vec::new(), sin: Vec::new() };
         for position in positions {
-            for frequency in frequencies {
+            for frequency in &frequencies.pairs {
                 let (sin, cos) = (position as f64 * frequency).sin_cos();
-                angles.sin.push(sin as f32);
-                angles.cos.push(cos as f32);
+                angles.sin.push((sin * frequencies.magnitude) as f32);
+                angles.cos.push((cos * frequencies.magnitude) as f32);
             }
         }
         angles
@@ -67,10 +95,10 @@ mod tests {
 
     #[test]
     fn pairs_turn_by_the_angle_of_their_position_and_the_rest_stays() {
-        let rope = Rope { base: 100.0, scale: 0.5 };
-        let f = frequencies(rope, 4, &[]);
-        assert!((f[0] - 0.5).abs() < 1e-12 && (f[1] - 0.05).abs() < 1e-12);
-        assert_eq!(frequencies(rope, 4, &[1.0, 5.0])[1], f[1] / 5.0);
+        let rope = Rope { base: 100.0, scale: 0.5, yarn: None, magnitude: 1.0 };
+        let f = Frequencies::new(rope, 4, &[]);
+        assert!((f.pairs[0] - 0.5).abs() < 1e-12 && (f.pairs[1] - 0.05).abs() < 1e-12);
+        assert_eq!(Frequencies::new(rope, 4, &[1.0, 5.0]).pairs[1], f.pairs[1] / 5.0);
         let angles = Angles::new(&f, [0, 2].into_iter());
         let mut still = [1.0, 2.0, 3.0, 4.0, 5.0];
         angles.rotate(RopeStyle::Neox, 0, &mut still);
