@@ -223,3 +223,50 @@ fn what_a_hostile_line_holds_never_acts_on_the_terminal() {
     let raw = text(&pty.raw());
     assert!(!raw.contains("\u{1b}]0;owned") && !raw.contains('\u{202e}') && !raw.contains('\u{7}'), "{raw:?}");
 }
+
+#[test]
+#[cfg(unix)]
+fn a_termination_at_the_idle_prompt_ends_the_program_at_once_and_keeps_the_session() {
+    for signal in ["-TERM", "-HUP"] {
+        let dir = folder();
+        let program = Path::new(env!("CARGO_BIN_EXE_crossexam"));
+        let args = ["repl", "--policy", "builtin:scams.toml", "--session", "kept.jsonl"];
+        let mut pty = Pty::start(&Start { program, args: &args, env: &[], dir: dir.path(), size: (100, 40) });
+        pty.wait_prompt("crossexam> ");
+        pty.line("note kept");
+        pty.wait_text("noted");
+        pty.wait_prompt("crossexam> ");
+        pty.send("half a li");
+        pty.wait_text("half a li");
+        let sent = Command::new("kill").args([signal, &pty.pid().to_string()]).status().expect("kill runs");
+        assert!(sent.success());
+        assert_eq!(pty.wait_exit().exit_code(), 130, "{signal}");
+        pty.assert_restored();
+        let replayed = Command::new(program).args(["replay", "--plain", "kept.jsonl"]).current_dir(dir.path()).output();
+        let replayed = replayed.expect("the binary runs");
+        assert!(replayed.status.success() && text(&replayed.stdout).contains("noted on the session: kept"), "{signal}");
+    }
+}
+
+#[test]
+fn ctrl_c_stops_a_real_model_and_leaves_one_line_on_the_screen() {
+    let Some(models) = common::model::smollm2() else { return };
+    let model = models.join("SmolLM2-135M-Instruct.Q4_1.gguf").to_string_lossy().into_owned();
+    let dir = folder();
+    let program = Path::new(env!("CARGO_BIN_EXE_crossexam"));
+    let args =
+        ["repl", "--policy", "builtin:scams.toml", "--samples", "builtin:scams.jsonl", "--llm", &model, "--no-record"];
+    let mut pty = Pty::start(&Start { program, args: &args, env: &[], dir: dir.path(), size: (100, 40) });
+    pty.wait_prompt("crossexam 1/awareness> ");
+    pty.line("continue");
+    pty.wait_text("reading the prompt");
+    // What is typed meanwhile must not be written into the progress.
+    pty.send("where\r\u{3}");
+    pty.wait_text("stopped");
+    let screen = pty.wait_prompt("crossexam 1/");
+    assert_eq!(screen.matches("stopped").count(), 1, "{screen}");
+    assert!(!screen.contains("reading the prompt") && !screen.contains("^C"), "{screen}");
+    pty.line("quit");
+    assert_eq!(pty.wait_exit().exit_code(), 0);
+    pty.assert_restored();
+}

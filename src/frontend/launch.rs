@@ -82,7 +82,7 @@ fn show(opened: Opened, env: &Environment, screen: &Screen, first: Outcome) -> R
     let Opened { mut client, name, mut startup } = opened;
     let history = History::new(Some(env.history.clone()));
     let interrupt = Interrupt::new();
-    interrupt.connect().map_err(|e| Stopped::failed(e.to_string()))?;
+    interrupt.connect()?;
     interrupt.watch(client.canceller());
     let mut next = first;
     loop {
@@ -98,7 +98,9 @@ fn show(opened: Opened, env: &Environment, screen: &Screen, first: Outcome) -> R
                     models: model_names(),
                 };
                 // A history that cannot be written must not stand in the way of the work.
-                tui::run(&mut client, setup, &lines, &mut |line| drop(history.remember(line)), &|| interrupt.take())?
+                tui::run(&mut client, setup, &lines, &mut |line| drop(history.remember(line)), &|| {
+                    interrupt.take() || interrupt.ending()
+                })?
             }
             Outcome::SwitchToRepl => {
                 let setup = repl::Setup {
@@ -154,7 +156,7 @@ fn run_batch<R: BufRead + Send + 'static>(
     options: batch::Options,
 ) -> Result<u8, Stopped> {
     let interrupt = Interrupt::new();
-    interrupt.connect().map_err(|e| Stopped::failed(e.to_string()))?;
+    interrupt.connect()?;
     interrupt.watch(client.canceller());
     match batch::run(client, inputs, stdin, options, &interrupt, &mut io::stdout())? {
         Outcome::Exit(code) => Ok(code),

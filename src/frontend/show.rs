@@ -43,12 +43,14 @@ pub struct TextShow<'a> {
     pub echo: bool,
     /// Progress, and the rationale as it is written: for a terminal that can move its cursor.
     live: Option<Live>,
+    /// Whether a fact told already that the running command was stopped.
+    told: bool,
 }
 
 impl<'a> TextShow<'a> {
     /// A transcript; the same whatever it is written to.
     pub fn transcript(out: &'a mut dyn Write, color: bool, width: usize) -> Self {
-        Self { out, color, width, echo: true, live: None }
+        Self { out, color, width, echo: true, live: None, told: false }
     }
 
     /// For a terminal, which is at least `width` cells wide.
@@ -82,6 +84,7 @@ impl<'a> TextShow<'a> {
 
 impl Show for TextShow<'_> {
     fn line(&mut self, text: &str, _: Option<&Escaped>) -> io::Result<()> {
+        self.told = false;
         if !self.echo {
             return Ok(());
         }
@@ -110,6 +113,7 @@ impl Show for TextShow<'_> {
                 if let Some(live) = self.live.as_mut().filter(|_| matches!(**fact, Fact::Stepped { .. })) {
                     live.erase(self.out)?;
                 }
+                self.told |= matches!(**fact, Fact::Cancelled { .. });
                 self.doc(&words::fact(fact, client, self.width))
             }
             Event::Notice(notice) => self.notice(notice, client),
@@ -125,7 +129,8 @@ impl Show for TextShow<'_> {
 
     fn failure(&mut self, failure: &Failure, place: Option<&Escaped>) -> io::Result<()> {
         if failure.cancelled {
-            return self.doc(&Doc(vec![Line::new().with(Role::Warning, "stopped")]));
+            let line = Line::new().with(Role::Warning, "stopped");
+            return if self.told { Ok(()) } else { self.doc(&Doc(vec![line])) };
         }
         self.doc(&words::failed(failure, place, self.width))
     }
@@ -224,6 +229,27 @@ impl Show for JsonShow<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Name;
+    use crate::session::WalkId;
+    use std::sync::Arc;
+
+    #[test]
+    fn a_step_that_was_stopped_says_so_once() {
+        let cancelled =
+            Event::Fact(Arc::new(Fact::Cancelled { walk: WalkId(1), node: Name::new("asks").expect("a name") }));
+        let client = Client::recorded(Vec::new());
+        for facts in [0, 1, 0] {
+            let mut out = Vec::new();
+            let mut show = TextShow::transcript(&mut out, false, WIDTH);
+            show.line("step", None).expect("memory takes everything");
+            for _ in 0..facts {
+                show.event(&cancelled, &client).expect("memory takes everything");
+            }
+            show.failure(&Failure::cancelled(), None).expect("memory takes everything");
+            let text = String::from_utf8(out).expect("text");
+            assert_eq!(text.matches("stopped").count(), 1, "{text}");
+        }
+    }
 
     #[test]
     fn an_event_cannot_act_on_a_terminal_and_reads_back_unchanged() {

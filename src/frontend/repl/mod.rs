@@ -4,6 +4,7 @@
 //! terminal as it was.
 
 mod helper;
+mod quiet;
 
 use super::interrupt::Interrupt;
 use super::names::SessionNames;
@@ -16,6 +17,7 @@ use crate::domain::Target;
 use crate::frontend::history::History;
 use crate::report::{Doc, Line, Role};
 use helper::LineHelper;
+use quiet::Quiet;
 use rustyline::config::Configurer as _;
 use rustyline::error::ReadlineError;
 use rustyline::history::MemHistory;
@@ -56,14 +58,21 @@ pub fn run(
         true => TextShow::transcript(out, setup.color, cells),
         false => TextShow::terminal(out, setup.color, cells),
     };
+    let quiet = Quiet::begin();
     if let Ended::Leave(outcome) = runner.inputs(inputs, &mut show)? {
         return Ok(outcome);
     }
+    drop(quiet);
+    // For as long as there is a printer the line editor waits in a way that a signal can end.
+    let _printer = editor.create_external_printer();
     show.echo = false;
     let mut again: Option<String> = None;
     loop {
         // A signal that came too late for the last command is not meant for the next.
         interrupt.take();
+        if interrupt.ending() {
+            return Ok(Outcome::Exit(Ended::Cancelled.code()));
+        }
         let names =
             SessionNames::of(runner.client().state(), runner.client().policy().map(AsRef::as_ref), &setup.models);
         editor.set_helper(Some(LineHelper::new(names, setup.color)));
@@ -85,6 +94,7 @@ pub fn run(
         };
         again = repeated(&line);
         show.width = width(&mut editor);
+        let _quiet = Quiet::begin();
         if let Ended::Leave(outcome) = runner.line(&line, None, &mut show)? {
             return Ok(outcome);
         }

@@ -1,0 +1,44 @@
+//! `Quiet`: keeps the terminal from showing what is typed while a command runs.
+//!
+//! Must give the terminal back as it was. Without it Ctrl-C and lines typed ahead would be written into the progress and the
+//! streamed rationale, which could then not be taken off the screen; the next prompt shows what was typed.
+
+#[cfg(unix)]
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+#[cfg(unix)]
+use std::io::stdin;
+
+/// Until it is dropped, typed characters are kept for the next prompt and not shown.
+pub struct Quiet {
+    #[cfg(unix)]
+    before: Option<Termios>,
+}
+
+impl Quiet {
+    /// Begins; does nothing where stdin is no terminal or cannot be told.
+    #[cfg(unix)]
+    pub fn begin() -> Self {
+        let before = tcgetattr(stdin()).ok().filter(|modes| {
+            let mut quiet = modes.clone();
+            quiet.local_modes.remove(LocalModes::ECHO | LocalModes::ECHONL);
+            tcsetattr(stdin(), OptionalActions::Now, &quiet).is_ok()
+        });
+        Self { before }
+    }
+
+    /// Does nothing here.
+    #[cfg(not(unix))]
+    pub fn begin() -> Self {
+        Self {}
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        if let Some(before) = &self.before {
+            // A terminal that went away has nothing to be given back.
+            tcsetattr(stdin(), OptionalActions::Now, before).unwrap_or(());
+        }
+    }
+}
