@@ -52,11 +52,6 @@ pub fn leaf(leaf: &LeafReached, page: Page, source: Provenance) -> Doc {
     doc
 }
 
-/// Where the values of a walk come from: overridden as soon as a person answered one of its nodes.
-pub fn source(walk: &Walk, page: Page) -> Provenance {
-    if walk.overridden() { Provenance::Overridden } else { page.source }
-}
-
 /// All verdicts on the sample of a walk, each against gold, and the cell they fall in.
 pub fn compare(state: &SessionState, walk: &Walk, page: Page) -> Doc {
     let mut doc = Doc::new();
@@ -68,7 +63,7 @@ pub fn compare(state: &SessionState, walk: &Walk, page: Page) -> Doc {
     let mut llm = row("LLM");
     match &walk.leaf {
         Some(leaf) => {
-            let who = source(walk, page);
+            let who = page.source_of_walk(walk);
             let why = Line::new()
                 .with(Role::Leaf, format!("leaf {}", leaf.id))
                 .with(if who == Provenance::Overridden { Role::Overridden } else { Role::Muted }, format!(" · {who}"));

@@ -53,13 +53,15 @@ pub enum Role {
     Cursor,
     /// A hidden character made visible.
     Hidden,
+    /// Blanks before what stands at the right edge; where a line is fitted to another width, as many as there is room for.
+    Gap,
 }
 
 impl Role {
     /// The word for machines, and the name a theme would use.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Text => "text",
+            Self::Text | Self::Gap => "text",
             Self::Heading => "heading",
             Self::Key => "key",
             Self::Value => "value",
@@ -160,7 +162,7 @@ impl Line {
     #[must_use]
     pub fn right(self, role: Role, text: impl AsRef<str>, cells: usize) -> Self {
         let gap = cells.saturating_sub(self.width() + width(text.as_ref())).max(1);
-        self.with(Role::Text, " ".repeat(gap)).with(role, text)
+        self.with(Role::Gap, " ".repeat(gap)).with(role, text)
     }
 
     /// The text without roles.

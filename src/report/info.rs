@@ -6,7 +6,7 @@ use super::compare::{gold_row, scores as score_rows, verdict};
 use super::number::{count, plural};
 use super::view::{ViewError, nothing};
 use super::{Doc, Line, Page, Role, content, node as nodes, transcript, value, walk, walk_tree};
-use crate::domain::{Mode, Target, Verdict};
+use crate::domain::{Mode, Provenance, Target, Verdict};
 use crate::policy::Policy;
 use crate::session::SessionState;
 use crate::session::expr::{self, Context};
@@ -237,7 +237,13 @@ pub fn session(state: &SessionState, page: Page) -> Doc {
         Role::Value,
         format!("{}, {}", plural_u64(state.facts, "fact"), plural(state.commands.len(), "command")),
     ));
-    doc.push(key("values are").with(Role::Value, page.source.as_str()));
+    let read_back: usize = state.walks.iter().map(|w| w.read_back).sum();
+    let older = match read_back {
+        0 => String::new(),
+        _ if page.source == Provenance::Recorded => String::new(),
+        n => format!("; {} from before the session was opened again: recorded", plural(n, "step")),
+    };
+    doc.push(key("values are").with(Role::Value, page.source.as_str()).with(Role::Muted, older));
     doc
 }
 

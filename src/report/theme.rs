@@ -44,7 +44,7 @@ pub const fn look(role: Role) -> Look {
         Look { colour: Some(colour), bold: true, ..PLAIN }
     }
     match role {
-        Role::Text | Role::Value | Role::Content => PLAIN,
+        Role::Text | Role::Gap | Role::Value | Role::Content => PLAIN,
         Role::Heading => Look { bold: true, ..PLAIN },
         Role::Key | Role::Muted => Look { dim: true, ..PLAIN },
         Role::Rationale => paint(Colour::Cyan),

@@ -2,7 +2,7 @@
 //!
 //! Must be given the state after the fact was applied, and must not repeat what the reader typed.
 
-use super::compare::{compare, leaf, source};
+use super::compare::{compare, leaf};
 use super::number::{count, decimal, plural};
 use super::{Doc, Line, Page, Role, content, failure, step, value, walk};
 use crate::domain::{BreakAt, Mode, ModelInfo, Name, Sample};
@@ -62,7 +62,7 @@ pub fn brief(state: &SessionState, fact: &Fact, page: Page) -> Doc {
             step::head(number, step, page)
         }
         Fact::LeafReached { walk, leaf: reached } => {
-            let source = state.walk(*walk).map_or(page.source, |w| source(w, page));
+            let source = state.walk(*walk).map_or(page.source, |w| page.source_of_walk(w));
             return Doc(leaf(reached, page, source).0.into_iter().take(1).collect());
         }
         Fact::SteppedBack { walk, .. } => {
@@ -182,7 +182,7 @@ fn stepped(state: &SessionState, policy: Option<&Policy>, walk: WalkId, step: &S
 fn reached(state: &SessionState, id: WalkId, page: Page) -> Doc {
     let Some(walk) = state.walk(id) else { return Doc::new() };
     let Some(reached) = &walk.leaf else { return Doc(vec![walk::standing(walk, page)]) };
-    let mut doc = leaf(reached, page, source(walk, page));
+    let mut doc = leaf(reached, page, page.source_of_walk(walk));
     let sample = walk.sample.as_ref();
     if sample.gold.outcome.is_some() || sample.gold.label.is_some() || !sample.scores.is_empty() {
         let compared = compare(state, walk, page);

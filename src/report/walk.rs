@@ -2,12 +2,11 @@
 //!
 //! Must show where the walk stands now, also when it is at its beginning or its end.
 
-use super::compare::{source, verdict};
+use super::compare::verdict;
 use super::number::plural;
 use super::step::edge;
 use super::{Doc, Line, Page, Role};
 use crate::domain::{Provenance, Target};
-use crate::session::Taken;
 use crate::session::state::Walk;
 use crate::text::width;
 
@@ -17,7 +16,7 @@ pub fn path(walk: &Walk, page: Page) -> Doc {
     let column = walk.steps.iter().map(|s| width::width(s.node.id.as_str())).max().unwrap_or(0).min(32) + 2;
     for (i, step) in walk.steps.iter().enumerate() {
         let shared = walk.forked_from.is_some_and(|(_, at)| i < at);
-        let who = if step.taken == Taken::Overridden { Provenance::Overridden } else { page.source };
+        let who = page.source_of(walk, i);
         let role = if who == Provenance::Overridden { Role::Overridden } else { Role::Muted };
         let line = Line::new().column(Role::Muted, format!("#{}", i + 1), 4).column(Role::Node, &step.node.id, column);
         let note = if shared { format!("shared · {who}") } else { who.to_string() };
@@ -34,7 +33,7 @@ pub fn standing(walk: &Walk, page: Page) -> Line {
         (Some(leaf), _) => {
             let line =
                 verdict(line.with(Role::Leaf, format!("leaf {}", leaf.id)).with(Role::Text, "  "), &leaf.verdict);
-            line.right(Role::Muted, source(walk, page).as_str(), page.width)
+            line.right(Role::Muted, page.source_of_walk(walk).as_str(), page.width)
         }
         (None, Target::Node(id)) => line.with(Role::Node, &id).with(Role::Muted, "  is asked next"),
         (None, Target::Leaf(id)) => line.with(Role::Leaf, format!("leaf {id}")).with(Role::Muted, "  is reached next"),
@@ -56,6 +55,6 @@ pub fn summary(walk: &Walk, current: bool, page: Page) -> Line {
         Some((from, at)) => line.with(Role::Muted, format!("  branch of {} after {}", from.0, plural(at, "step"))),
         None => line,
     };
-    let who = source(walk, page);
+    let who = page.source_of_walk(walk);
     if who == Provenance::Overridden { line.right(Role::Overridden, who.as_str(), page.width) } else { line }
 }

@@ -59,6 +59,8 @@ pub struct Walk {
     pub forked_from: Option<(WalkId, usize)>,
     /// Answered nodes, in order.
     pub steps: Vec<Arc<Step>>,
+    /// How many of them, from the first, were read back when the session was opened again; the others were computed since.
+    pub read_back: usize,
     /// The end, where it was reached.
     pub leaf: Option<LeafReached>,
 }
@@ -67,6 +69,16 @@ impl Walk {
     /// What comes next: the target of the last step, or the root.
     pub fn frontier(&self) -> Target {
         self.steps.last().map_or_else(|| Target::Node(self.root.clone()), |s| s.target.clone())
+    }
+
+    /// Whether step `place`, from 0, was read back when the session was opened again.
+    pub const fn is_read_back(&self, place: usize) -> bool {
+        place < self.read_back
+    }
+
+    /// Whether all its steps were, and with them its leaf.
+    pub const fn is_all_read_back(&self) -> bool {
+        self.steps.len() <= self.read_back && self.read_back > 0
     }
 
     /// Whether a person answered any of its nodes.
@@ -102,7 +114,8 @@ impl SessionState {
     pub fn apply(&mut self, fact: &Fact) {
         self.facts += 1;
         match fact {
-            Fact::Opened { .. } | Fact::Resumed { .. } | Fact::Saved { .. } => {}
+            Fact::Opened { .. } | Fact::Saved { .. } => {}
+            Fact::Resumed { .. } => self.walks.iter_mut().for_each(|w| w.read_back = w.steps.len()),
             Fact::Command { line } => self.commands.push(line.clone()),
             Fact::PolicyLoaded(record) => self.policy = Some(Arc::new(record.clone())),
             Fact::SamplesLoaded { path, count, bad, .. } => self.samples = Some((path.clone(), *count, *bad)),
@@ -117,6 +130,7 @@ impl SessionState {
                 root: root.clone(),
                 forked_from: None,
                 steps: Vec::new(),
+                read_back: 0,
                 leaf: None,
             }),
             Fact::WalkForked { walk, from, at } => {
@@ -125,6 +139,7 @@ impl SessionState {
                         id: *walk,
                         forked_from: Some((*from, *at)),
                         steps: source.steps.iter().take(*at).cloned().collect(),
+                        read_back: source.read_back.min(*at),
                         leaf: None,
                         policy: self.policy.clone(),
                         model: self.model.clone(),
@@ -148,6 +163,7 @@ impl SessionState {
                 self.stopped_at = None;
                 if let Some(w) = self.walk_mut(*walk) {
                     w.steps.truncate(*to);
+                    w.read_back = w.read_back.min(*to);
                     w.leaf = None;
                 }
             }
@@ -285,6 +301,41 @@ mod tests {
             prop_assert_eq!(ids.len(), state.walks.len(), "walks with one number");
             prop_assert!(state.walk(state.next_walk()).is_none());
         }
+    }
+
+    #[test]
+    fn what_was_there_when_a_session_was_opened_again_is_told_from_what_came_after() {
+        let step = || Fact::Stepped { walk: WALK, step: sampled(arbitrary::step()) };
+        let start = match sampled(arbitrary::walk_started()) {
+            Fact::WalkStarted { index, sample, root, .. } => Fact::WalkStarted { walk: WALK, index, sample, root },
+            other => other,
+        };
+        let resumed = Fact::Resumed { at: "2026-01-01T00:00:00Z".to_owned() };
+        let mut state = folded(&[start, step(), step()]);
+        let read_back = |state: &SessionState, walk| state.walk(walk).map(|w| (w.read_back, w.is_all_read_back()));
+        assert_eq!(read_back(&state, WALK), Some((0, false)));
+        for (fact, expected) in [
+            (resumed.clone(), (2, true)),
+            (step(), (2, false)),
+            (Fact::SteppedBack { walk: WALK, to: 1 }, (1, true)),
+            (step(), (1, false)),
+            (resumed, (2, true)),
+        ] {
+            state.apply(&fact);
+            assert_eq!(read_back(&state, WALK), Some(expected), "{fact:?}");
+        }
+        let fork = state.next_walk();
+        state.apply(&Fact::WalkForked { walk: fork, from: WALK, at: 1 });
+        state.apply(&Fact::Stepped { walk: fork, step: sampled(arbitrary::step()) });
+        assert_eq!(read_back(&state, fork), Some((1, false)));
+        assert_eq!(read_back(&state, WALK), Some((2, true)), "the source of a branch stays as it was");
+    }
+
+    /// One value of a strategy.
+    fn sampled<T: std::fmt::Debug>(strategy: impl Strategy<Value = T>) -> T {
+        use proptest::strategy::ValueTree as _;
+        let mut runner = proptest::test_runner::TestRunner::deterministic();
+        strategy.new_tree(&mut runner).expect("a value").current()
     }
 
     #[test]

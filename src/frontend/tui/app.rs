@@ -6,7 +6,7 @@
 use super::keymap::{self, Action, Motion};
 use super::layout::Pane;
 use super::live::Live;
-use super::log::Log;
+use super::log::{Log, WIDE};
 use super::panes::overlay::Overlay;
 use super::panes::{node, tree};
 use super::prompt::{self, Prompt};
@@ -19,11 +19,11 @@ use crate::domain::Name;
 use crate::engine::{Event, Notice};
 use crate::frontend::names::SessionNames;
 use crate::report::{Doc, Line, Page, Role};
-use crate::session::{Fact, WalkId};
+use crate::session::Fact;
 use crate::text::Untrusted;
 use ratatui::crossterm::event::{KeyEvent, KeyEventKind};
 use ratatui::layout::Rect;
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 /// A document of at most this many lines goes to the log; a longer one lies over the panes.
@@ -102,8 +102,6 @@ pub struct App {
     pub(super) confirm: bool,
     /// The last thing worth saying in the status line.
     pub(super) status: Option<Line>,
-    /// Steps that were computed while this front end ran: walk and place.
-    computed: HashSet<(WalkId, usize)>,
     /// Whether a fact has told already why the command in flight failed.
     told: bool,
     queue: VecDeque<Command>,
@@ -134,7 +132,6 @@ impl App {
             overlay: None,
             confirm: false,
             status: None,
-            computed: HashSet::new(),
             told: false,
             queue: VecDeque::new(),
             repeat: None,
@@ -406,36 +403,24 @@ impl App {
         }
     }
 
-    /// Whether a step was read back from a session; otherwise it was computed in this run.
-    pub(super) fn is_recorded(&self, walk: WalkId, step: usize) -> bool {
-        self.setup.recorded || !self.computed.contains(&(walk, step))
-    }
-
     fn fact(&mut self, fact: &Fact, view: View<'_>) {
         match fact {
-            Fact::WalkForked { walk, from, at } => {
-                let shared: Vec<_> = (0..*at).filter(|i| self.computed.contains(&(*from, *i))).collect();
-                self.computed.extend(shared.into_iter().map(|i| (*walk, i)));
-                self.follow(&Pane::ALL);
-            }
-            Fact::Stepped { walk, .. } => {
-                let steps = view.state.walk(*walk).map_or(0, |w| w.steps.len());
-                self.computed.insert((*walk, steps.saturating_sub(1)));
+            Fact::Stepped { .. } => {
                 self.live.answered();
                 self.follow(&[Pane::Node, Pane::Tree, Pane::Compare]);
             }
-            Fact::WalkStarted { .. } | Fact::PolicyLoaded(_) => self.follow(&Pane::ALL),
+            Fact::WalkStarted { .. } | Fact::WalkForked { .. } | Fact::PolicyLoaded(_) => self.follow(&Pane::ALL),
             Fact::SteppedBack { .. } | Fact::LeafReached { .. } => {
                 self.follow(&[Pane::Node, Pane::Tree, Pane::Compare]);
             }
             _ => {}
         }
         self.told |= matches!(fact, Fact::Failed { .. } | Fact::Cancelled { .. });
-        self.log.doc(advice::transcript(fact, view, self.page(frame::log_width(self))));
+        self.log.doc(advice::transcript(fact, view, self.page(WIDE)));
     }
 
     /// How a report is to be written for a place of `width` cells.
-    fn page(&self, width: usize) -> Page {
+    pub(super) fn page(&self, width: usize) -> Page {
         if self.setup.recorded { Page::recorded(width) } else { Page::live(width) }
     }
 

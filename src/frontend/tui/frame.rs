@@ -104,8 +104,8 @@ fn body(app: &App, view: View<'_>, pane: Pane, inner: Rect) -> Body {
             let subject = node::subject(view, app.selected.as_ref(), &app.live);
             let rows = node::rows(ink, subject.as_ref(), &app.live, width);
             let step = subject.as_ref().and_then(|s| s.step).map(|(i, _)| i);
-            let recorded = view.walk().zip(step).is_some_and(|(walk, i)| app.is_recorded(walk.id, i));
-            let mut pinned = node::footer(ink, subject.as_ref(), recorded, width);
+            let source = view.walk().zip(step).map(|(walk, place)| app.page(width).source_of(walk, place));
+            let mut pinned = node::footer(ink, subject.as_ref(), source, width);
             pinned.truncate(height.saturating_sub(1));
             head = node::question(ink, subject.as_ref(), width);
             head.truncate(height.saturating_sub(pinned.len() + 2).min(3));
@@ -118,8 +118,8 @@ fn body(app: &App, view: View<'_>, pane: Pane, inner: Rect) -> Body {
             (rows, pinned, top)
         }
         Pane::Compare => {
-            let recorded = |walk: &Walk| (0..walk.steps.len()).all(|i| app.is_recorded(walk.id, i));
-            (compare::rows(ink, view, &recorded, width), Vec::new(), 0)
+            let source = |walk: &Walk| app.page(width).source_of_walk(walk);
+            (compare::rows(ink, view, &source, width), Vec::new(), 0)
         }
         Pane::Log => {
             let rows = log_rows(app, ink, width, height);
@@ -136,7 +136,7 @@ fn body(app: &App, view: View<'_>, pane: Pane, inner: Rect) -> Body {
 /// The log wrapped; only its end where the pane follows it.
 fn log_rows(app: &App, ink: Ink, width: usize, height: usize) -> Vec<Row> {
     let following = !app.scroll.contains_key(&Pane::Log) && app.focus != Pane::Log;
-    let wrapped = |line: &crate::report::Line| wrap(&ink.line(line), width, 2);
+    let wrapped = |line: &crate::report::Line| ink.fitted(line, width, 2);
     if !following {
         return app.log.lines().flat_map(wrapped).collect();
     }
@@ -260,7 +260,7 @@ pub fn log_width(app: &App) -> usize {
 fn wrapped_overlay(app: &App, width: usize) -> Vec<Row> {
     let ink = Ink(app.setup.theme);
     let Some(overlay) = &app.overlay else { return Vec::new() };
-    overlay.doc.0.iter().flat_map(|line| wrap(&ink.line(line), width, overlay.indent)).collect()
+    overlay.doc.0.iter().flat_map(|line| ink.fitted(line, width, overlay.indent)).collect()
 }
 
 /// The place of the panes: all that lies between the title and the prompt.

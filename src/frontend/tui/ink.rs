@@ -50,6 +50,22 @@ impl Ink {
             .collect()
     }
 
+    /// A line of a report in as many rows of at most `limit` cells as it needs. What stands at its right edge stands at the
+    /// right edge of the first row, or in a row of its own where there is no room.
+    pub fn fitted(self, line: &report::Line, limit: usize, indent: usize) -> Vec<Row> {
+        let gap = line.0.iter().position(|span| span.role == Role::Gap);
+        let Some((left, right)) = gap.and_then(|at| Some((line.0.get(..at)?, line.0.get(at + 1..)?))) else {
+            return wrap(&self.line(line), limit, indent);
+        };
+        let [left, right] = [left, right].map(|spans| self.line(&report::Line(spans.to_vec())));
+        if cells(&left.spans) + 1 + cells(&right.spans) <= limit {
+            return vec![spread(left, right, limit)];
+        }
+        let mut rows = wrap(&left, limit, indent);
+        rows.push(spread(Row::default(), right, limit));
+        rows
+    }
+
     /// A line of a report.
     pub fn line(self, line: &report::Line) -> Row {
         Row::from(line.0.iter().flat_map(|span| self.escaped(span.role, &span.text)).collect::<Vec<_>>())
@@ -165,6 +181,25 @@ mod tests {
         let rows = wrap(&two, 10, 0);
         assert_eq!(texts(&rows), ["plain bold", "text"]);
         assert!(rows[1].spans.iter().any(|s| s.content == "text" && s.style == Style::new().bold()));
+    }
+
+    #[test]
+    fn a_report_line_keeps_its_right_edge_at_every_width() {
+        let line = report::Line::new().with(Role::Node, "awareness").with(Role::Text, "  no 0.839");
+        let line = line.right(Role::Muted, "recomputed", 60);
+        let ink = Ink(Theme::Mono);
+        let cases: [(usize, &[&str]); 4] = [
+            (60, &["awareness  no 0.839                               recomputed"]),
+            (30, &["awareness  no 0.839 recomputed"]),
+            (29, &["awareness  no 0.839          ", "                   recomputed"]),
+            (12, &["awareness ", "  no 0.839", "  recomputed"]),
+        ];
+        for (width, expected) in cases {
+            let rows = texts(&ink.fitted(&line, width, 2));
+            let trimmed = |rows: &[String]| rows.iter().map(|r| r.trim_end().to_owned()).collect::<Vec<_>>();
+            let expected: Vec<String> = expected.iter().map(|r| (*r).to_owned()).collect();
+            assert_eq!(trimmed(&rows), trimmed(&expected), "{width}");
+        }
     }
 
     #[test]

@@ -1,12 +1,24 @@
 //! `Log`: what happened, line by line, as the log pane shows it.
 //!
-//! Must stay bounded: the session itself is in the journal.
+//! Must stay bounded: the session itself is in the journal. Must not hold lines that fit one width only: the pane wraps them
+//! when it draws.
 
-use crate::report::{Doc, Line, transcript};
+use crate::report::{Doc, Line, Role, transcript};
 use std::collections::VecDeque;
 
 /// Most lines kept.
 const MOST_LINES: usize = 2000;
+
+/// Cells at which documents for the log are written: hardly anything is wrapped before it is drawn.
+pub const WIDE: usize = 10_000;
+
+/// A gap to the right edge keeps one blank; the pane widens it to what there is room for.
+fn narrowed(line: Line) -> Line {
+    line.0.into_iter().fold(Line::new(), |line, span| match span.role {
+        Role::Gap => line.with(Role::Gap, " "),
+        _ => Line([line.0, vec![span]].concat()),
+    })
+}
 
 /// Lines, oldest first.
 #[derive(Clone, Debug, Default)]
@@ -15,9 +27,9 @@ pub struct Log {
 }
 
 impl Log {
-    /// Adds the lines of a document.
+    /// Adds the lines of a document, which is best written [`WIDE`].
     pub fn doc(&mut self, doc: Doc) {
-        self.lines.extend(doc.0);
+        self.lines.extend(doc.0.into_iter().map(narrowed));
         let extra = self.lines.len().saturating_sub(MOST_LINES);
         self.lines.drain(..extra);
     }

@@ -34,7 +34,7 @@ impl Theme {
         let plain = Style::new();
         let bold = plain.add_modifier(Modifier::BOLD);
         match role {
-            Role::Text | Role::Value | Role::Content => plain,
+            Role::Text | Role::Gap | Role::Value | Role::Content => plain,
             Role::Heading => bold,
             Role::Key | Role::Muted => self.muted(),
             Role::Rationale => self.paint(plain, Color::LightCyan, Color::Blue).add_modifier(Modifier::ITALIC),

@@ -30,6 +30,23 @@ fn the_path_of_a_branch() {
 }
 
 #[test]
+fn steps_of_a_session_opened_again_are_recorded_and_later_ones_are_not() {
+    let steps = |facts: &[Fact], page: Page| {
+        let state = state(facts);
+        let shown = plain::render(&walk::path(state.walk(WalkId(1)).unwrap(), page));
+        let word = |line: &str| line.split_whitespace().next_back().unwrap_or_default().to_owned();
+        shown.lines().map(word).collect::<Vec<_>>()
+    };
+    let mut facts = facts();
+    let again = facts.iter().rfind(|f| matches!(f, Fact::Stepped { walk: WALK, .. })).cloned().unwrap();
+    facts.push(Fact::Resumed { at: "2026-10-02T09:00:00Z".to_owned() });
+    assert_eq!(steps(&facts, PAGE), ["recorded"; 3]);
+    facts.extend([Fact::SteppedBack { walk: WALK, to: 1 }, again]);
+    assert_eq!(steps(&facts, PAGE)[..2], ["recorded", "recomputed"]);
+    assert_eq!(steps(&facts, Page::recorded(80))[..2], ["recorded"; 2]);
+}
+
+#[test]
 fn examinations_show_every_character() {
     let piece = |part, text: &str| Piece { part, text: text.into() };
     let prompt = Examination::Prompt(vec![

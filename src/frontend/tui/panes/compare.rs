@@ -2,7 +2,7 @@
 //!
 //! Must not take an absent label for "no", and must say when a walk was answered by a person.
 
-use crate::domain::Verdict;
+use crate::domain::{Provenance, Verdict};
 use crate::frontend::tui::ink::{Ink, Row, cells, fit, wrap};
 use crate::frontend::tui::view::View;
 use crate::report::Role;
@@ -12,8 +12,8 @@ use crate::stats::{Cell, Confusion};
 use crate::text::width;
 use ratatui::text::Span;
 
-/// The whole pane, `width` cells wide. `recorded` tells whether all steps of a walk were read back from a session.
-pub fn rows(ink: Ink, view: View<'_>, recorded: &dyn Fn(&Walk) -> bool, width: usize) -> Vec<Row> {
+/// The whole pane, `width` cells wide; `source` tells where the values of a walk come from.
+pub fn rows(ink: Ink, view: View<'_>, source: &dyn Fn(&Walk) -> Provenance, width: usize) -> Vec<Row> {
     let Some(walk) = view.walk() else {
         return wrap(&Row::from(ink.own(Role::Muted, "Nothing to compare yet.")), width, 0);
     };
@@ -27,7 +27,7 @@ pub fn rows(ink: Ink, view: View<'_>, recorded: &dyn Fn(&Walk) -> bool, width: u
     }
     let mut said = [llm(ink, walk), against(ink, agreement.llm)].concat();
     if walk.leaf.is_some() {
-        said.extend(origin(ink, walk.overridden(), recorded(walk), width.saturating_sub(11 + cells(&said))));
+        said.extend(origin_span(ink, source(walk), width.saturating_sub(11 + cells(&said))));
     }
     rows.push(verdict_row(ink, "LLM", said, width));
     rows.push(verdict_row(ink, "gold", gold(ink, walk), width));
@@ -39,15 +39,20 @@ pub fn rows(ink: Ink, view: View<'_>, recorded: &dyn Fn(&Walk) -> bool, width: u
 }
 
 /// Where the verdict comes from, in a word where `room` cells are enough for it.
-fn origin(ink: Ink, overridden: bool, recorded: bool, room: usize) -> Option<Span<'static>> {
-    let (role, symbol, word) = match (overridden, recorded) {
-        (true, _) => (Role::Overridden, "✎", "overridden"),
-        (_, true) => (Role::Muted, "◆", "recorded"),
-        (_, false) => (Role::Muted, "●", "recomputed"),
-    };
-    let long = format!("  {symbol} {word}");
+fn origin_span(ink: Ink, source: Provenance, room: usize) -> Option<Span<'static>> {
+    let (role, symbol) = origin(source);
+    let long = format!("  {symbol} {source}");
     let text = if width::width(&long) <= room { long } else { format!(" {symbol}") };
     (width::width(&text) <= room).then(|| ink.own(role, text))
+}
+
+/// How a provenance is marked.
+pub const fn origin(source: Provenance) -> (Role, &'static str) {
+    match source {
+        Provenance::Overridden => (Role::Overridden, "✎"),
+        Provenance::Recorded => (Role::Muted, "◆"),
+        Provenance::Recomputed => (Role::Muted, "●"),
+    }
 }
 
 /// How a cell is marked.

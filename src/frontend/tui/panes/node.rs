@@ -2,7 +2,8 @@
 //!
 //! Must mark every value with where it comes from: recorded, recomputed or overridden.
 
-use crate::domain::{Name, Readout};
+use super::compare;
+use crate::domain::{Name, Provenance, Readout};
 use crate::frontend::tui::ink::{Ink, Row, cells, fit, spread, wrap};
 use crate::frontend::tui::live::Live;
 use crate::frontend::tui::view::View;
@@ -118,7 +119,7 @@ fn rationale(ink: Ink, heading: &str, text: &Untrusted, width: usize, streaming:
 }
 
 /// The part that stays in sight at the bottom: a bar per answer, then coverage and margin, then warnings.
-pub fn footer(ink: Ink, subject: Option<&Subject<'_>>, recorded: bool, width: usize) -> Vec<Row> {
+pub fn footer(ink: Ink, subject: Option<&Subject<'_>>, source: Option<Provenance>, width: usize) -> Vec<Row> {
     let Some(subject) = subject else { return Vec::new() };
     let readout = subject.step.and_then(|(_, s)| s.judgement.as_ref()).map(|j| &j.readout);
     let names: Vec<&Name> = match (readout, subject.node) {
@@ -129,7 +130,7 @@ pub fn footer(ink: Ink, subject: Option<&Subject<'_>>, recorded: bool, width: us
     let pad = names.iter().map(|n| width::width(n.as_str())).max().unwrap_or(0).min(width / 3);
     let mut rows: Vec<Row> = names.iter().map(|name| answer(ink, subject, readout, name, pad, width)).collect();
     if let Some((_, step)) = subject.step {
-        rows.push(figures(ink, step, recorded, width));
+        rows.push(figures(ink, step, source, width));
         rows.extend(remarks(ink, subject, step, width));
     }
     rows
@@ -174,13 +175,11 @@ pub fn bar(ink: Ink, p: f64, cells: usize, strong: bool) -> Vec<Span<'static>> {
     ]
 }
 
-fn figures(ink: Ink, step: &Step, recorded: bool, limit: usize) -> Row {
-    let origin = match (step.taken, recorded) {
-        (Taken::Overridden, _) => (Role::Overridden, "✎ overridden"),
-        (_, true) => (Role::Muted, "◆ recorded"),
-        (_, false) => (Role::Muted, "● recomputed"),
-    };
-    let right = Row::from(ink.own(origin.0, origin.1));
+fn figures(ink: Ink, step: &Step, source: Option<Provenance>, limit: usize) -> Row {
+    let right = source.map_or_else(Row::default, |source| {
+        let (role, symbol) = compare::origin(source);
+        Row::from(ink.own(role, format!("{symbol} {source}")))
+    });
     let Some(judgement) = &step.judgement else {
         return spread(Row::from(ink.own(Role::Muted, "  the model was not asked")), right, limit);
     };
