@@ -455,6 +455,10 @@ pub static TABLE: &[CommandSpec] = &[
         summary: "Evaluate an expression about the last answered node and the walk",
         help: "An expression is a condition or a value: comparisons (< <= == != >= >), and, or, not, in, arithmetic, \
                strings in quotes, and filters such as `|round(2)`. The names it can use are offered by completion.\n\n\
+               What is not known, such as gold where nobody labelled the post, is none. A comparison with it is neither true \
+               nor false: `gold == \"violating\" or leaf == \"remove\"` holds at that leaf whatever gold is, and a condition \
+               that cannot be told does not hold, so a breakpoint does not stop and next-sample goes on. To ask whether \
+               something is known: `gold is none`, `gold is not none`.\n\n\
                The text is taken to the end of the line, so there is no comment after it.",
         examples: &[
             ("print p.yes", "shows the probability of yes"),

@@ -4,11 +4,13 @@
 //! Must not be able to do anything but compute: no functions, no templates, bounded time and memory. The text of an
 //! expression and the values it reads are untrusted.
 //!
-//! A value that is not known (no gold, no verdict yet, an answer this node does not have) is `none`, and a condition that
-//! had to read one does not hold, whatever it computed from it, unless it asks with `is none` or `is not none`: an absent
-//! label must never count as a disagreement.
+//! A value that is not known (no gold, no verdict yet, an answer this node does not have) is `none`, and a comparison that
+//! had to read one is neither true nor false, whatever minijinja computed from it, unless it asks with `is none` or `is not
+//! none`: an absent label must never count as a disagreement. `and`, `or` and `not` then follow three-valued logic
+//! (`logic`), and a condition that is not known in the end does not hold.
 
 mod context;
+mod logic;
 mod value;
 
 pub use context::{Context, NAMES, SAMPLE_NAMES};
@@ -60,9 +62,23 @@ pub fn eval(source: &str, context: &Context) -> Result<Evaluated, ExprError> {
     let expression = compile(&env, source)?;
     let (root, absent) = context.root();
     let value = expression.eval(root).map_err(|e| explain(&e))?;
-    let absent = absent.take();
-    let holds = value.is_true() && (absent.is_empty() || asks_for_none(source));
-    Ok(Evaluated { value: Value::of(&value), absent: absent.into_iter().map(Untrusted::from).collect(), holds })
+    let absent: Vec<Untrusted> = absent.take().into_iter().map(Untrusted::from).collect();
+    let holds = match absent.is_empty() {
+        true => value.is_true(),
+        false => logic::truth(source, &mut |part| part_truth(&env, part, context))? == Some(true),
+    };
+    Ok(Evaluated { value: Value::of(&value), absent, holds })
+}
+
+/// What one part of a condition comes to; `None` where it had to read what is not known.
+fn part_truth(env: &Environment<'static>, part: &str, context: &Context) -> Result<logic::Truth, ExprError> {
+    let (root, absent) = context.root();
+    let value = compile(env, part)?.eval(root);
+    match value {
+        _ if !absent.take().is_empty() && !asks_for_none(part) => Ok(None),
+        Ok(value) => Ok(Some(value.is_true())),
+        Err(error) => Err(explain(&error)),
+    }
 }
 
 /// Whether a condition holds.
