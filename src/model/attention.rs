@@ -4,10 +4,10 @@
 //! result has the same bits however its sequence was cut into segments, prefill chunks and batches.
 //! The softmax is the online one of Milakov and Gimelshein (arXiv 1805.02867), a block at a time as in FlashAttention.
 
+use super::kernels::pool::Pool;
 use super::kv::{Run, Segment, Sequence};
 use super::simd::{self, LANES, TILE_ROWS, Vectors};
 use pulp::Simd;
-use rayon::prelude::*;
 
 /// Positions per step of the online softmax.
 const BLOCK: usize = 64;
@@ -53,7 +53,9 @@ struct Task<'a> {
 /// `out[row][head] = softmax(q · K) · V` for all rows; `q` (already scaled) and `out` are `[row][head][dim]`.
 ///
 /// `runs` holds the runs of every sequence. Keys and values of the rows themselves must have been written.
+#[allow(clippy::too_many_arguments, reason = "called from one place")]
 pub fn attend(
+    pool: &Pool,
     attention: Attention,
     layer: usize,
     rows: &[At],
@@ -87,9 +89,13 @@ pub fn attend(
         (out, free) = free.split_at_mut(count * attention.dim);
         let runs = &runs[sequence];
         let sequence = &sequences[sequence];
-        tasks.push(Task { attention, sequence, runs, layer, kv_head, queries, q, out });
+        tasks.push(Some(Task { attention, sequence, runs, layer, kv_head, queries, q, out }));
     }
-    tasks.into_par_iter().for_each(simd::dispatch);
+    pool.pieces(&mut tasks, 1, 1, |_, task| {
+        if let Some(task) = task.first_mut().and_then(Option::take) {
+            simd::dispatch(task);
+        }
+    });
     for ((head, _), from) in queries.iter().zip(packed.chunks_exact(attention.dim)) {
         out[head * attention.dim..(head + 1) * attention.dim].copy_from_slice(from);
     }

@@ -5,12 +5,15 @@
 use super::arch::{Arch, LayerRope};
 use super::attention::{At, Attention, attend};
 use super::gguf::{GgufError, GgufFile, TensorData, dequantize_into};
+use super::kernels::activations::Activations;
+use super::kernels::arena::Arena;
+use super::kernels::matmul::Isa;
+use super::kernels::pool::Pool;
 use super::kv::{KvShape, Run, Sequence};
 use super::linear::{self, Linear};
 use super::rope::{Angles, Frequencies};
-use super::{JudgeError, ops};
+use super::{JudgeError, ops, simd};
 use crate::domain::Cancel;
-use rayon::prelude::*;
 use std::collections::BTreeSet;
 
 /// One token to read.
@@ -37,14 +40,16 @@ impl Row {
 /// A model's weights.
 pub struct Decoder {
     arch: Arch,
-    embedding: TensorData,
+    /// Of its own, or (`None`) the rows of the head.
+    embedding: Option<TensorData>,
+    vocabulary: usize,
     layers: Vec<Layer>,
     norm: Vec<f32>,
     head: Box<dyn Linear>,
     frequencies: Frequencies,
     local_frequencies: Frequencies,
     parameters: u64,
-    pool: rayon::ThreadPool,
+    pool: Pool,
 }
 
 struct Layer {
@@ -64,6 +69,7 @@ struct Layer {
 /// Reads tensors by name, checks their shapes, and remembers which were used.
 struct Weights<'a> {
     file: &'a GgufFile,
+    arena: Arena,
     used: BTreeSet<String>,
 }
 
@@ -109,7 +115,7 @@ impl Weights<'_> {
     fn linear(&mut self, parts: &[(String, usize)], inputs: usize) -> Result<Box<dyn Linear>, GgufError> {
         let tensors = parts.iter().map(|(name, n)| self.tensor(name, &[*n, inputs])).collect::<Result<Vec<_>, _>>()?;
         let first = parts.first().map_or("", |(name, _)| name.as_str());
-        linear::load(tensors).map_err(|what| GgufError::tensor(first, what))
+        linear::load(&mut self.arena, tensors).map_err(|what| GgufError::tensor(first, what))
     }
 }
 
@@ -124,12 +130,10 @@ impl Decoder {
         progress: &mut dyn FnMut(u16),
         cancel: &Cancel,
     ) -> Result<Self, JudgeError> {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|i| format!("model-{i}")).build();
-        let pool = pool.map_err(|e| JudgeError::Internal(e.to_string().into()))?;
+        let pool = Pool::new(threads).map_err(|e| JudgeError::Internal(e.to_string().into()))?;
         let arch = Arch::read(file.metadata())?;
-        let mut weights = Weights { file, used: BTreeSet::new() };
+        let mut weights = Weights { file, arena: Arena::default(), used: BTreeSet::new() };
         let vocabulary = file.tensor_info("token_embd.weight").map_or(0, |info| info.shape[0]);
-        let embedding = weights.tensor("token_embd.weight", &[vocabulary, arch.width])?;
         let factors = weights.rope_factors(&arch)?;
         let mut layers = Vec::new();
         for index in 0..arch.layers {
@@ -140,11 +144,12 @@ impl Decoder {
             layers.push(Layer::load(&mut weights, &arch, index)?);
         }
         let norm = weights.vector("output_norm.weight", arch.width)?;
-        let head = match file.tensor_info("output.weight") {
-            Some(_) => weights.linear(&[("output.weight".to_owned(), vocabulary)], arch.width)?,
-            None => {
-                linear::load(vec![embedding.clone()]).map_err(|what| GgufError::tensor("token_embd.weight", what))?
-            }
+        let tied = !weights.has("output.weight");
+        let head = if tied { "token_embd.weight" } else { "output.weight" };
+        let head = weights.linear(&[(head.to_owned(), vocabulary)], arch.width)?;
+        let embedding = match tied {
+            true => None,
+            false => Some(weights.tensor("token_embd.weight", &[vocabulary, arch.width])?),
         };
         if let Some((name, _)) = file.tensors().find(|(name, _)| !weights.used.contains(*name)) {
             let problem = format!("the architecture `{}` as we know it has no such tensor", arch.name);
@@ -158,6 +163,7 @@ impl Decoder {
             parameters: file.tensors().map(|(_, info)| info.elements() as u64).sum(),
             arch,
             embedding,
+            vocabulary,
             layers,
             norm,
             head,
@@ -172,7 +178,7 @@ impl Decoder {
 
     /// Number of tokens in the vocabulary.
     pub fn vocabulary(&self) -> usize {
-        self.embedding.shape[0]
+        self.vocabulary
     }
 
     /// Number of weights in the file.
@@ -185,10 +191,20 @@ impl Decoder {
         KvShape { layers: self.arch.layers, heads: self.arch.kv_heads, dim: self.arch.head_dim }
     }
 
-    /// Which kernels multiply the weights.
+    /// Which kernels multiply the weights. The number rises whenever their results change.
     pub fn kernel(&self) -> &'static str {
         let layers = self.layers.iter().flat_map(|l| [&l.qkv, &l.out, &l.gate_up, &l.down]);
-        if layers.chain([&self.head]).any(|l| l.quantized()) { "f32+candle-0.11.1-int8/1" } else { "f32/1" }
+        if layers.chain([&self.head]).any(|l| l.quantized()) { "int8/1" } else { "f32/1" }
+    }
+
+    /// Which instruction sets they use: for integers and for floats.
+    pub fn isa(&self) -> String {
+        format!("{}, {}", Isa::best().name(), simd::isa())
+    }
+
+    /// The threads that compute.
+    pub fn pool(&self) -> &Pool {
+        &self.pool
     }
 
     /// Reads `rows` and returns the logits after those rows that want them, `[row][vocabulary]`.
@@ -197,13 +213,9 @@ impl Decoder {
     /// room in the context; the caller sees to both.
     ///
     /// # Errors
-    /// A fault of the matrix library.
+    /// An embedding of a type that cannot be read.
     pub fn forward(&self, sequences: &mut [Sequence], rows: &[Row]) -> Result<Vec<f32>, JudgeError> {
-        self.pool.install(|| self.forward_rows(sequences, rows)).map_err(|what| JudgeError::Internal(what.into()))
-    }
-
-    fn forward_rows(&self, sequences: &mut [Sequence], rows: &[Row]) -> Result<Vec<f32>, String> {
-        let arch = &self.arch;
+        let (arch, pool) = (&self.arch, &self.pool);
         let mut at = Vec::with_capacity(rows.len());
         for row in rows {
             let position = sequences[row.sequence].push(row.token);
@@ -217,9 +229,10 @@ impl Decoder {
         let angles = Angles::new(&self.frequencies, positions());
         let local_angles = Angles::new(&self.local_frequencies, positions());
         let no_angles = Angles::new(&Frequencies::default(), positions());
+        let wanted: Vec<usize> = (0..rows.len()).filter(|r| rows[*r].logits).collect();
 
-        let mut x = self.embed(rows)?;
-        let mut normed = vec![0.0; x.len()];
+        let mut x = self.embed(rows).map_err(|what| JudgeError::Internal(what.into()))?;
+        let mut input = Activations::default();
         for (index, layer) in self.layers.iter().enumerate() {
             let window = arch.window(index);
             let angles = match arch.layer_rope(index) {
@@ -227,22 +240,26 @@ impl Decoder {
                 LayerRope::Local => &local_angles,
                 LayerRope::None => &no_angles,
             };
-            norm_rows(&x, &layer.attention_norm, arch.norm_eps, &mut normed);
-            let mut qkv = multiply(layer.qkv.as_ref(), &normed, rows.len())?;
+            norm_rows(pool, &x, &layer.attention_norm, arch.norm_eps, &mut input);
+            let mut qkv = multiply(pool, layer.qkv.as_ref(), &input);
             let width = layer.qkv.outputs();
             let q_width = arch.heads * arch.head_dim;
             let kv_width = arch.kv_heads * arch.head_dim;
-            qkv.par_chunks_exact_mut(width).enumerate().for_each(|(r, row)| {
-                layer.prepare(arch, angles, r, at[r].position, row);
-            });
-            let mut q = Vec::with_capacity(rows.len() * q_width);
+            pool.pieces(&mut qkv, width, FEW_ROWS, |r, row| layer.prepare(arch, angles, r, at[r].position, row));
             for ((row, at), qkv) in rows.iter().zip(&at).zip(qkv.chunks_exact(width)) {
-                q.extend_from_slice(&qkv[..q_width]);
                 let (keys, values) = qkv[q_width..].split_at(kv_width);
                 for sequence in [row.sequence].iter().chain(&row.also) {
                     sequences[*sequence].write(index, at.position, keys, values);
                 }
             }
+            if index + 1 == self.layers.len() {
+                // Nobody looks back at what the last layer makes of a row, so only the rows whose logits are wanted go on.
+                at = wanted.iter().map(|r| at[*r]).collect();
+                x = pick(&x, &wanted, arch.width);
+                qkv = pick(&qkv, &wanted, width);
+            }
+            let mut q = Vec::with_capacity(at.len() * q_width);
+            qkv.chunks_exact(width).for_each(|qkv| q.extend_from_slice(&qkv[..q_width]));
             let attention = Attention {
                 heads: arch.heads,
                 kv_heads: arch.kv_heads,
@@ -251,26 +268,22 @@ impl Decoder {
                 softcap: arch.attention_softcap,
             };
             let mut mixed = vec![0.0; q.len()];
-            attend(attention, index, &at, sequences, &runs, &q, &mut mixed);
-            let mut change = multiply(layer.out.as_ref(), &mixed, rows.len())?;
-            add_rows(&mut x, &mut change, &layer.post_attention_norm, arch);
+            attend(pool, attention, index, &at, sequences, &runs, &q, &mut mixed);
+            input.fill(pool, at.len(), q_width, |r, row| row.copy_from_slice(&mixed[r * q_width..(r + 1) * q_width]));
+            let mut change = multiply(pool, layer.out.as_ref(), &input);
+            add_rows(pool, &mut x, &mut change, &layer.post_attention_norm, arch);
 
-            norm_rows(&x, &layer.mlp_norm, arch.norm_eps, &mut normed);
-            let gate_up = multiply(layer.gate_up.as_ref(), &normed, rows.len())?;
-            let mut hidden = vec![0.0; rows.len() * arch.feed_forward];
-            let inputs = gate_up.par_chunks_exact(2 * arch.feed_forward);
-            hidden.par_chunks_exact_mut(arch.feed_forward).zip(inputs).for_each(|(out, gate_up)| {
-                ops::gated(arch.activation, gate_up, out);
+            norm_rows(pool, &x, &layer.mlp_norm, arch.norm_eps, &mut input);
+            let gate_up = multiply(pool, layer.gate_up.as_ref(), &input);
+            let wide = 2 * arch.feed_forward;
+            input.fill(pool, at.len(), arch.feed_forward, |r, row| {
+                ops::gated(arch.activation, &gate_up[r * wide..(r + 1) * wide], row);
             });
-            let mut change = multiply(layer.down.as_ref(), &hidden, rows.len())?;
-            add_rows(&mut x, &mut change, &layer.post_mlp_norm, arch);
+            let mut change = multiply(pool, layer.down.as_ref(), &input);
+            add_rows(pool, &mut x, &mut change, &layer.post_mlp_norm, arch);
         }
-
-        let wanted = rows.iter().zip(x.chunks_exact(arch.width)).filter(|(row, _)| row.logits);
-        let last: Vec<f32> = wanted.flat_map(|(_, x)| x.iter().copied()).collect();
-        let mut normed = vec![0.0; last.len()];
-        norm_rows(&last, &self.norm, arch.norm_eps, &mut normed);
-        let mut logits = multiply(self.head.as_ref(), &normed, last.len() / arch.width)?;
+        norm_rows(pool, &x, &self.norm, arch.norm_eps, &mut input);
+        let mut logits = multiply(pool, self.head.as_ref(), &input);
         if arch.logit_scale != 1.0 {
             logits.iter_mut().for_each(|l| *l *= arch.logit_scale);
         }
@@ -282,15 +295,28 @@ impl Decoder {
 
     fn embed(&self, rows: &[Row]) -> Result<Vec<f32>, String> {
         let width = self.arch.width;
-        let row_bytes = self.embedding.bytes.len() / self.vocabulary();
         let mut x = vec![0.0; rows.len() * width];
         for (row, x) in rows.iter().zip(x.chunks_exact_mut(width)) {
-            let from = row.token as usize * row_bytes;
-            dequantize_into(self.embedding.dtype, &self.embedding.bytes[from..from + row_bytes], x)?;
+            let token = row.token as usize;
+            match &self.embedding {
+                None => self.head.weights(token, x),
+                Some(table) => {
+                    let row_bytes = table.bytes.len() / self.vocabulary;
+                    dequantize_into(table.dtype, &table.bytes[token * row_bytes..(token + 1) * row_bytes], x)?;
+                }
+            }
             x.iter_mut().for_each(|x| *x *= self.arch.embedding_scale);
         }
         Ok(x)
     }
+}
+
+/// Rows of small work that are worth another thread.
+const FEW_ROWS: usize = 8;
+
+/// The rows with the numbers `wanted`.
+fn pick(x: &[f32], wanted: &[usize], width: usize) -> Vec<f32> {
+    wanted.iter().flat_map(|r| &x[r * width..(r + 1) * width]).copied().collect()
 }
 
 impl Layer {
@@ -350,24 +376,27 @@ impl Layer {
     }
 }
 
-fn multiply(layer: &dyn Linear, x: &[f32], rows: usize) -> Result<Vec<f32>, String> {
-    let mut out = vec![0.0; rows * layer.outputs()];
-    layer.forward(x, rows, &mut out)?;
-    Ok(out)
+fn multiply(pool: &Pool, layer: &dyn Linear, x: &Activations) -> Vec<f32> {
+    let mut out = vec![0.0; x.rows() * layer.outputs()];
+    layer.forward(pool, x, &mut out);
+    out
 }
 
-fn norm_rows(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
-    out.copy_from_slice(x);
-    out.par_chunks_exact_mut(weight.len()).for_each(|row| ops::rms_norm(row, weight, eps));
+fn norm_rows(pool: &Pool, x: &[f32], weight: &[f32], eps: f32, out: &mut Activations) {
+    let width = weight.len();
+    out.fill(pool, x.len() / width, width, |r, row| {
+        row.copy_from_slice(&x[r * width..(r + 1) * width]);
+        ops::rms_norm(row, weight, eps);
+    });
 }
 
-/// `x += change * scale`, each row of `change` normed first where the architecture has norms there.
-fn add_rows(x: &mut [f32], change: &mut [f32], norm: &[f32], arch: &Arch) {
-    let rows = x.par_chunks_exact_mut(arch.width).zip(change.par_chunks_exact_mut(arch.width));
-    rows.for_each(|(x, change)| {
-        if arch.sandwich {
-            ops::rms_norm(change, norm, arch.norm_eps);
-        }
-        x.iter_mut().zip(change.iter()).for_each(|(x, c)| *x += c * arch.residual_scale);
+/// `x += scale * change`, each row of `change` normed first where the architecture has norms there.
+fn add_rows(pool: &Pool, x: &mut [f32], change: &mut [f32], norm: &[f32], arch: &Arch) {
+    if arch.sandwich {
+        pool.pieces(change, arch.width, FEW_ROWS, |_, row| ops::rms_norm(row, norm, arch.norm_eps));
+    }
+    let scale = arch.residual_scale;
+    pool.pieces(x, arch.width, FEW_ROWS, |r, row| {
+        row.iter_mut().zip(&change[r * arch.width..]).for_each(|(x, c)| *x += c * scale);
     });
 }

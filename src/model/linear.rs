@@ -3,55 +3,80 @@
 //! Must give the same bits for a row whatever other rows are in the batch and whatever the number of threads; everything that
 //! the decoder promises about determinism rests on that.
 
-use super::gguf::{GgmlType, TensorData};
+use super::gguf::TensorData;
+use super::kernels::activations::Activations;
+use super::kernels::arena::Arena;
+use super::kernels::blocks::Format;
+use super::kernels::matmul::{Isa, multiply};
+use super::kernels::packed::Packed;
+use super::kernels::pool::Pool;
 use super::simd::{self, LANES, TILE_ROWS, Vectors};
-use candle_core::quantized::{GgmlDType, QMatMul, QStorage, QTensor};
-use candle_core::{Device, Module, Tensor};
 use pulp::Simd;
 use rayon::prelude::*;
-use std::borrow::Cow;
-use std::sync::Arc;
 
 /// A weight matrix that can be multiplied with.
 pub trait Linear: Send + Sync {
-    /// `out[r][j] = sum over i of x[r][i] * w[j][i]` for `rows` rows; `x` is `[rows][inputs]`, `out` is `[rows][outputs]`.
-    fn forward(&self, x: &[f32], rows: usize, out: &mut [f32]) -> Result<(), String>;
+    /// `out[r][j] = sum over i of x[r][i] * w[j][i]` for all rows of `x`; `out` is `[rows][outputs]`.
+    fn forward(&self, pool: &Pool, x: &Activations, out: &mut [f32]);
     /// Length of a row of `x`.
     fn inputs(&self) -> usize;
     /// Length of a row of `out`.
     fn outputs(&self) -> usize;
-    /// Whether the weights are held as int8 kernels of candle, for the record of which kernels ran.
+    /// The weights of output `j`, `[inputs]`.
+    fn weights(&self, j: usize, out: &mut [f32]);
+    /// Whether the weights are multiplied as 8-bit integers, for the record of which kernels ran.
     fn quantized(&self) -> bool;
+    /// Bytes of weights.
+    fn bytes(&self) -> usize;
 }
 
 /// One linear layer made of matrices that share their input (`q, k, v` or `gate, up`), stacked in the order given.
 ///
+/// Quantised types stay as they are in the file, bit by bit, and meet activations of 8 bits; 16- and 32-bit floats are computed
+/// with as such, because rounding them would make another model of the file.
+///
 /// # Errors
 /// In words, where a tensor is no matrix, of a type that cannot be read, or of another number of inputs than the first.
-pub fn load(parts: Vec<TensorData>) -> Result<Box<dyn Linear>, String> {
+pub fn load(arena: &mut Arena, parts: Vec<TensorData>) -> Result<Box<dyn Linear>, String> {
     let mut stack: Vec<Box<dyn Linear>> = Vec::new();
-    let mut dense: Vec<TensorData> = Vec::new();
+    let mut integers: Vec<Packed> = Vec::new();
+    let mut floats: Vec<TensorData> = Vec::new();
+    let inputs = parts.first().map_or(Ok(0), |p| sides(p).map(|(_, k)| k))?;
     for part in parts {
-        match candle_type(&part) {
-            Some(dtype) => {
-                flush(&mut dense, &mut stack)?;
-                stack.push(Box::new(Quantized::new(&part, dtype)?));
+        let (n, k) = sides(&part)?;
+        if k != inputs {
+            return Err(format!("its rows have {k} numbers instead of {inputs}"));
+        }
+        match Format::of(part.dtype) {
+            Some(format) => {
+                flush_floats(&mut floats, &mut stack)?;
+                integers.push(Packed::new(arena, format, n, k, &part.bytes)?);
             }
-            None => dense.push(part),
+            None => {
+                flush_integers(&mut integers, &mut stack);
+                floats.push(part);
+            }
         }
     }
-    flush(&mut dense, &mut stack)?;
+    flush_floats(&mut floats, &mut stack)?;
+    flush_integers(&mut integers, &mut stack);
     match stack.len() {
         1 => Ok(stack.remove(0)),
         _ => Ok(Box::new(Stacked(stack))),
     }
 }
 
-fn flush(dense: &mut Vec<TensorData>, stack: &mut Vec<Box<dyn Linear>>) -> Result<(), String> {
-    if !dense.is_empty() {
-        stack.push(Box::new(Dense::new(&std::mem::take(dense))?));
+fn flush_floats(floats: &mut Vec<TensorData>, stack: &mut Vec<Box<dyn Linear>>) -> Result<(), String> {
+    if !floats.is_empty() {
+        stack.push(Box::new(Dense::new(&std::mem::take(floats))?));
     }
     Ok(())
+}
+
+fn flush_integers(integers: &mut Vec<Packed>, stack: &mut Vec<Box<dyn Linear>>) {
+    if !integers.is_empty() {
+        stack.push(Box::new(Integers { isa: Isa::best(), parts: std::mem::take(integers) }));
+    }
 }
 
 fn sides(matrix: &TensorData) -> Result<(usize, usize), String> {
@@ -61,26 +86,43 @@ fn sides(matrix: &TensorData) -> Result<(usize, usize), String> {
     }
 }
 
-/// The type under which candle has a tiled int8 kernel for this matrix on this machine (its `repack_x86`), if it has one; all
-/// other types and shapes fall to a dot product per output there, which is up to a hundred times slower than [`Dense`].
-fn candle_type(matrix: &TensorData) -> Option<GgmlDType> {
-    let (n, k) = sides(matrix).ok()?;
-    let dtype = match matrix.dtype {
-        GgmlType::Q4_K => GgmlDType::Q4K,
-        GgmlType::Q6_K => GgmlDType::Q6K,
-        _ => return None,
-    };
-    (k % 256 == 0 && n % 16 == 0 && vector_kernels()).then_some(dtype)
+/// Quantised weights.
+struct Integers {
+    isa: Isa,
+    parts: Vec<Packed>,
 }
 
-#[cfg(target_arch = "x86_64")]
-fn vector_kernels() -> bool {
-    std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma")
-}
+impl Linear for Integers {
+    fn forward(&self, pool: &Pool, x: &Activations, out: &mut [f32]) {
+        let parts: Vec<&Packed> = self.parts.iter().collect();
+        multiply(pool, self.isa, &parts, x, out);
+    }
 
-#[cfg(not(target_arch = "x86_64"))]
-fn vector_kernels() -> bool {
-    cfg!(target_arch = "aarch64")
+    fn inputs(&self) -> usize {
+        self.parts.first().map_or(0, |p| p.inputs)
+    }
+
+    fn outputs(&self) -> usize {
+        self.parts.iter().map(|p| p.outputs).sum()
+    }
+
+    fn weights(&self, j: usize, out: &mut [f32]) {
+        let mut from = 0;
+        for part in &self.parts {
+            if (from..from + part.outputs).contains(&j) {
+                part.row(j - from, out);
+            }
+            from += part.outputs;
+        }
+    }
+
+    fn quantized(&self) -> bool {
+        true
+    }
+
+    fn bytes(&self) -> usize {
+        self.parts.iter().map(Packed::bytes).sum()
+    }
 }
 
 /// Full-precision weights, packed in panels of [`LANES`] outputs: `[panel][input][lane]`.
@@ -101,9 +143,6 @@ impl Dense {
         let inputs = parts.first().map_or(Ok(0), |p| sides(p).map(|(_, k)| k))?;
         let mut rows: Vec<f32> = Vec::new();
         for part in parts {
-            if sides(part)?.1 != inputs {
-                return Err(format!("its rows have {} numbers instead of {inputs}", sides(part)?.1));
-            }
             let widened = part.to_f32()?;
             rows = if rows.is_empty() { widened } else { [rows, widened].concat() };
         }
@@ -125,14 +164,14 @@ fn pack_rows(x: &[f32], rows: usize, inputs: usize) -> Vec<f32> {
         return x.to_vec();
     }
     let mut packed = vec![0.0; rows * inputs];
-    packed.par_chunks_mut(TILE_ROWS * inputs).zip(x.par_chunks(TILE_ROWS * inputs)).for_each(|(to, from)| {
+    for (to, from) in packed.chunks_mut(TILE_ROWS * inputs).zip(x.chunks(TILE_ROWS * inputs)) {
         let count = from.len() / inputs;
         for (r, row) in from.chunks_exact(inputs).enumerate() {
             for (slot, v) in to.iter_mut().skip(r).step_by(count).zip(row) {
                 *slot = *v;
             }
         }
-    });
+    }
     packed
 }
 
@@ -178,14 +217,14 @@ impl Vectors for Panels<'_, '_> {
 }
 
 impl Linear for Dense {
-    fn forward(&self, x: &[f32], rows: usize, out: &mut [f32]) -> Result<(), String> {
+    fn forward(&self, pool: &Pool, x: &Activations, out: &mut [f32]) {
+        let rows = x.rows();
         if rows == 0 {
-            return Ok(());
+            return;
         }
-        let packed = pack_rows(&x[..rows * self.inputs], rows, self.inputs);
+        let packed = pack_rows(x.floats(), rows, self.inputs);
         let panels = self.outputs.div_ceil(LANES);
-        let tasks = (rayon::current_num_threads() * 4).min(panels).max(1);
-        let per_task = panels.div_ceil(tasks);
+        let per_task = panels.div_ceil((pool.threads() * 4).min(panels).max(1));
         let mut columns: Vec<Vec<&mut [f32]>> =
             (0..panels.div_ceil(per_task)).map(|_| Vec::with_capacity(rows)).collect();
         for row in out.chunks_exact_mut(self.outputs).take(rows) {
@@ -193,12 +232,11 @@ impl Linear for Dense {
                 task.push(part);
             }
         }
-        columns.into_par_iter().zip(self.panels.par_chunks(per_task * LANES * self.inputs)).with_max_len(1).for_each(
-            |(out, panels)| {
-                simd::dispatch(Panels { x: &packed, inputs: self.inputs, panels, out });
-            },
-        );
-        Ok(())
+        pool.pieces(&mut columns, 1, 1, |task, out| {
+            let panels = self.panels.chunks(per_task * LANES * self.inputs).nth(task).unwrap_or_default();
+            let out = out.first_mut().map(std::mem::take).unwrap_or_default();
+            simd::dispatch(Panels { x: &packed, inputs: self.inputs, panels, out });
+        });
     }
 
     fn inputs(&self) -> usize {
@@ -207,65 +245,19 @@ impl Linear for Dense {
 
     fn outputs(&self) -> usize {
         self.outputs
+    }
+
+    fn weights(&self, j: usize, out: &mut [f32]) {
+        let panel = &self.panels[j / LANES * LANES * self.inputs..];
+        out.iter_mut().zip(panel.iter().skip(j % LANES).step_by(LANES)).for_each(|(out, w)| *out = *w);
     }
 
     fn quantized(&self) -> bool {
         false
     }
-}
 
-/// Weights left in their GGUF type, multiplied by candle's int8 kernels.
-struct Quantized {
-    weights: QMatMul,
-    inputs: usize,
-    outputs: usize,
-}
-
-impl Quantized {
-    fn new(matrix: &TensorData, dtype: GgmlDType) -> Result<Self, String> {
-        let (outputs, inputs) = sides(matrix)?;
-        // candle asserts that the bytes lie at an even address; so copy them to one, whatever the caller's have.
-        let mut aligned = vec![0; matrix.bytes.len() + 1];
-        let start = aligned.as_ptr().addr() % 2;
-        let view = &mut aligned[start..start + matrix.bytes.len()];
-        view.copy_from_slice(&matrix.bytes);
-        let storage = QStorage::from_data(Cow::Borrowed(view), &Device::Cpu, dtype).map_err(|e| e.to_string())?;
-        let tensor = QTensor::new(storage, (outputs, inputs)).map_err(|e| e.to_string())?;
-        let weights = QMatMul::from_arc(Arc::new(tensor)).map_err(|e| e.to_string())?;
-        Ok(Self { weights, inputs, outputs })
-    }
-
-    fn product(&self, x: Vec<f32>, rows: usize) -> candle_core::Result<Vec<f32>> {
-        let x = Tensor::from_vec(x, (rows, self.inputs), &Device::Cpu)?;
-        self.weights.forward(&x)?.flatten_all()?.to_vec1::<f32>()
-    }
-}
-
-impl Linear for Quantized {
-    fn forward(&self, x: &[f32], rows: usize, out: &mut [f32]) -> Result<(), String> {
-        if rows == 0 {
-            return Ok(());
-        }
-        let mut x = x[..rows * self.inputs].to_vec();
-        if rows == 1 {
-            // One row alone takes another kernel in candle (for Q6_K) and would get other bits, so it is given company.
-            x.extend_from_within(..);
-        }
-        let y = self.product(x, rows.max(2)).map_err(|e| e.to_string())?;
-        out[..rows * self.outputs].copy_from_slice(&y[..rows * self.outputs]);
-        Ok(())
-    }
-
-    fn inputs(&self) -> usize {
-        self.inputs
-    }
-
-    fn outputs(&self) -> usize {
-        self.outputs
-    }
-
-    fn quantized(&self) -> bool {
-        true
+    fn bytes(&self) -> usize {
+        self.panels.len() * 4
     }
 }
 
@@ -273,19 +265,18 @@ impl Linear for Quantized {
 struct Stacked(Vec<Box<dyn Linear>>);
 
 impl Linear for Stacked {
-    fn forward(&self, x: &[f32], rows: usize, out: &mut [f32]) -> Result<(), String> {
+    fn forward(&self, pool: &Pool, x: &Activations, out: &mut [f32]) {
         let width = self.outputs();
         let mut from = 0;
         for part in &self.0 {
             let n = part.outputs();
-            let mut y = vec![0.0; rows * n];
-            part.forward(x, rows, &mut y)?;
+            let mut y = vec![0.0; x.rows() * n];
+            part.forward(pool, x, &mut y);
             for (out, y) in out.chunks_exact_mut(width).zip(y.chunks_exact(n)) {
                 out[from..from + n].copy_from_slice(y);
             }
             from += n;
         }
-        Ok(())
     }
 
     fn inputs(&self) -> usize {
@@ -296,14 +287,29 @@ impl Linear for Stacked {
         self.0.iter().map(|p| p.outputs()).sum()
     }
 
+    fn weights(&self, j: usize, out: &mut [f32]) {
+        let mut from = 0;
+        for part in &self.0 {
+            if (from..from + part.outputs()).contains(&j) {
+                part.weights(j - from, out);
+            }
+            from += part.outputs();
+        }
+    }
+
     fn quantized(&self) -> bool {
         self.0.iter().any(|p| p.quantized())
+    }
+
+    fn bytes(&self) -> usize {
+        self.0.iter().map(|p| p.bytes()).sum()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::gguf::GgmlType;
 
     /// Deterministic numbers in -1..1.
     fn numbers(count: usize, seed: u32) -> Vec<f32> {
@@ -317,44 +323,61 @@ mod tests {
     }
 
     fn matrix(n: usize, k: usize, dtype: GgmlType) -> TensorData {
-        let w = Tensor::from_vec(numbers(n * k, 7), (n, k), &Device::Cpu).unwrap();
-        let candle = match dtype {
-            GgmlType::F32 => GgmlDType::F32,
-            GgmlType::Q8_0 => GgmlDType::Q8_0,
-            GgmlType::Q4_1 => GgmlDType::Q4_1,
-            GgmlType::Q5_0 => GgmlDType::Q5_0,
-            GgmlType::Q4_K => GgmlDType::Q4K,
-            _ => GgmlDType::Q6K,
+        let numbers = numbers(n * k, 7 + n as u32).into_iter();
+        let bytes = match dtype {
+            GgmlType::F16 => numbers.flat_map(|x| half::f16::from_f32(x).to_le_bytes()).collect(),
+            GgmlType::BF16 => numbers.flat_map(|x| half::bf16::from_f32(x).to_le_bytes()).collect(),
+            GgmlType::Q8_0 => {
+                let numbers: Vec<f32> = numbers.collect();
+                let block = |block: &[f32]| {
+                    let codes = block.iter().map(|x| (x * 127.0) as i8 as u8);
+                    half::f16::from_f32(1.0 / 127.0).to_le_bytes().into_iter().chain(codes).collect::<Vec<u8>>()
+                };
+                numbers.chunks(32).flat_map(block).collect()
+            }
+            _ => numbers.flat_map(f32::to_le_bytes).collect(),
         };
-        let bytes = QTensor::quantize(&w, candle).unwrap().data().unwrap().into_owned();
         TensorData { dtype, shape: vec![n, k], bytes }
     }
 
-    /// All shapes and types that reach another code path: n not a multiple of the panel, k beyond one depth block.
-    const CASES: [(usize, usize, GgmlType, f32); 6] = [
+    fn layer(parts: Vec<TensorData>) -> Box<dyn Linear> {
+        load(&mut Arena::default(), parts).unwrap()
+    }
+
+    fn rows(pool: &Pool, rows: usize, k: usize) -> Activations {
+        let x = numbers(rows * k, 3);
+        let mut all = Activations::default();
+        all.fill(pool, rows, k, |row, to| to.copy_from_slice(&x[row * k..(row + 1) * k]));
+        all
+    }
+
+    fn product(layer: &dyn Linear, pool: &Pool, count: usize) -> Vec<f32> {
+        let mut out = vec![f32::NAN; count * layer.outputs()];
+        layer.forward(pool, &rows(pool, count, layer.inputs()), &mut out);
+        out
+    }
+
+    /// n not a multiple of a panel, k beyond one depth block.
+    const CASES: [(usize, usize, GgmlType, f64); 4] = [
         (40, 96, GgmlType::F32, 1e-5),
-        (17, 2080, GgmlType::Q8_0, 1e-4),
-        (48, 64, GgmlType::Q4_1, 1e-5),
-        (33, 32, GgmlType::Q5_0, 1e-5),
-        (64, 512, GgmlType::Q4_K, 0.3),
-        (64, 512, GgmlType::Q6_K, 0.3),
+        (17, 2080, GgmlType::F16, 1e-4),
+        (33, 72, GgmlType::BF16, 1e-5),
+        (40, 96, GgmlType::Q8_0, 0.2),
     ];
 
     #[test]
     fn a_product_equals_the_sum_in_f64_over_the_dequantised_weights() {
+        let pool = Pool::new(2).unwrap();
         for (n, k, dtype, tolerance) in CASES {
             let w = matrix(n, k, dtype);
             let exact = w.to_f32().unwrap();
-            let layer = load(vec![w]).unwrap();
-            let rows = 8;
-            let x = numbers(rows * k, 3);
-            let mut out = vec![0.0; rows * n];
-            layer.forward(&x, rows, &mut out).unwrap();
-            for r in 0..rows {
-                for j in 0..n {
-                    let want: f64 = (0..k).map(|i| f64::from(x[r * k + i]) * f64::from(exact[j * k + i])).sum();
-                    let got = out[r * n + j];
-                    assert!((f64::from(got) - want).abs() < f64::from(tolerance), "{dtype:?} {got} {want}");
+            let layer = layer(vec![w]);
+            let (out, x) = (product(layer.as_ref(), &pool, 8), rows(&pool, 8, k));
+            for (r, out) in out.chunks_exact(n).enumerate() {
+                for (j, got) in out.iter().enumerate() {
+                    let x = &x.floats()[r * k..(r + 1) * k];
+                    let want: f64 = x.iter().zip(&exact[j * k..]).map(|(x, w)| f64::from(*x) * f64::from(*w)).sum();
+                    assert!((f64::from(*got) - want).abs() < tolerance, "{dtype:?} {got} {want}");
                 }
             }
         }
@@ -362,41 +385,46 @@ mod tests {
 
     #[test]
     fn a_row_has_the_same_bits_alone_and_in_every_batch_and_with_one_thread_and_two() {
-        let pools = [1, 2].map(|n| rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap());
+        let pools = [1, 2].map(|n| Pool::new(n).unwrap());
         for (n, k, dtype, _) in CASES {
-            let layer = load(vec![matrix(n, k, dtype)]).unwrap();
-            let most = 37;
-            let x = numbers(most * k, 5);
-            let mut whole = vec![0.0; most * n];
-            layer.forward(&x, most, &mut whole).unwrap();
-            for rows in [1, 2, 5, 6, 7, 13, 37] {
+            let layer = layer(vec![matrix(n, k, dtype)]);
+            let whole = product(layer.as_ref(), &pools[0], 37);
+            for count in [1, 2, 5, 6, 7, 13, 37] {
                 for pool in &pools {
-                    let mut out = vec![0.0; rows * n];
-                    pool.install(|| layer.forward(&x, rows, &mut out)).unwrap();
+                    let out = product(layer.as_ref(), pool, count);
                     let same = out.iter().zip(&whole).all(|(a, b)| a.to_bits() == b.to_bits());
-                    assert!(same, "{dtype:?} {rows} rows");
+                    assert!(same, "{dtype:?} {count} rows");
                 }
             }
         }
     }
 
     #[test]
-    fn stacked_matrices_give_their_outputs_side_by_side() {
-        let parts = [GgmlType::Q4_K, GgmlType::Q8_0, GgmlType::F32].map(|t| matrix(32, 256, t));
-        let x = numbers(3 * 256, 1);
-        let singles: Vec<Vec<f32>> = [GgmlType::Q4_K, GgmlType::Q8_0, GgmlType::F32]
-            .map(|t| {
-                let mut out = vec![0.0; 3 * 32];
-                load(vec![matrix(32, 256, t)]).unwrap().forward(&x, 3, &mut out).unwrap();
-                out
-            })
-            .into();
-        let mut out = vec![0.0; 3 * 96];
-        load(parts.into()).unwrap().forward(&x, 3, &mut out).unwrap();
-        for r in 0..3 {
-            for (p, single) in singles.iter().enumerate() {
-                assert_eq!(&out[r * 96 + p * 32..r * 96 + (p + 1) * 32], &single[r * 32..(r + 1) * 32]);
+    fn stacked_matrices_give_their_outputs_and_their_weights_side_by_side() {
+        let pool = Pool::new(2).unwrap();
+        let types = [GgmlType::Q8_0, GgmlType::F32, GgmlType::F16, GgmlType::Q8_0];
+        let parts = || types.iter().enumerate().map(|(i, dtype)| matrix(32 + i, 256, *dtype));
+        let stacked = layer(parts().collect());
+        let whole = product(stacked.as_ref(), &pool, 3);
+        let mut from = 0;
+        for part in parts() {
+            let n = part.shape[0];
+            let exact = part.to_f32().unwrap();
+            let alone = product(layer(vec![part]).as_ref(), &pool, 3);
+            let mut weights = vec![0.0; 256];
+            stacked.weights(from + 1, &mut weights);
+            assert!(weights.iter().zip(&exact[256..]).all(|(a, b)| (a - b).abs() < 1e-6));
+            for r in 0..3 {
+                assert_eq!(&whole[r * stacked.outputs() + from..][..n], &alone[r * n..][..n]);
             }
+            from += n;
         }
+        assert_eq!((from, stacked.quantized()), (stacked.outputs(), true));
+    }
+
+    #[test]
+    fn matrices_with_other_inputs_than_the_first_are_refused() {
+        let parts = vec![matrix(8, 64, GgmlType::F32), matrix(8, 96, GgmlType::F32)];
+        assert!(load(&mut Arena::default(), parts).err().is_some_and(|e| e.contains("96 numbers instead of 64")));
     }
 }

@@ -11,7 +11,7 @@ use super::radix::PrefixTree;
 use super::rationale::RationaleText;
 use super::scoring::{self, Pace};
 use super::tokenizer::Tokenizer;
-use super::{Judge, JudgeError, Look, Progress, Question, readout, simd};
+use super::{Judge, JudgeError, Look, Progress, Question, readout};
 use crate::domain::{
     Cancel, Digest, Examination, Judgement, Mode, ModelInfo, Part, Piece, Prompt, Rationale, Readout, StopReason,
     TokenView, TopToken, Usage,
@@ -79,7 +79,7 @@ pub fn open_gguf(
         tokenizer_sha256: tokenizer.digest(),
         template_sha256: chat.digest(),
         kernel: decoder.kernel().to_owned(),
-        isa: simd::isa().to_owned(),
+        isa: decoder.isa(),
         kv_dtype: "f32".to_owned(),
         device: "cpu".to_owned(),
         context: decoder.arch().context as u32,

@@ -11,6 +11,7 @@ pub mod chat;
 pub mod decoder;
 pub mod gguf;
 pub mod hub;
+pub mod kernels;
 pub mod kv;
 pub mod linear;
 pub mod local;

@@ -1,0 +1,198 @@
+//! Rows of activations: as floats, and rounded to 8 bits with one scale per 32 numbers.
+//!
+//! Must round every row by itself and in one way only, so that a row has the same codes in every batch.
+//!
+//! The rounding is that of ggml's `Q8_0` (symmetric, `d = max |x| / 127`), with `d` kept in 32 bits instead of 16.
+
+use super::super::simd::{self, Vectors};
+use super::pool::Pool;
+use pulp::Simd;
+
+/// Numbers per scale.
+pub const GROUP: usize = 32;
+
+/// A batch of rows, in the forms that the linear layers want.
+#[derive(Debug, Default)]
+pub struct Activations {
+    rows: usize,
+    width: usize,
+    floats: Vec<f32>,
+    codes: Vec<i8>,
+    groups: Vec<GroupScale>,
+}
+
+/// What goes with 32 codes.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[repr(C)]
+pub struct GroupScale {
+    /// `x ≈ scale * code`.
+    pub scale: f32,
+    /// `scale * sum of the codes`, the factor of a block's minimum.
+    pub mass: f32,
+    /// The same for the first and the second 16.
+    pub half_mass: [f32; 2],
+    /// Sum of the codes.
+    pub sum: i32,
+    /// The same for the first and the second 16.
+    pub half_sum: [i32; 2],
+}
+
+/// What one task fills: a row in all its forms.
+struct Row<'a> {
+    floats: &'a mut [f32],
+    codes: &'a mut [i8],
+    groups: &'a mut [GroupScale],
+}
+
+impl Activations {
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Numbers per row.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// The exact numbers, `[row][width]`.
+    pub fn floats(&self) -> &[f32] {
+        &self.floats
+    }
+
+    /// The codes of one row; empty where the width is no multiple of [`GROUP`].
+    pub fn codes(&self, row: usize) -> &[i8] {
+        let width = if self.codes.is_empty() { 0 } else { self.width };
+        &self.codes[row * width..(row + 1) * width]
+    }
+
+    /// Scales and sums of one row.
+    pub fn groups(&self, row: usize) -> &[GroupScale] {
+        let count = if self.groups.is_empty() { 0 } else { self.width / GROUP };
+        &self.groups[row * count..(row + 1) * count]
+    }
+
+    /// Makes `rows` rows of `width` numbers: `write` gets each row's number and the row, which holds rubbish.
+    pub fn fill(&mut self, pool: &Pool, rows: usize, width: usize, write: impl Fn(usize, &mut [f32]) + Sync) {
+        (self.rows, self.width) = (rows, width);
+        self.floats.resize(rows * width, 0.0);
+        let groups = if width.is_multiple_of(GROUP) { width / GROUP } else { 0 };
+        self.codes.resize(rows * groups * GROUP, 0);
+        self.groups.resize(rows * groups, GroupScale::default());
+        let mut codes = self.codes.chunks_mut((groups * GROUP).max(1));
+        let mut scales = self.groups.chunks_mut(groups.max(1));
+        let mut all: Vec<Row<'_>> = self
+            .floats
+            .chunks_mut(width.max(1))
+            .map(|floats| Row {
+                floats,
+                codes: codes.next().unwrap_or_default(),
+                groups: scales.next().unwrap_or_default(),
+            })
+            .collect();
+        pool.pieces(&mut all, 1, GRAIN.div_ceil(width.max(1)), |row, part| {
+            for Row { floats, codes, groups } in part {
+                write(row, floats);
+                simd::dispatch(Round { floats, codes, groups });
+            }
+        });
+    }
+}
+
+/// Numbers that are worth another thread.
+const GRAIN: usize = 4096;
+
+struct Round<'a> {
+    floats: &'a [f32],
+    codes: &'a mut [i8],
+    groups: &'a mut [GroupScale],
+}
+
+impl Vectors for Round<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd, const V: usize>(self, _simd: S) {
+        let floats = self.floats.as_chunks::<GROUP>().0;
+        let codes = self.codes.as_chunks_mut::<GROUP>().0;
+        for ((x, codes), group) in floats.iter().zip(codes).zip(self.groups) {
+            *group = round(x, codes);
+        }
+    }
+}
+
+/// Adding it rounds to the nearest integer (ties to even), which then stands in the low bits.
+const ROUND: f32 = 12_582_912.0;
+
+#[inline(always)]
+fn round(x: &[f32; GROUP], codes: &mut [i8; GROUP]) -> GroupScale {
+    // As integers, the magnitudes of floats keep their order, and what is not finite comes last.
+    let most = x.iter().fold(0u32, |most, x| most.max(x.to_bits() & 0x7fff_ffff));
+    let most = f32::from_bits(most);
+    if !most.is_finite() {
+        *codes = [0; GROUP];
+        // The readout refuses numbers that are not finite; zeros would hide them.
+        return GroupScale { scale: f32::NAN, mass: f32::NAN, half_mass: [f32::NAN; 2], ..GroupScale::default() };
+    }
+    // Below this, 127 / most is not finite; such numbers are nothing beside any other in a row.
+    let inverse = if most < 1e-35 { 0.0 } else { 127.0 / most };
+    let scale = most / 127.0;
+    let mut sums = [0i32; GROUP];
+    for i in 0..GROUP {
+        let code = (x[i] * inverse + ROUND).to_bits().wrapping_sub(ROUND.to_bits()) as i32;
+        codes[i] = code as i8;
+        sums[i] = code;
+    }
+    let half_sum = [sums[..16].iter().sum(), sums[16..].iter().sum()];
+    let sum = half_sum[0] + half_sum[1];
+    GroupScale { scale, mass: scale * sum as f32, half_mass: half_sum.map(|s| scale * s as f32), sum, half_sum }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filled(x: &[f32], rows: usize, threads: usize) -> Activations {
+        let pool = Pool::new(threads).expect("threads");
+        let mut all = Activations::default();
+        let width = x.len() / rows;
+        all.fill(&pool, rows, width, |row, to| to.copy_from_slice(&x[row * width..(row + 1) * width]));
+        all
+    }
+
+    #[test]
+    fn codes_times_scale_are_within_half_a_step_and_the_sums_are_the_sums() {
+        let x: Vec<f32> = (0..37 * 96).map(|i| ((i * i) as f32 * 0.37).sin() * (i % 50) as f32).collect();
+        let all = filled(&x, 37, 2);
+        for row in 0..37 {
+            for (g, group) in all.groups(row).iter().enumerate() {
+                let codes = &all.codes(row)[g * GROUP..(g + 1) * GROUP];
+                for (code, x) in codes.iter().zip(&x[row * 96 + g * GROUP..]) {
+                    assert!((f32::from(*code) * group.scale - x).abs() <= group.scale * 0.501);
+                }
+                let sum = |codes: &[i8]| codes.iter().map(|c| i32::from(*c)).sum::<i32>();
+                assert_eq!((group.sum, group.half_sum), (sum(codes), [sum(&codes[..16]), sum(&codes[16..])]));
+                assert_eq!(group.mass, group.scale * group.sum as f32);
+            }
+        }
+        assert_eq!(all.floats(), x);
+    }
+
+    #[test]
+    fn zeros_tiny_numbers_and_numbers_that_are_not_finite_are_handled() {
+        let mut x = vec![0.0; 128];
+        x[32] = 1e-40;
+        x[64] = f32::INFINITY;
+        x[96] = f32::MAX;
+        let all = filled(&x, 1, 1);
+        assert!(all.groups(0)[0].scale == 0.0 && all.groups(0)[1].mass == 0.0);
+        assert!(all.groups(0)[2].scale.is_nan() && all.groups(0)[2].mass.is_nan());
+        assert_eq!(all.codes(0)[96], 127);
+    }
+
+    #[test]
+    fn a_width_that_is_no_multiple_of_a_group_has_floats_only() {
+        let all = filled(&[1.0; 40], 2, 1);
+        assert_eq!((all.floats().len(), all.codes(1).len(), all.groups(1).len()), (40, 0, 0));
+    }
+}

@@ -1,0 +1,272 @@
+//! The kernels for 256-bit vectors: AVX2, and the same with VNNI's dot product of bytes.
+//!
+//! Must equal [`super::tile::Scalar`] to the bit.
+
+use super::activations::{GROUP, GroupScale};
+use super::arena::Line;
+use super::packed::{PANEL, Packed};
+use super::tile::{Kernel, ROWS, RowPart, STRETCH, Scratch, Stretch, Sums};
+use std::arch::x86_64::*;
+
+/// Proof that the machine has AVX2, FMA and half-precision conversion.
+#[derive(Clone, Copy)]
+pub struct Avx2(());
+
+impl Avx2 {
+    /// Where the machine has them.
+    pub fn detect() -> Option<Self> {
+        let has =
+            is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") && is_x86_feature_detected!("f16c");
+        has.then_some(Self(()))
+    }
+}
+
+/// Proof that the machine has AVX-VNNI besides.
+#[derive(Clone, Copy)]
+pub struct AvxVnni(());
+
+impl AvxVnni {
+    /// Where the machine has it.
+    pub fn detect() -> Option<Self> {
+        (Avx2::detect().is_some() && is_x86_feature_detected!("avxvnni")).then_some(Self(()))
+    }
+}
+
+/// `sum + Σ4 weights · codes` without VNNI: the products of two neighbours are added in 16 bits, which must not overflow.
+/// Weights of at most 6 bits cannot (`2 · 63 · 127`); those of 8 bits are made signed, and their sign is moved to the codes
+/// (`2 · 128 · 127` fits).
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn dot_avx2<const WIDE: bool>(sum: __m256i, weights: __m256i, codes: __m256i) -> __m256i {
+    let pairs = if WIDE {
+        let signed = _mm256_xor_si256(weights, _mm256_set1_epi8(-128));
+        _mm256_maddubs_epi16(_mm256_abs_epi8(signed), _mm256_sign_epi8(codes, signed))
+    } else {
+        _mm256_maddubs_epi16(weights, codes)
+    };
+    _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))
+}
+
+/// The same with VNNI, whose sums have 32 bits; it takes unsigned weights as they are.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c,avxvnni")]
+fn dot_vnni<const WIDE: bool>(sum: __m256i, weights: __m256i, codes: __m256i) -> __m256i {
+    _mm256_dpbusd_avx_epi32(sum, weights, codes)
+}
+
+macro_rules! kernel {
+    ($name:ident, $module:ident, $features:literal, $dot:ident, $signed:literal) => {
+        impl Kernel for $name {
+            #[allow(unsafe_code, reason = "calls code for instructions that were detected")]
+            fn unpack<'a>(
+                self,
+                weights: &Packed,
+                panel: &'a [Line],
+                first: usize,
+                groups: usize,
+                scratch: &'a mut Scratch,
+            ) -> Stretch<'a> {
+                // SAFETY: `self` is the proof that the machine has the instructions.
+                unsafe { unpack(weights, panel, first, groups, scratch) }
+            }
+
+            #[allow(unsafe_code, reason = "calls code for instructions that were detected")]
+            unsafe fn tile<const SCALES: usize, const MIN: bool>(
+                self,
+                stretch: &Stretch<'_>,
+                rows: &[RowPart<'_>],
+                fresh: bool,
+                sums: &Sums,
+            ) {
+                // SAFETY: `self` is the proof that the machine has the instructions; the caller promises the rest.
+                unsafe {
+                    match (rows.len(), stretch.offset == 128) {
+                        (0, _) => {}
+                        (1, false) => $module::tile::<1, SCALES, MIN, false>(stretch, rows, fresh, sums),
+                        (2, false) => $module::tile::<2, SCALES, MIN, false>(stretch, rows, fresh, sums),
+                        (3, false) => $module::tile::<3, SCALES, MIN, false>(stretch, rows, fresh, sums),
+                        (4, false) => $module::tile::<4, SCALES, MIN, false>(stretch, rows, fresh, sums),
+                        (5, false) => $module::tile::<5, SCALES, MIN, false>(stretch, rows, fresh, sums),
+                        (_, false) => $module::tile::<6, SCALES, MIN, false>(stretch, rows, fresh, sums),
+                        (1, true) => $module::tile::<1, SCALES, MIN, true>(stretch, rows, fresh, sums),
+                        (2, true) => $module::tile::<2, SCALES, MIN, true>(stretch, rows, fresh, sums),
+                        (3, true) => $module::tile::<3, SCALES, MIN, true>(stretch, rows, fresh, sums),
+                        (4, true) => $module::tile::<4, SCALES, MIN, true>(stretch, rows, fresh, sums),
+                        (5, true) => $module::tile::<5, SCALES, MIN, true>(stretch, rows, fresh, sums),
+                        (_, true) => $module::tile::<6, SCALES, MIN, true>(stretch, rows, fresh, sums),
+                    }
+                }
+            }
+        }
+
+        mod $module {
+            use super::*;
+
+            /// `R` rows of 32 sums, eight outputs after the other. `WIDE`: the codes have 8 bits.
+            ///
+            /// # Safety
+            /// See [`Kernel::tile`].
+            #[target_feature(enable = $features)]
+            #[allow(unsafe_code, reason = "vector loads and stores without bounds checks in the innermost loop")]
+            pub(super) unsafe fn tile<const R: usize, const SCALES: usize, const MIN: bool, const WIDE: bool>(
+                stretch: &Stretch<'_>,
+                rows: &[RowPart<'_>],
+                fresh: bool,
+                sums: &Sums,
+            ) {
+                let groups = stretch.groups;
+                assert!(const { R >= 1 && R <= ROWS && (SCALES == 1 || SCALES == 2) });
+                assert!(
+                    rows.len() >= R && rows.iter().all(|r| r.codes.len() >= groups * GROUP && r.scales.len() >= groups)
+                );
+                assert!(groups == 0 || stretch.codes.len() >= (groups - 1) * stretch.stride + 16);
+                let numbers = groups * SCALES * PANEL;
+                assert!(stretch.scales.len() >= numbers && (!MIN || stretch.mins.len() >= numbers));
+                let codes: [*const i8; R] = std::array::from_fn(|r| rows[r].codes.as_ptr());
+                let scales: [*const GroupScale; R] = std::array::from_fn(|r| rows[r].scales.as_ptr());
+                // Whether the dot product takes the offset off by itself, making the weights signed.
+                let signed = WIDE && $signed;
+                for quarter in 0..4 {
+                    let mut sum = [_mm256_setzero_ps(); R];
+                    if !fresh {
+                        for r in 0..R {
+                            // SAFETY: what the caller promises.
+                            sum[r] = unsafe { _mm256_loadu_ps(sums[r].add(quarter * 8)) };
+                        }
+                    }
+                    for g in 0..groups {
+                        // SAFETY: the assertions above: each row has codes and scales for `groups` groups, the stretch has 16
+                        // vectors of 64 bytes every `stride` for each and `SCALES * PANEL` scales (and minima).
+                        unsafe {
+                            let vectors = stretch.codes.as_ptr().add(g * stretch.stride).cast::<__m256i>().add(quarter);
+                            for sub in 0..SCALES {
+                                let mut dot = [_mm256_setzero_si256(); R];
+                                if !MIN && !signed {
+                                    for r in 0..R {
+                                        let of_row = &*scales[r].add(g);
+                                        let codes = if SCALES == 1 { of_row.sum } else { of_row.half_sum[sub] };
+                                        dot[r] = _mm256_set1_epi32(-stretch.offset * codes);
+                                    }
+                                }
+                                let steps = 8 / SCALES;
+                                for s in sub * steps..(sub + 1) * steps {
+                                    let weights = _mm256_load_si256(vectors.add(s * 4));
+                                    for r in 0..R {
+                                        let four = codes[r].add(g * GROUP + s * 4).cast::<i32>().read_unaligned();
+                                        dot[r] = $dot::<WIDE>(dot[r], weights, _mm256_set1_epi32(four));
+                                    }
+                                }
+                                let at = (g * SCALES + sub) * PANEL + quarter * 8;
+                                let scale = _mm256_loadu_ps(stretch.scales.as_ptr().add(at));
+                                for r in 0..R {
+                                    let of_row = &*scales[r].add(g);
+                                    let factor = _mm256_mul_ps(scale, _mm256_set1_ps(of_row.scale));
+                                    sum[r] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dot[r]), factor, sum[r]);
+                                    if MIN {
+                                        let min = _mm256_loadu_ps(stretch.mins.as_ptr().add(at));
+                                        let mass = if SCALES == 1 { of_row.mass } else { of_row.half_mass[sub] };
+                                        sum[r] = _mm256_fmadd_ps(min, _mm256_set1_ps(mass), sum[r]);
+                                    }
+                                }
+                            }
+                        }
+                    }
+                    for r in 0..R {
+                        // SAFETY: what the caller promises.
+                        unsafe { _mm256_storeu_ps(sums[r].add(quarter * 8), sum[r]) };
+                    }
+                }
+            }
+        }
+    };
+}
+
+kernel!(Avx2, avx2, "avx2,fma,f16c", dot_avx2, true);
+kernel!(AvxVnni, avxvnni, "avx2,fma,f16c,avxvnni", dot_vnni, false);
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[allow(unsafe_code, reason = "vector loads and stores")]
+fn unpack<'a>(
+    weights: &Packed,
+    panel: &'a [Line],
+    first: usize,
+    groups: usize,
+    scratch: &'a mut Scratch,
+) -> Stretch<'a> {
+    let (format, layout) = (&weights.format, &weights.layout);
+    assert!(groups <= STRETCH && first + groups <= weights.groups());
+    for g in 0..groups {
+        let (at, span) = (layout.group_at(first + g), layout.span_at(first + g));
+        let group = &panel[at / 64..(at + layout.group) / 64];
+        let header = &panel[span / 64..(span + layout.header) / 64];
+        if format.bits < 8 {
+            let (low, high) = scratch.codes[g * 16..(g + 1) * 16].split_at_mut(8);
+            for (v, ((packed, low), high)) in group.iter().zip(low).zip(high).enumerate() {
+                for ((packed, low), high) in packed.0.iter().zip(&mut low.0).zip(&mut high.0) {
+                    (*low, *high) = (packed & 15, packed >> 4);
+                }
+                for bit in 4..format.bits {
+                    let masks = &group[8 + (bit - 4) * 2..];
+                    add_bits(low, &masks[v / 8].0[v % 8 * 8..], 1 << bit);
+                    add_bits(high, &masks[v / 8 + 1].0[v % 8 * 8..], 1 << bit);
+                }
+            }
+        }
+        let of_group = g * format.scales * PANEL..(g + 1) * format.scales * PANEL;
+        let numbers = |from: usize, head: usize, out: &mut [f32]| {
+            for (i, out) in out.as_chunks_mut::<8>().0.iter_mut().enumerate() {
+                let value = if format.nested {
+                    let small = from + i * 8;
+                    let small = &group[small / 64].0[small % 64..small % 64 + 8];
+                    // SAFETY: `small` is 8 bytes.
+                    let small = _mm256_cvtepi8_epi32(unsafe { _mm_loadl_epi64(small.as_ptr().cast()) });
+                    _mm256_mul_ps(_mm256_cvtepi32_ps(small), halves(&header[head], i % 4))
+                } else {
+                    halves(&group[from / 64], i)
+                };
+                // SAFETY: `out` is 8 floats.
+                unsafe { _mm256_storeu_ps(out.as_mut_ptr(), value) };
+            }
+        };
+        numbers(layout.scales, 0, &mut scratch.scales[of_group.clone()]);
+        if format.min {
+            numbers(layout.mins, 1, &mut scratch.mins[of_group]);
+        }
+    }
+    if format.bits < 8 {
+        return scratch.stretch(format.offset, groups);
+    }
+    let from = layout.group_at(first) / 64;
+    Stretch { codes: &panel[from..], stride: layout.group / 64, ..scratch.stretch(format.offset, groups) }
+}
+
+/// Adds `bit` to every byte of `line` whose bit in the mask of 64 is set.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+#[allow(unsafe_code, reason = "vector loads and stores")]
+fn add_bits(line: &mut Line, mask: &[u8], bit: i8) {
+    // Byte i looks at byte i / 8 of the mask, and there at bit i % 8.
+    let spread = _mm256_setr_epi8(
+        0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3,
+    );
+    let which = _mm256_set1_epi64x(0x8040_2010_0804_0201_u64 as i64);
+    for half in 0..2 {
+        let four = &mask[half * 4..half * 4 + 4];
+        let four = _mm256_set1_epi32(i32::from_le_bytes([four[0], four[1], four[2], four[3]]));
+        let set = _mm256_and_si256(_mm256_shuffle_epi8(four, spread), which);
+        let set = _mm256_and_si256(_mm256_cmpeq_epi8(set, which), _mm256_set1_epi8(bit));
+        let at = line.0[half * 32..half * 32 + 32].as_mut_ptr().cast::<__m256i>();
+        // SAFETY: `at` points to 32 bytes at a multiple of 32.
+        unsafe { _mm256_store_si256(at, _mm256_or_si256(_mm256_load_si256(at), set)) };
+    }
+}
+
+/// Half-precision numbers `8 i .. 8 i + 8` of a line, widened.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+#[allow(unsafe_code, reason = "a vector load")]
+fn halves(line: &Line, i: usize) -> __m256 {
+    let of = &line.0[i * 16..i * 16 + 16];
+    // SAFETY: `of` is 16 bytes.
+    _mm256_cvtph_ps(unsafe { _mm_loadu_si128(of.as_ptr().cast()) })
+}

@@ -1,0 +1,239 @@
+//! Weight matrices in the form the kernels read: panels of 32 outputs, one stream of bytes each, in the order of use.
+//!
+//! Must hold exactly the numbers of the file's blocks, in (nearly) as few bits, because reading the weights is what limits the
+//! speed of writing text.
+//!
+//! A panel is a row of spans (32 inputs, or 256 for nested scales): `[scale f16 × 32][min f16 × 32]` for nested types, then
+//! groups of 32 inputs. A group is `[codes][scales][mins]`. Codes stand as 16 vectors of 64 bytes; vector `2 s + h` holds
+//! inputs `4 s .. 4 s + 4` of outputs `16 h .. 16 h + 16`, four bytes to an output. Of codes of 4 to 6 bits, vectors 0–7
+//! have their low four bits in the low halves of 8 stored vectors, vectors 8–15 in the high halves; the fifth and sixth bits
+//! follow as one 64-bit mask per vector.
+
+use super::activations::GROUP;
+use super::arena::{Arena, Line, Region};
+use super::blocks::{Block, Format};
+use half::f16;
+use rayon::prelude::*;
+
+/// Outputs per panel.
+pub const PANEL: usize = 32;
+
+/// Bytes of the unpacked codes of one group of a panel.
+pub const GROUP_CODES: usize = PANEL * GROUP;
+
+/// Where things stand in a panel, in bytes. All are multiples of 64.
+#[derive(Clone, Copy, Debug)]
+pub struct Layout {
+    /// Before the groups of a span.
+    pub header: usize,
+    /// Of one group.
+    pub group: usize,
+    /// Groups per span.
+    pub groups_per_span: usize,
+    /// From a group's start to its scales.
+    pub scales: usize,
+    /// From a group's start to its minima.
+    pub mins: usize,
+}
+
+impl Layout {
+    /// Of a format.
+    pub fn of(format: &Format) -> Self {
+        let codes = GROUP_CODES * format.bits / 8;
+        let per_scale = if format.nested { 1 } else { 2 };
+        let scales = PANEL * format.scales * per_scale;
+        let mins = if format.min { scales } else { 0 };
+        Self {
+            header: if !format.nested { 0 } else { PANEL * if format.min { 4 } else { 2 } },
+            group: (codes + scales + mins).next_multiple_of(64),
+            groups_per_span: format.span() / GROUP,
+            scales: codes,
+            mins: codes + scales,
+        }
+    }
+
+    /// Where group `g` of a panel begins.
+    pub fn group_at(&self, g: usize) -> usize {
+        self.span_at(g) + self.header + g % self.groups_per_span * self.group
+    }
+
+    /// Where the span of group `g` begins.
+    pub fn span_at(&self, g: usize) -> usize {
+        g / self.groups_per_span * (self.header + self.groups_per_span * self.group)
+    }
+}
+
+/// A packed matrix.
+#[derive(Debug)]
+pub struct Packed {
+    /// How its codes and scales are kept.
+    pub format: Format,
+    /// Where things stand in a panel.
+    pub layout: Layout,
+    /// Length of a row.
+    pub inputs: usize,
+    /// Number of rows.
+    pub outputs: usize,
+    region: Region,
+    panel_lines: usize,
+}
+
+impl Packed {
+    /// Packs `bytes`, the rows of a matrix `[outputs][inputs]`, one after the other in whole blocks.
+    ///
+    /// # Errors
+    /// In words, where the bytes are not that, or memory is short.
+    pub fn new(arena: &mut Arena, format: Format, outputs: usize, inputs: usize, bytes: &[u8]) -> Result<Self, String> {
+        let span = format.span();
+        let (_, block_bytes) = format.dtype.block().unwrap_or((span, 0));
+        let row_bytes = inputs / span * block_bytes;
+        if !inputs.is_multiple_of(span) || row_bytes.checked_mul(outputs) != Some(bytes.len()) || bytes.is_empty() {
+            let shape = format!("{outputs} rows of {inputs} numbers");
+            return Err(format!("{} bytes of {} are not {shape}", bytes.len(), format.dtype));
+        }
+        let layout = Layout::of(&format);
+        let panel_lines = inputs / span * (layout.header + layout.groups_per_span * layout.group) / 64;
+        let region = arena.take(panel_lines * outputs.div_ceil(PANEL));
+        let mut region = region.map_err(|e| format!("no memory for {outputs} rows of {inputs} numbers: {e}"))?;
+        region.lines_mut().par_chunks_mut(panel_lines).zip(bytes.par_chunks(row_bytes * PANEL)).for_each(
+            |(panel, rows)| {
+                let mut block = Block::default();
+                for (column, row) in rows.chunks_exact(row_bytes).enumerate() {
+                    for (s, bytes) in row.chunks_exact(block_bytes).enumerate() {
+                        block.read(format.dtype, bytes);
+                        write_block(&format, &layout, panel, column, s * layout.groups_per_span, &block);
+                    }
+                }
+            },
+        );
+        Ok(Self { format, layout, inputs, outputs, region, panel_lines })
+    }
+
+    /// Number of panels; the last may have outputs that do not exist, with zero weights.
+    pub fn panels(&self) -> usize {
+        self.outputs.div_ceil(PANEL)
+    }
+
+    /// Groups of 32 inputs.
+    pub fn groups(&self) -> usize {
+        self.inputs / GROUP
+    }
+
+    /// The stream of panel `p`.
+    pub fn panel(&self, p: usize) -> &[Line] {
+        &self.region.lines()[p * self.panel_lines..(p + 1) * self.panel_lines]
+    }
+
+    /// Where the stream goes on after group `g` of panel `p` (in the next panel after the last), and how many lines each of
+    /// `groups` groups has to fetch for as many to come.
+    pub fn after(&self, p: usize, g: usize, groups: usize) -> (*const Line, usize) {
+        let at = p * self.panel_lines + if g == self.groups() { self.panel_lines } else { self.layout.span_at(g) / 64 };
+        let span = self.layout.header + self.layout.groups_per_span * self.layout.group;
+        let lines = groups * span / self.layout.groups_per_span / 64;
+        (self.region.lines().as_ptr().wrapping_add(at), lines.div_ceil(groups.max(1)))
+    }
+
+    /// Bytes held.
+    pub fn bytes(&self) -> usize {
+        self.region.lines().len() * 64
+    }
+
+    /// The weights of output `row` as floats; `out` is `[inputs]`.
+    pub fn row(&self, row: usize, out: &mut [f32]) {
+        let (panel, column) = (self.panel(row / PANEL), row % PANEL);
+        for (g, out) in out.as_chunks_mut::<GROUP>().0.iter_mut().enumerate() {
+            for (i, out) in out.iter_mut().enumerate() {
+                let (scale, min) = self.scale_and_min(panel, g, i / (GROUP / self.format.scales), column);
+                let code = self.code(panel, g, i, column);
+                *out = scale * (i32::from(code) - self.format.offset) as f32 + min;
+            }
+        }
+    }
+
+    /// The code of input `i` of group `g`.
+    pub fn code(&self, panel: &[Line], g: usize, i: usize, column: usize) -> u8 {
+        let at = self.layout.group_at(g);
+        let (vector, byte) = place(i, column);
+        if self.format.bits == 8 {
+            return get(panel, at + vector * 64 + byte);
+        }
+        let low = get(panel, at + vector % 8 * 64 + byte) >> (vector / 8 * 4) & 15;
+        (4..self.format.bits).fold(low, |code, bit| {
+            let mask = at + 512 + (bit - 4) * 128 + vector * 8 + byte / 8;
+            code | (get(panel, mask) >> (byte % 8) & 1) << bit
+        })
+    }
+
+    /// Scale and minimum number `sub` of group `g`, multiplied out: both are exact products of numbers of 11 and 7 bits.
+    pub fn scale_and_min(&self, panel: &[Line], g: usize, sub: usize, column: usize) -> (f32, f32) {
+        let (at, span) = (self.layout.group_at(g), self.layout.span_at(g));
+        let half = |at: usize| f16::from_le_bytes([get(panel, at), get(panel, at + 1)]).to_f32();
+        let number = |from: usize, of_span: usize| {
+            if self.format.nested {
+                f32::from(get(panel, from + sub * PANEL + column) as i8) * half(of_span + column * 2)
+            } else {
+                half(from + (sub * PANEL + column) * 2)
+            }
+        };
+        let scale = number(at + self.layout.scales, span);
+        (scale, if self.format.min { number(at + self.layout.mins, span + PANEL * 2) } else { 0.0 })
+    }
+}
+
+/// Which vector and which of its bytes input `i` of a group has at `column`.
+fn place(i: usize, column: usize) -> (usize, usize) {
+    (i / 4 * 2 + column / 16, column % 16 * 4 + i % 4)
+}
+
+fn get(lines: &[Line], at: usize) -> u8 {
+    lines[at / 64].0[at % 64]
+}
+
+/// Sets bits that are zero so far.
+fn set(lines: &mut [Line], at: usize, bits: u8) {
+    lines[at / 64].0[at % 64] |= bits;
+}
+
+fn write_block(format: &Format, layout: &Layout, panel: &mut [Line], column: usize, first: usize, block: &Block) {
+    let mut half = |at: usize, number: u16| {
+        let [low, high] = number.to_le_bytes();
+        set(panel, at, low);
+        set(panel, at + 1, high);
+    };
+    if format.nested {
+        let span = layout.span_at(first);
+        half(span + column * 2, block.scale);
+        if format.min {
+            half(span + PANEL * 2 + column * 2, block.min);
+        }
+    } else {
+        half(layout.group_at(first) + layout.scales + column * 2, block.scale);
+        if format.min {
+            half(layout.group_at(first) + layout.mins + column * 2, block.min);
+        }
+    }
+    for g in 0..layout.groups_per_span {
+        let at = layout.group_at(first + g);
+        if format.nested {
+            for sub in 0..format.scales {
+                let from = g * format.scales + sub;
+                set(panel, at + layout.scales + sub * PANEL + column, block.scales[from] as u8);
+                if format.min {
+                    set(panel, at + layout.mins + sub * PANEL + column, block.mins[from] as u8);
+                }
+            }
+        }
+        for (i, code) in block.codes[g * GROUP..(g + 1) * GROUP].iter().enumerate() {
+            let (vector, byte) = place(i, column);
+            if format.bits == 8 {
+                set(panel, at + vector * 64 + byte, *code);
+                continue;
+            }
+            set(panel, at + vector % 8 * 64 + byte, (code & 15) << (vector / 8 * 4));
+            for bit in 4..format.bits {
+                let mask = at + 512 + (bit - 4) * 128 + vector * 8 + byte / 8;
+                set(panel, mask, (code >> bit & 1) << (byte % 8));
+            }
+        }
+    }
+}

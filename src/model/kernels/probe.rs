@@ -1,0 +1,130 @@
+//! What this machine can do at most: int8 products and bytes from memory, by the same threads as the model. The roof that
+//! `bench` holds its figures against.
+//!
+//! Must not be used for anything that influences a result.
+
+use super::matmul::Isa;
+use super::pool::Pool;
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+/// How long each figure is measured; the best of several passes counts, since other programs can only slow it down.
+const TIME: Duration = Duration::from_millis(300);
+
+fn best(work: f64, mut pass: impl FnMut()) -> f64 {
+    let start = Instant::now();
+    let mut best = 0.0f64;
+    while start.elapsed() < TIME {
+        let from = Instant::now();
+        pass();
+        best = best.max(work / from.elapsed().as_secs_f64());
+    }
+    best
+}
+
+/// Products of bytes a second with registers only, in 10⁹, all threads together.
+pub fn int8_peak(pool: &Pool, isa: Isa) -> f64 {
+    const ROUNDS: usize = 20_000;
+    let per_round = products_per_round(isa);
+    let work = (ROUNDS * per_round * pool.threads()) as f64 / 1e9;
+    best(work, || {
+        pool.run(pool.threads(), &|_| {
+            black_box(rounds(isa, ROUNDS));
+        });
+    })
+}
+
+/// Bytes read from memory a second, in 10⁹, all threads together.
+pub fn memory_bandwidth(pool: &Pool) -> f64 {
+    // Far more than any cache, in pieces that threads take turns with.
+    const WORDS: usize = 32 << 20;
+    const PIECE: usize = 1 << 18;
+    let words = vec![1u64; WORDS];
+    best((WORDS * 8) as f64 / 1e9, || {
+        pool.run(WORDS / PIECE, &|piece| {
+            let piece = &words[piece * PIECE..(piece + 1) * PIECE];
+            let mut sums = [0u64; 32];
+            for chunk in piece.as_chunks::<32>().0 {
+                sums.iter_mut().zip(chunk).for_each(|(sum, word)| *sum = sum.wrapping_add(*word));
+            }
+            black_box(sums);
+        });
+    })
+}
+
+fn products_per_round(isa: Isa) -> usize {
+    match isa {
+        Isa::Avx512Vnni => 16 * 64,
+        Isa::AvxVnni | Isa::Avx2 => 8 * 32,
+        Isa::Scalar => 64,
+    }
+}
+
+#[allow(unsafe_code, reason = "calls code for instructions that were detected")]
+fn rounds(isa: Isa, count: usize) -> i32 {
+    match isa {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the instructions were detected.
+        Isa::Avx512Vnni if isa.available() => unsafe { x86::avx512(count) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the instructions were detected.
+        Isa::AvxVnni if isa.available() => unsafe { x86::avxvnni(count) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the instructions were detected.
+        Isa::Avx2 if isa.available() => unsafe { x86::avx2(count) },
+        _ => (0..count).fold(0i32, |sum, i| {
+            let x: [i8; 64] = black_box([i as i8; 64]);
+            x.iter().fold(sum, |sum, x| sum.wrapping_add(i32::from(*x) * i32::from(x ^ 3)))
+        }),
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use std::arch::x86_64::*;
+    use std::hint::black_box;
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+    pub(super) fn avx512(count: usize) -> i32 {
+        let (a, b) = (black_box(_mm512_set1_epi8(3)), black_box(_mm512_set1_epi8(5)));
+        let mut sums = [_mm512_setzero_si512(); 16];
+        for _ in 0..count {
+            sums.iter_mut().for_each(|sum| *sum = _mm512_dpbusd_epi32(*sum, a, b));
+        }
+        sums.into_iter().fold(0, |all, sum| all.wrapping_add(_mm512_reduce_add_epi32(sum)))
+    }
+
+    #[target_feature(enable = "avx2,avxvnni")]
+    pub(super) fn avxvnni(count: usize) -> i32 {
+        let (a, b) = (black_box(_mm256_set1_epi8(3)), black_box(_mm256_set1_epi8(5)));
+        let mut sums = [_mm256_setzero_si256(); 8];
+        for _ in 0..count {
+            sums.iter_mut().for_each(|sum| *sum = _mm256_dpbusd_avx_epi32(*sum, a, b));
+        }
+        sums.into_iter().fold(0, |all, sum| all.wrapping_add(_mm256_extract_epi32::<0>(sum)))
+    }
+
+    #[target_feature(enable = "avx2")]
+    pub(super) fn avx2(count: usize) -> i32 {
+        let (a, b) = (black_box(_mm256_set1_epi8(3)), black_box(_mm256_set1_epi8(5)));
+        let mut sums = [_mm256_setzero_si256(); 8];
+        for _ in 0..count {
+            for sum in &mut sums {
+                let pairs = black_box(_mm256_maddubs_epi16(a, b));
+                *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+            }
+        }
+        sums.into_iter().fold(0, |all, sum| all.wrapping_add(_mm256_extract_epi32::<0>(sum)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_figures_are_numbers_above_zero() {
+        let pool = Pool::new(1).expect("threads");
+        assert!(int8_peak(&pool, Isa::best()) > 0.0 && memory_bandwidth(&pool) > 0.0);
+    }
+}
