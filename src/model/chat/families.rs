@@ -75,6 +75,14 @@ pub(super) const FAMILIES: &[Family] = &[
         needs: &["<|system|>", "<|user|>", "<|assistant|>", "<|end|>"],
     },
     Family {
+        name: "phi4-mini",
+        open: "<|system|>",
+        middle: "<|end|><|user|>",
+        close: "<|end|><|assistant|>",
+        open_user: "<|user|>",
+        needs: &["<|system|>", "<|user|>", "<|assistant|>", "<|end|>"],
+    },
+    Family {
         name: "phi4",
         open: "<|im_start|>system<|im_sep|>",
         middle: "<|im_end|><|im_start|>user<|im_sep|>",
@@ -98,6 +106,32 @@ pub(super) const FAMILIES: &[Family] = &[
         close: "[/INST]",
         open_user: "[INST]",
         needs: &["[INST]", "[/INST]"],
+    },
+    Family {
+        name: "mistral-v7-tekken",
+        open: "[SYSTEM_PROMPT]",
+        middle: "[/SYSTEM_PROMPT][INST]",
+        close: "[/INST]",
+        open_user: "[INST]",
+        needs: &["[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", "[INST]", "[/INST]"],
+    },
+    // As its authors have it: no token ends the system turn.
+    Family {
+        name: "smollm3",
+        open: "<|im_start|>system\n## Metadata\n\nKnowledge Cutoff Date: June 2025\nToday Date: 26 Jul 2024\nReasoning Mode: /no_think\n\n## Custom Instructions\n\n",
+        middle: "\n\n<|im_start|>user\n",
+        close: "<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n",
+        open_user: "<|im_start|>user\n",
+        needs: &["<|im_start|>", "<|im_end|>", "<think>", "</think>"],
+    },
+    // As it stands in files that were converted with a mended template.
+    Family {
+        name: "smollm3-mended",
+        open: "<|im_start|>system\n## Metadata\n\nKnowledge Cutoff Date: June 2025\nReasoning Mode: /no_think\n\n## Custom Instructions\n\n",
+        middle: "\n\n<|im_end|>\n<|im_start|>user\n",
+        close: "<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n",
+        open_user: "<|im_start|>user\n",
+        needs: &["<|im_start|>", "<|im_end|>", "<think>", "</think>"],
     },
     Family {
         name: "zephyr",

@@ -205,7 +205,8 @@ impl ChatTemplate {
         let source = metadata.str(KEY)?.ok_or(ChatError::Missing)?;
         let spelling = |id: Option<u32>| id.map(|id| tokenizer.token_text(id)).unwrap_or_default();
         let bos = spelling(tokenizer.bos());
-        let sandbox = Sandbox::new(source, bos.clone(), spelling(tokenizer.eos()))?;
+        let runnable = sandbox::without_marks(source);
+        let sandbox = Sandbox::new(&runnable, bos.clone(), spelling(tokenizer.eos()))?;
         let (around, open_user) = both(&sandbox)?;
         let middle = around.middle.as_deref().unwrap_or(BLANK_LINE);
         if trusted {

@@ -5,9 +5,11 @@
 use super::ChatError;
 use crate::domain::Digest;
 use crate::text::Untrusted;
+use fancy_regex::{Captures, Regex};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, Error, ErrorKind, Value, context};
 use minijinja_contrib::pycompat::unknown_method_callback;
+use std::borrow::Cow;
 
 /// Longest template in bytes; real ones have up to some tens of thousands.
 const MAX_TEMPLATE: usize = 256 << 10;
@@ -16,6 +18,17 @@ const FUEL: u64 = 200_000;
 /// What `strftime_now` answers, whatever the format: prompts must not depend on the day. It is the date that Llama 3.1's own
 /// template falls back to.
 const TODAY: &str = "26 Jul 2024";
+
+/// The template without the tags `{% generation %}` and `{% endgeneration %}`, which mark for training what the model wrote
+/// and show their body as it is: they become a condition that always holds.
+pub(super) fn without_marks(template: &str) -> Cow<'_, str> {
+    let marks = Regex::new(r"(\{%[-+]?\s*)(end)?generation(\s*[-+]?%\})").expect("the pattern is a constant");
+    marks.replace_all(template, |tag: &Captures<'_>| {
+        let [before, after] = [1, 3].map(|i| tag.get(i).map_or("", |m| m.as_str()));
+        let word = if tag.get(2).is_some() { "endif" } else { "if true" };
+        [before, word, after].concat()
+    })
+}
 
 /// Rendered text around the two contents, content itself left out.
 #[derive(Clone, Debug, PartialEq, Eq)]

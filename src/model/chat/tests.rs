@@ -246,11 +246,38 @@ fn what_templates_of_well_known_models_do_ends_in_the_format_of_their_family() {
         {%- if add_generation_prompt %}\n    {{- '<|im_start|>assistant\n' }}\n\
         \x20   {%- if enable_thinking is defined and enable_thinking is false %}\n\
         \x20       {{- '<think>\n\n</think>\n\n' }}\n    {%- endif %}\n{%- endif %}";
+    let smollm_3 = "{%- set mode = \"/think\" if enable_thinking else \"/no_think\" -%}\n\
+        {{- \"<|im_start|>system\n\" -}}\n\
+        {%- if messages[0].role == \"system\" -%}\n\
+        \x20   {%- set own = messages[0].content.replace(\"/no_think\", \"\").replace(\"/think\", \"\").rstrip() -%}\n\
+        {%- endif -%}\n\
+        {{- \"## Metadata\n\nKnowledge Cutoff Date: June 2025\n\" -}}\n\
+        {%- set today = strftime_now(\"%d %B %Y\") -%}\n{{- \"Today Date: \" ~ today ~ \"\n\" -}}\n\
+        {{- \"Reasoning Mode: \" + mode + \"\n\n## Custom Instructions\n\n\" -}}\n\
+        {%- if own -%}{{- own + \"\n\n\" -}}{%- else -%}{{- \"You are SmolLM.\n\n\" -}}{%- endif -%}\n\
+        {%- for m in messages -%}\n\
+        \x20   {%- if m.role == \"user\" -%}\n\
+        \x20       {{ \"<|im_start|>\" + m.role + \"\n\" + m.content + \"<|im_end|>\n\" }}\n\
+        \x20   {%- elif m.role == \"assistant\" -%}\n\
+        \x20       {% generation %}\n        {{ m.content }}\n        {%- endgeneration -%}\n\
+        \x20   {%- endif -%}\n{%- endfor -%}\n\
+        {%- if add_generation_prompt -%}{{ \"<|im_start|>assistant\n<think>\n\n</think>\n\" }}{%- endif -%}";
+    let phi_4_mini = "{% for m in messages %}{% if m['role'] == 'system' and 'tools' in m and m['tools'] is not none %}\
+        {{ '<|' + m['role'] + '|>' + m['tools'] }}{% else %}{{ '<|' + m['role'] + '|>' + m['content'] + '<|end|>' }}\
+        {% endif %}{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}";
+    let mistral_v7 = "{{- bos_token }}{%- for m in messages %}{%- if m['role'] == 'system' %}\
+        {{- '[SYSTEM_PROMPT]' + m['content'] + '[/SYSTEM_PROMPT]' }}\
+        {%- else %}{{- '[INST]' + m['content'] + '[/INST]' }}{%- endif %}{%- endfor %}";
     let thinking: &[&str] = &["<|im_start|>", "<|im_end|>", "<think>", "</think>"];
+    let phi: &[&str] = &["<|system|>", "<|user|>", "<|assistant|>", "<|end|>"];
+    let mistral: &[&str] = &["<s>", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", "[INST]", "[/INST]"];
     for (template, tokens, add_bos, name) in [
         (gemma_3, GEMMA_TOKENS, true, "gemma"),
         (llama_3_2, LLAMA3_TOKENS, true, "llama3.1"),
         (qwen_3, thinking, false, "chatml-no-think"),
+        (smollm_3, thinking, false, "smollm3"),
+        (phi_4_mini, phi, false, "phi4-mini"),
+        (mistral_v7, mistral, true, "mistral-v7-tekken"),
     ] {
         let chat = choose(&model(tokens, Some(template), add_bos), None).unwrap_or_else(|e| panic!("{name}: {e}"));
         let named = choose(&model(tokens, None, add_bos), Some(name)).unwrap();

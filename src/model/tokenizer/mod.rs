@@ -40,6 +40,9 @@ pub struct Tokenizer {
     specials: Specials,
     family: Family,
     add_bos: bool,
+    /// Control tokens take the white space behind them with them. No file says so: it is a property of Phi-3's tokenizer (its
+    /// tokens are marked `rstrip`), which llama.cpp knows too.
+    strips: bool,
     /// The bytes of all tokens one behind the other, and where each ends.
     bytes: Vec<u8>,
     ends: Vec<usize>,
@@ -76,8 +79,9 @@ impl Tokenizer {
         };
         let add_bos = metadata.bool("tokenizer.ggml.add_bos_token")?.unwrap_or(default_bos) && vocab.bos.is_some();
         let (bytes, ends) = token_bytes(&vocab, matches!(family, Family::Bpe(_)));
-        let digest = digest(metadata, &vocab, add_bos)?;
-        Ok(Self { specials: Specials::new(&vocab), vocab, family, add_bos, bytes, ends, digest })
+        let strips = matches!(family, Family::Spm { .. }) && metadata.str("general.architecture")? == Some("phi3");
+        let digest = digest(metadata, &vocab, [add_bos, strips])?;
+        Ok(Self { specials: Specials::new(&vocab), vocab, family, add_bos, strips, bytes, ends, digest })
     }
 
     /// Encodes content that stands alone: what a sample, a policy or a rationale says. Never gives a control token.
@@ -96,7 +100,19 @@ impl Tokenizer {
         let special = |id| matches!(self.vocab.kind(id), Some(Kind::Control | Kind::Unknown | Kind::UserDefined));
         let mut after_special = previous.is_none_or(special);
         let mut out = Vec::new();
+        let mut strip = false;
         for fragment in self.specials.split(&self.vocab, text, template) {
+            let fragment = match fragment {
+                // White space as in C.
+                Fragment::Text(text) if strip => {
+                    Fragment::Text(text.trim_start_matches([' ', '\t', '\n', '\u{b}', '\u{c}', '\r']))
+                }
+                other => other,
+            };
+            if fragment == Fragment::Text("") {
+                continue;
+            }
+            strip = matches!(fragment, Fragment::Token(id) if self.strips_after(id));
             match (fragment, &self.family) {
                 (Fragment::Token(id), _) => out.push(id),
                 (Fragment::Text(text), Family::Bpe(bpe)) => bpe.encode(&self.vocab, text, &mut out),
@@ -107,6 +123,11 @@ impl Tokenizer {
             after_special = matches!(fragment, Fragment::Token(_));
         }
         out
+    }
+
+    fn strips_after(&self, id: u32) -> bool {
+        let text = self.vocab.text(id);
+        self.strips && self.vocab.kind(id) == Some(Kind::Control) && !matches!(text, Some("<s>" | "<|endoftext|>"))
     }
 
     /// How many bytes of `text` the vocabulary has no token for; they are left out of the ids (a few control characters in
@@ -217,15 +238,17 @@ fn token_bytes(vocab: &Vocab, byte_level: bool) -> (Vec<u8>, Vec<usize>) {
     (bytes, ends)
 }
 
-fn digest(metadata: &Metadata, vocab: &Vocab, add_bos: bool) -> Result<Digest, GgufError> {
+fn digest(metadata: &Metadata, vocab: &Vocab, flags: [bool; 2]) -> Result<Digest, GgufError> {
     let kinds: Vec<u8> = vocab.kinds().iter().map(|kind| *kind as u8).collect();
     let scores = metadata.f32s("tokenizer.ggml.scores")?.unwrap_or_default();
     let scores: Vec<u8> = scores.iter().flat_map(|score| score.to_le_bytes()).collect();
     let prefix = metadata.bool("tokenizer.ggml.add_space_prefix")?.map_or("", |on| if on { "1" } else { "0" });
     let names = [metadata.str(MODEL)?.unwrap_or(""), metadata.str(PRE)?.unwrap_or(""), prefix];
     let mut parts: Vec<&[u8]> = names.iter().map(|name| name.as_bytes()).collect();
-    let flags = [u8::from(add_bos)];
-    parts.extend([&flags[..], &kinds, &scores]);
+    // The second flag is left out where it is off: digests of recorded sessions were made without it.
+    let flags = flags.map(u8::from);
+    let flags = if flags[1] == 0 { &flags[..1] } else { &flags[..] };
+    parts.extend([flags, &kinds, &scores]);
     parts.extend(vocab.texts().iter().map(str::as_bytes));
     if let Some(merges) = metadata.strings("tokenizer.ggml.merges")? {
         parts.extend(merges.iter().map(str::as_bytes));

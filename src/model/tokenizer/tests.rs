@@ -111,6 +111,19 @@ fn spm_puts_its_space_only_at_the_start_and_after_special_tokens() {
 }
 
 #[test]
+fn phi_3_takes_no_white_space_after_a_control_token_of_its_scaffolding() {
+    let control = [("<|user|>", 0.0, CONTROL), ("<|end|>", 0.0, CONTROL), ("▁", -5.0, NORMAL), ("a", -4.0, NORMAL)];
+    let of = |arch: &str| build(&spm(&control).str("general.architecture", arch)).unwrap();
+    let (t, other) = (of("phi3"), of("llama"));
+    let [user, end, space, a, line] = [259, 260, 261, 262, 3 + 10];
+    assert_eq!(t.encode_template("<|end|>\n<|user|>\n"), [end, user]);
+    assert_eq!(t.encode_template("<|user|> \n a<s>\n"), [user, space, a, 1, space, line]);
+    assert_eq!(t.encode("\na", false, Some(user)), [space, line, a], "content stays what it is");
+    assert_eq!(other.encode_template("<|end|>\n<|user|>"), [end, space, line, user]);
+    assert_ne!(t.digest(), other.digest());
+}
+
+#[test]
 fn spellings_of_control_tokens_are_control_tokens_in_templates_and_never_in_content() {
     let t = build(&bpe("qwen2", &[], &[("<|im_start|>", CONTROL), ("<|im_end|>", NORMAL), ("<tool>", USER)])).unwrap();
     let [start, end, tool] = ["<|im_start|>", "<|im_end|>", "<tool>"].map(|text| t.id_of(text).unwrap());
