@@ -37,6 +37,10 @@ pub enum StopReason {
     EndOfTurn,
     /// The model began to give its answer by itself (it wrote the answer cue).
     Cue,
+    /// The model left a line blank after it had said something.
+    BlankLine,
+    /// The model wrote a line that it had written before.
+    Repetition,
     /// The token limit was reached.
     Length,
 }
@@ -47,6 +51,8 @@ impl StopReason {
         match self {
             Self::EndOfTurn => "end_of_turn",
             Self::Cue => "cue",
+            Self::BlankLine => "blank_line",
+            Self::Repetition => "repetition",
             Self::Length => "length",
         }
     }

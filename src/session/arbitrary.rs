@@ -97,7 +97,8 @@ fn target() -> impl Strategy<Value = Target> {
 }
 
 fn judgement() -> impl Strategy<Value = Judgement> {
-    let stop = prop::sample::select(vec![StopReason::EndOfTurn, StopReason::Cue, StopReason::Length]);
+    use StopReason::{BlankLine, Cue, EndOfTurn, Length, Repetition};
+    let stop = prop::sample::select(vec![EndOfTurn, Cue, BlankLine, Repetition, Length]);
     let rationale = (untrusted(), any::<u32>(), stop).prop_map(|(text, tokens, stop)| Rationale { text, tokens, stop });
     let score = (any_name(), float(), float()).prop_map(|(answer, logprob, p)| AnswerScore { answer, logprob, p });
     let readout = (vec(score, 0..4), float()).prop_map(|(answers, coverage)| Readout { answers, coverage });

@@ -44,6 +44,8 @@ struct WireRationale {
 enum WireStop {
     EndOfTurn,
     Cue,
+    BlankLine,
+    Repetition,
     Length,
 }
 
@@ -175,6 +177,8 @@ impl From<&Rationale> for WireRationale {
         let stop = match r.stop {
             StopReason::EndOfTurn => WireStop::EndOfTurn,
             StopReason::Cue => WireStop::Cue,
+            StopReason::BlankLine => WireStop::BlankLine,
+            StopReason::Repetition => WireStop::Repetition,
             StopReason::Length => WireStop::Length,
         };
         Self { text: r.text.raw().to_owned(), tokens: r.tokens, stop }
@@ -186,6 +190,8 @@ impl From<WireRationale> for Rationale {
         let stop = match w.stop {
             WireStop::EndOfTurn => StopReason::EndOfTurn,
             WireStop::Cue => StopReason::Cue,
+            WireStop::BlankLine => StopReason::BlankLine,
+            WireStop::Repetition => StopReason::Repetition,
             WireStop::Length => StopReason::Length,
         };
         Self { text: w.text.into(), tokens: w.tokens, stop }
