@@ -6,6 +6,7 @@
 mod common;
 
 use common::model::smollm2;
+use common::schema::misfit;
 use serde_json::Value;
 use std::io::Write;
 use std::path::Path;
@@ -113,22 +114,6 @@ fn check_gives_one_record_per_line_in_order_with_errors_in_their_places() {
     }
     let schema: Value = serde_json::from_str(include_str!("../docs/check-record.schema.json")).expect("a schema");
     for record in &records {
-        fits(&schema, record, "record");
-    }
-}
-
-/// The part of JSON Schema that the check record's schema uses for objects: members are described, required ones are there.
-fn fits(schema: &Value, value: &Value, at: &str) {
-    let Some(members) = value.as_object() else { return };
-    for name in schema["required"].as_array().into_iter().flatten() {
-        assert!(members.contains_key(name.as_str().unwrap()), "{at} has no {name}");
-    }
-    let Some(described) = schema["properties"].as_object() else { return };
-    for (name, member) in members {
-        let part = described.get(name).unwrap_or_else(|| panic!("{at}.{name} is not in the schema"));
-        fits(part, member, &format!("{at}.{name}"));
-        for (number, item) in member.as_array().into_iter().flatten().enumerate() {
-            fits(&part["items"], item, &format!("{at}.{name}[{number}]"));
-        }
+        misfit(&schema, &schema, record, "record").unwrap_or_else(|fault| panic!("{fault}"));
     }
 }

@@ -1,10 +1,14 @@
 //! Every file in `sessions/` is a recorded session that reads without damage, means the same when it is written again, is
 //! copied byte by byte, and is replayed without a model. They are examples for people, and a promise to read old files.
 
+mod common;
+
+use common::schema::misfit;
 use crossexam::frontend::replay;
 use crossexam::session::replay::{Replay, Stride};
 use crossexam::session::{Fact, Journal, SessionState, journal, wire};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 fn sessions() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("sessions");
@@ -78,5 +82,82 @@ fn example_sessions_are_printed_without_a_model() {
         assert!(text.contains("recorded"), "{}: no value is marked as recorded", path.display());
         let control = text.chars().find(|c| c.is_control() && *c != '\n');
         assert_eq!(control, None, "{}", path.display());
+    }
+}
+
+fn assert_fits_the_schema(path: &Path) -> Vec<String> {
+    let schema: serde_json::Value =
+        serde_json::from_str(include_str!("../docs/session.schema.json")).expect("the schema is JSON");
+    let mut kinds = Vec::new();
+    for (number, line) in std::fs::read_to_string(path).expect("read").lines().enumerate() {
+        let record: serde_json::Value = serde_json::from_str(line).expect("one JSON object a line");
+        let at = format!("{}:{}", path.display(), number + 1);
+        misfit(&schema, &schema, &record, &at).unwrap_or_else(|fault| panic!("{fault}"));
+        kinds.push(record["fact"]["kind"].as_str().expect("a kind").to_owned());
+    }
+    kinds
+}
+
+#[test]
+fn example_sessions_fit_the_schema() {
+    for path in sessions() {
+        assert_fits_the_schema(&path);
+    }
+}
+
+#[test]
+fn a_session_written_by_the_program_fits_the_schema() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("session.jsonl");
+    let run = |commands: &str| {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_crossexam"))
+            .args(["repl", "--keep-going", "--llm", "scripted:0.2", "--session"])
+            .arg(&path)
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .env_clear()
+            .env("HOME", dir.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("the binary starts");
+        let mut input = child.stdin.take().expect("a pipe");
+        std::io::Write::write_all(&mut input, commands.as_bytes()).expect("the program reads");
+        drop(input);
+        child.wait().expect("the binary ends");
+    };
+    run("load policy testdata/policies/scams.toml\nload samples testdata/samples/scams.jsonl\nsample 6\n\
+         mode direct\nstep\nmode rationale 12\nstep\nback\nbreak *\nbreak request=yes if gold is none\n\
+         continue\ndelete 1\ncontinue\ndisplay p\nundisplay 1\nset threshold scam=0.2\n");
+    run("note whole\ntag t\nset answer request=yes\nstep\nnote \u{1b}[2J\nsave SAVED\nuntil nowhere\n"
+        .replace("SAVED", &dir.path().join("copy.jsonl").to_string_lossy())
+        .as_str());
+    let mut kinds = assert_fits_the_schema(&path);
+    kinds.sort();
+    kinds.dedup();
+    for kind in [
+        "opened",
+        "command",
+        "policy_loaded",
+        "samples_loaded",
+        "model_loaded",
+        "mode_set",
+        "walk_started",
+        "walk_forked",
+        "stepped",
+        "leaf_reached",
+        "stepped_back",
+        "breakpoint_set",
+        "breakpoint_deleted",
+        "breakpoint_hit",
+        "display_added",
+        "display_removed",
+        "threshold_set",
+        "noted",
+        "tagged",
+        "failed",
+        "saved",
+        "resumed",
+    ] {
+        assert!(kinds.iter().any(|k| k == kind), "the script leaves no {kind}: {kinds:?}");
     }
 }

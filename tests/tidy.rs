@@ -28,6 +28,7 @@ const WALLS: &[(&str, &[&str])] = &[
     ("crossterm", &["src/frontend/tui"]),
     ("tui_input", &["src/frontend/tui"]),
     ("rustyline", &["src/frontend/repl", "src/frontend/history"]),
+    ("rustix", &["src/frontend/repl"]),
     ("candle_core", &["src/model", "src/classify"]),
     ("tokenizers", &["src/model"]),
     ("hf_hub", &["src/model"]),

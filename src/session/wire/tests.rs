@@ -5,6 +5,34 @@ use crate::session::arbitrary;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
+#[path = "../../../tests/common/schema.rs"]
+mod schema;
+
+/// Holds the JSON of a fact against the published schema of a line.
+fn misfit(fact: &Fact) -> Result<(), String> {
+    let whole: serde_json::Value =
+        serde_json::from_str(include_str!("../../../docs/session.schema.json")).expect("the schema is JSON");
+    schema::misfit(&whole, &whole["properties"]["fact"], &to_json(fact), "fact")
+}
+
+#[test]
+fn every_kind_of_fact_fits_the_published_schema_and_another_one_does_not() {
+    for fact in arbitrary::one_of_each() {
+        misfit(&fact).unwrap_or_else(|fault| panic!("{fault}"));
+    }
+    let whole: serde_json::Value =
+        serde_json::from_str(include_str!("../../../docs/session.schema.json")).expect("the schema is JSON");
+    for wrong in [
+        serde_json::json!({ "kind": "tagged", "on": "session" }),
+        serde_json::json!({ "kind": "tagged", "on": "sesion", "tag": "t" }),
+        serde_json::json!({ "kind": "tagged", "on": "session", "tag": "t", "more": 1 }),
+        serde_json::json!({ "kind": "threshold_set", "name": "n", "value": "infinite" }),
+        serde_json::json!({ "kind": "unheard_of" }),
+    ] {
+        assert!(schema::misfit(&whole, &whole["properties"]["fact"], &wrong, "fact").is_err(), "{wrong}");
+    }
+}
+
 #[test]
 fn every_kind_of_fact_reads_back_as_it_was_written() {
     let mut kinds = BTreeSet::new();
@@ -17,6 +45,11 @@ fn every_kind_of_fact_reads_back_as_it_was_written() {
 }
 
 proptest! {
+    #[test]
+    fn any_fact_fits_the_published_schema(fact in arbitrary::fact()) {
+        prop_assert_eq!(misfit(&fact), Ok(()));
+    }
+
     #[test]
     fn any_fact_reads_back_with_every_byte_of_text_and_every_bit_of_a_float(fact in arbitrary::fact()) {
         let text = to_text(&fact);
