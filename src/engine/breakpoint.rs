@@ -45,11 +45,11 @@ impl Engine {
             }
             BreakAt::Answer(node, answer) => {
                 self.node_id(node)?;
-                let spec = policy.node(node.as_str());
-                if spec.is_some_and(|n| n.target(answer.as_str()).is_some()) {
+                let Some(spec) = policy.node(node.as_str()) else { return Ok(()) };
+                if spec.target(answer.as_str()).is_some() {
                     return Ok(());
                 }
-                Err(Failure::user(format!("node `{node}` has no answer `{answer}`")))
+                Err(super::run::no_answer(spec, answer))
             }
         }
     }

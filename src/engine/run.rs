@@ -5,11 +5,18 @@
 use super::{Engine, Failure, Notice, Run, Stop, walk};
 use crate::domain::{Name, Target};
 use crate::model::{JudgeError, Progress};
+use crate::policy::Node;
 use crate::session::{Fact, Step, Taken, WalkId, state::Walk};
 
 /// How deep in included policies an id is.
 fn depth(id: &Name) -> usize {
     id.as_str().matches('/').count()
+}
+
+/// A node has no such answer; says which it has.
+pub(super) fn no_answer(node: &Node, answer: &Name) -> Failure {
+    let known = node.answers.iter().map(|(a, _)| a.as_str()).collect::<Vec<_>>().join(", ");
+    Failure::user(format!("node `{}` has no answer `{answer}`", node.id)).hinted(format!("its answers are {known}"))
 }
 
 /// What a walk stands before.
@@ -183,10 +190,7 @@ impl Engine {
         let policy = self.policy()?;
         let id = self.node_id(node)?;
         let spec = policy.node(id.as_str()).ok_or_else(|| Failure::internal("a checked node is gone"))?;
-        let target = spec.target(answer.as_str()).cloned().ok_or_else(|| {
-            let known = spec.answers.iter().map(|(a, _)| a.as_str()).collect::<Vec<_>>().join(", ");
-            Failure::user(format!("node `{id}` has no answer `{answer}`")).hinted(format!("its answers are {known}"))
-        })?;
+        let target = spec.target(answer.as_str()).cloned().ok_or_else(|| no_answer(spec, answer))?;
         let walk = self.current_walk()?;
         let from = walk.id;
         let asked = walk.steps.iter().position(|s| s.node.id == id);

@@ -72,7 +72,17 @@ impl JudgeSource for LocalSource {
             Resolved::Manifest(manifest) => hub::fetch(&manifest, &self.options, progress, cancel)?.path,
             Resolved::File(path) => path,
         };
-        (self.load)(&path, name, progress, cancel)
+        (self.load)(&path, name, progress, cancel).map_err(|error| in_file(&path, error))
+    }
+}
+
+/// The same error with the file at fault.
+fn in_file(path: &Path, error: JudgeError) -> JudgeError {
+    match error {
+        JudgeError::Unusable { message, hint } => {
+            JudgeError::Unusable { message: format!("{}: {}", path.display(), message.raw()).into(), hint }
+        }
+        other => other,
     }
 }
 
@@ -123,6 +133,11 @@ mod tests {
             }),
         );
         assert!(source.open("own.gguf", &mut |_| {}, &Cancel::new()).is_ok());
+        source.load =
+            Box::new(|_, _, _, _| Err(JudgeError::Unusable { message: "`mamba` is not supported".into(), hint: None }));
+        let refused = source.open("own.gguf", &mut |_| {}, &Cancel::new());
+        let Err(JudgeError::Unusable { message, .. }) = refused else { panic!("the loader refused it") };
+        assert!(message.raw().contains("own.gguf: `mamba` is"), "the file is named: {message:?}");
         assert_eq!(*opened.lock().expect("no panic"), [(dir.path().join("own.gguf"), "own.gguf".to_owned())]);
         let missing = source.open("smollm2-135m", &mut |_| {}, &Cancel::new());
         let Err(JudgeError::Unusable { message, hint }) = missing else { panic!("not there and offline") };

@@ -107,8 +107,8 @@ pub fn cell_row(cell: Cell) -> Line {
         Cell::ClassifierWrong => (Role::Bad, "only the classifier decides against gold"),
         Cell::LlmWrong => (Role::Bad, "only the LLM decides against gold"),
         Cell::BothWrong => (Role::Bad, "classifier and LLM both decide against gold"),
-        Cell::AgreeNoGold => (Role::Text, "classifier and LLM agree; gold is not known"),
-        Cell::DisagreeNoGold => (Role::Warning, "classifier and LLM disagree; gold is not known"),
+        Cell::AgreeNoGold => (Role::Text, "classifier and LLM agree; there is no gold that decides"),
+        Cell::DisagreeNoGold => (Role::Warning, "classifier and LLM disagree; there is no gold that decides"),
     };
     row("cell").column(role, cell.as_str(), WHAT).with(Role::Muted, words)
 }

@@ -105,6 +105,10 @@ impl GgufError {
             Self::Header { .. } => {
                 Some("the file is damaged, made by a faulty tool, or not GGUF: fetch it again or take another")
             }
+            Self::Key { key, .. } if key.as_str() == "general.architecture" => Some(
+                "take a model of one of these families, or the same model converted under another name; crossexam models \
+                 list names some",
+            ),
             Self::MissingKey { .. } | Self::Key { .. } => {
                 Some("the file was converted by a faulty or very old tool: take another conversion of this model")
             }

@@ -26,6 +26,13 @@ fn small() -> GgufWriter {
 }
 
 #[test]
+fn an_architecture_that_is_not_known_is_not_blamed_on_the_converter() {
+    let hint = |key| GgufError::key(key, "x").hint().unwrap_or_default();
+    assert!(hint("general.architecture").contains("models list"));
+    assert!(hint("llama.block_count").contains("conversion"));
+}
+
+#[test]
 fn a_well_formed_file_is_read_back() {
     let file = small().open().expect("a good file");
     let meta = file.metadata();
