@@ -56,6 +56,8 @@ pub enum Sub {
     Models(ModelsCommand),
     /// Open the debugger on a sample policy and samples; fetches the default model once.
     Demo(DemoArgs),
+    /// Measure how fast a model reads, writes and walks on this machine.
+    Bench(BenchArgs),
     /// Print shell completions.
     Completions {
         /// For which shell.
@@ -273,6 +275,45 @@ pub struct ModelArg {
     /// Where models live.
     #[command(flatten)]
     pub place: ModelsArgs,
+}
+
+/// What `bench` measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum BenchPart {
+    /// Reading prompts.
+    Prefill,
+    /// Writing text.
+    Decode,
+    /// Walking a tree of four questions.
+    Walk,
+}
+
+/// Arguments of `bench`.
+#[derive(Clone, Debug, Args)]
+pub struct BenchArgs {
+    /// Model name, or path of a GGUF file.
+    pub model: String,
+    /// Where models live.
+    #[command(flatten)]
+    pub place: ModelsArgs,
+    /// Threads of the model; all cores without it.
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// Runs per figure; the median counts.
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub repeats: usize,
+    /// Samples to walk (JSON lines); the demo's without it.
+    #[arg(long, value_name = "FILE")]
+    pub samples: Option<PathBuf>,
+    /// How many samples are walked.
+    #[arg(long, value_name = "N", default_value_t = 40)]
+    pub count: usize,
+    /// Measure this only; can be given several times.
+    #[arg(long, value_enum, value_name = "PART")]
+    pub only: Vec<BenchPart>,
+    /// One JSON object instead of a table.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `demo`.

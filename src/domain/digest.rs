@@ -46,6 +46,18 @@ impl Digest {
         Self(hasher.finalize().into())
     }
 
+    /// Digest of the bits of floats, little-endian, one slice after the other.
+    pub fn of_floats(parts: &[&[f32]]) -> Self {
+        let mut hasher = Sha256::new();
+        let mut bytes = Vec::with_capacity(1 << 14);
+        for piece in parts.iter().flat_map(|part| part.chunks(1 << 12)) {
+            bytes.clear();
+            bytes.extend(piece.iter().flat_map(|x| x.to_le_bytes()));
+            hasher.update(&bytes);
+        }
+        Self(hasher.finalize().into())
+    }
+
     /// A digest computed elsewhere.
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
@@ -94,6 +106,13 @@ mod tests {
         assert_eq!(d.to_string(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         assert_eq!(Digest::from_hex(&d.to_string()), Some(d));
         assert_eq!(Digest::from_hex("xyz"), None);
+    }
+
+    #[test]
+    fn floats_are_hashed_as_their_bytes() {
+        let floats: Vec<f32> = (0..9000).map(|i| i as f32 * 0.1).collect();
+        let bytes: Vec<u8> = floats.iter().flat_map(|x| x.to_le_bytes()).collect();
+        assert_eq!(Digest::of_floats(&[&floats[..5], &floats[5..]]), Digest::of(&bytes));
     }
 
     #[test]

@@ -13,9 +13,9 @@ use super::history::History;
 use super::interrupt::Interrupt;
 use super::models::{self, FilterError};
 use super::runner::Input;
-use super::{Client, Outcome, builtin, lint, models_manage, models_score, repl, replay, tui};
+use super::{Client, Outcome, bench, builtin, lint, models_manage, models_score, repl, replay, tui};
 use crate::cli::{
-    CheckArgs, Cli, ColorChoice, DemoArgs, Environment, GraphChoice, LintArgs, ModeChoice, ModelArg, ModelsArgs,
+    BenchArgs, CheckArgs, Cli, ColorChoice, DemoArgs, Environment, GraphChoice, LintArgs, ModeChoice, ModelsArgs,
     ModelsCommand, OpenArgs, ReplArgs, ReplayArgs, Sub,
 };
 use crate::command::Command;
@@ -43,6 +43,7 @@ pub fn run(cli: Cli, env: &Environment) -> u8 {
         Some(Sub::Lint(args)) => Ok(run_lint(&args, env)),
         Some(Sub::Models(command)) => run_models(&command, env),
         Some(Sub::Demo(args)) => demo(&args, env),
+        Some(Sub::Bench(args)) => run_bench(&args, env),
         Some(Sub::Completions { shell }) => Cli::completions(shell, &mut io::stdout()).map_err(Stopped::from),
         Some(Sub::Man) => Cli::man(&mut io::stdout()).map_err(Stopped::from),
     };
@@ -244,15 +245,24 @@ fn run_models(command: &ModelsCommand, env: &Environment) -> Result<u8, Stopped>
         ModelsCommand::Path(arg) => models_manage::path(&arg.model, &place(&arg.place), &mut streams)?,
         ModelsCommand::Verify(arg) => models_manage::verify(&arg.model, &place(&arg.place), &mut streams, &cancel)?,
         ModelsCommand::Tokenize(arg) => {
-            let file = model_file(arg, env, &cancel)?;
+            let file = model_file(&arg.model, &arg.place, env, &cancel)?;
             filtered(models::tokenize(&file, &mut stdin(), &mut io::stdout(), &cancel))?
         }
         ModelsCommand::Score(arg) => {
-            let file = model_file(arg, env, &cancel)?;
+            let file = model_file(&arg.model, &arg.place, env, &cancel)?;
             filtered(models_score::score(&file, 0, &mut stdin(), &mut io::stdout(), &cancel))?
         }
     };
     Ok(code)
+}
+
+fn run_bench(args: &BenchArgs, env: &Environment) -> Result<u8, Stopped> {
+    let cancel = Cancel::new();
+    let flag = cancel.clone();
+    ctrlc::set_handler(move || flag.cancel()).map_err(|e| Stopped::failed(e.to_string()))?;
+    let file = model_file(&args.model, &args.place, env, &cancel)?;
+    bench::run(&file, args, &mut io::stdout(), &cancel)?;
+    Ok(exit::OK)
 }
 
 fn stdin() -> BufReader<StdinLock<'static>> {
@@ -267,9 +277,9 @@ fn filtered(result: Result<u8, FilterError>) -> Result<u8, Stopped> {
 }
 
 /// The GGUF file of a name or path; fetched where it is one of ours and not here yet.
-fn model_file(arg: &ModelArg, env: &Environment, cancel: &Cancel) -> Result<PathBuf, Stopped> {
-    let options = sources::hub_options(&arg.place, env);
-    match resolve(&arg.model, &options.models_dir)? {
+fn model_file(model: &str, place: &ModelsArgs, env: &Environment, cancel: &Cancel) -> Result<PathBuf, Stopped> {
+    let options = sources::hub_options(place, env);
+    match resolve(model, &options.models_dir)? {
         Resolved::File(path) => Ok(path),
         Resolved::Manifest(manifest) => fetch(&manifest, &options, cancel),
     }

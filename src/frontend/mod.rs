@@ -3,6 +3,7 @@
 //! Must hold no rules of the domain: commands go to the engine, views come from `report`. Front ends do not import each other.
 
 pub mod batch;
+mod bench;
 mod builtin;
 mod check;
 mod check_record;

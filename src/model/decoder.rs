@@ -193,13 +193,26 @@ impl Decoder {
 
     /// Which kernels multiply the weights. The number rises whenever their results change.
     pub fn kernel(&self) -> &'static str {
-        let layers = self.layers.iter().flat_map(|l| [&l.qkv, &l.out, &l.gate_up, &l.down]);
-        if layers.chain([&self.head]).any(|l| l.quantized()) { "int8/1" } else { "f32/1" }
+        if self.matrices().chain([self.head.as_ref()]).any(|l| l.quantized()) { "int8/1" } else { "f32/1" }
     }
 
     /// Which instruction sets they use: for integers and for floats.
     pub fn isa(&self) -> String {
         format!("{}, {}", Isa::best().name(), simd::isa())
+    }
+
+    /// Bytes of weights that are read for every pass.
+    pub fn weight_bytes(&self) -> usize {
+        self.matrices().map(|l| l.bytes()).sum::<usize>() + self.head.bytes()
+    }
+
+    /// Products per token in the layers, the head not counted.
+    pub fn products_per_token(&self) -> usize {
+        self.matrices().map(|l| l.inputs() * l.outputs()).sum()
+    }
+
+    fn matrices(&self) -> impl Iterator<Item = &dyn Linear> {
+        self.layers.iter().flat_map(|l| [l.qkv.as_ref(), l.out.as_ref(), l.gate_up.as_ref(), l.down.as_ref()])
     }
 
     /// The threads that compute.
@@ -216,6 +229,7 @@ impl Decoder {
     /// An embedding of a type that cannot be read.
     pub fn forward(&self, sequences: &mut [Sequence], rows: &[Row]) -> Result<Vec<f32>, JudgeError> {
         let (arch, pool) = (&self.arch, &self.pool);
+        let _pass = pool.pass();
         let mut at = Vec::with_capacity(rows.len());
         for row in rows {
             let position = sequences[row.sequence].push(row.token);
@@ -233,6 +247,8 @@ impl Decoder {
 
         let mut x = self.embed(rows).map_err(|what| JudgeError::Internal(what.into()))?;
         let mut input = Activations::default();
+        let (mut qkv, mut q, mut mixed) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut change, mut gate_up) = (Vec::new(), Vec::new());
         for (index, layer) in self.layers.iter().enumerate() {
             let window = arch.window(index);
             let angles = match arch.layer_rope(index) {
@@ -241,7 +257,7 @@ impl Decoder {
                 LayerRope::None => &no_angles,
             };
             norm_rows(pool, &x, &layer.attention_norm, arch.norm_eps, &mut input);
-            let mut qkv = multiply(pool, layer.qkv.as_ref(), &input);
+            multiply(pool, layer.qkv.as_ref(), &input, &mut qkv);
             let width = layer.qkv.outputs();
             let q_width = arch.heads * arch.head_dim;
             let kv_width = arch.kv_heads * arch.head_dim;
@@ -258,7 +274,7 @@ impl Decoder {
                 x = pick(&x, &wanted, arch.width);
                 qkv = pick(&qkv, &wanted, width);
             }
-            let mut q = Vec::with_capacity(at.len() * q_width);
+            q.clear();
             qkv.chunks_exact(width).for_each(|qkv| q.extend_from_slice(&qkv[..q_width]));
             let attention = Attention {
                 heads: arch.heads,
@@ -267,23 +283,24 @@ impl Decoder {
                 window: window.map(|w| w.window),
                 softcap: arch.attention_softcap,
             };
-            let mut mixed = vec![0.0; q.len()];
+            mixed.resize(q.len(), 0.0);
             attend(pool, attention, index, &at, sequences, &runs, &q, &mut mixed);
             input.fill(pool, at.len(), q_width, |r, row| row.copy_from_slice(&mixed[r * q_width..(r + 1) * q_width]));
-            let mut change = multiply(pool, layer.out.as_ref(), &input);
+            multiply(pool, layer.out.as_ref(), &input, &mut change);
             add_rows(pool, &mut x, &mut change, &layer.post_attention_norm, arch);
 
             norm_rows(pool, &x, &layer.mlp_norm, arch.norm_eps, &mut input);
-            let gate_up = multiply(pool, layer.gate_up.as_ref(), &input);
+            multiply(pool, layer.gate_up.as_ref(), &input, &mut gate_up);
             let wide = 2 * arch.feed_forward;
             input.fill(pool, at.len(), arch.feed_forward, |r, row| {
                 ops::gated(arch.activation, &gate_up[r * wide..(r + 1) * wide], row);
             });
-            let mut change = multiply(pool, layer.down.as_ref(), &input);
+            multiply(pool, layer.down.as_ref(), &input, &mut change);
             add_rows(pool, &mut x, &mut change, &layer.post_mlp_norm, arch);
         }
         norm_rows(pool, &x, &self.norm, arch.norm_eps, &mut input);
-        let mut logits = multiply(pool, self.head.as_ref(), &input);
+        let mut logits = Vec::new();
+        multiply(pool, self.head.as_ref(), &input, &mut logits);
         if arch.logit_scale != 1.0 {
             logits.iter_mut().for_each(|l| *l *= arch.logit_scale);
         }
@@ -376,10 +393,10 @@ impl Layer {
     }
 }
 
-fn multiply(pool: &Pool, layer: &dyn Linear, x: &Activations) -> Vec<f32> {
-    let mut out = vec![0.0; x.rows() * layer.outputs()];
-    layer.forward(pool, x, &mut out);
-    out
+/// `out = x · Wᵀ`; what `out` held does not matter.
+fn multiply(pool: &Pool, layer: &dyn Linear, x: &Activations, out: &mut Vec<f32>) {
+    out.resize(x.rows() * layer.outputs(), 0.0);
+    layer.forward(pool, x, out);
 }
 
 fn norm_rows(pool: &Pool, x: &[f32], weight: &[f32], eps: f32, out: &mut Activations) {

@@ -16,6 +16,7 @@ pub mod kv;
 pub mod linear;
 pub mod local;
 pub mod manifest;
+pub mod measure;
 mod ops;
 #[cfg(test)]
 mod oracle;
@@ -99,6 +100,22 @@ pub trait Judge: Send {
         cancel: &Cancel,
     ) -> Result<Judgement, JudgeError>;
 
+    /// Answers questions until there are no more, several at a time where the judge is faster so. Each answer is the one that
+    /// [`Self::judge`] would give.
+    ///
+    /// # Errors
+    /// [`JudgeError::Cancelled`], or a fault that concerns no single question; questions that were asked are then lost.
+    fn judge_all(&mut self, questions: &mut dyn Questions, cancel: &Cancel) -> Result<(), JudgeError> {
+        while let Some((number, question)) = questions.next(true) {
+            let answer = self.judge(&question, &mut |progress| questions.progress(number, progress), cancel);
+            if matches!(answer, Err(JudgeError::Cancelled)) {
+                return Err(JudgeError::Cancelled);
+            }
+            questions.answered(number, answer);
+        }
+        Ok(())
+    }
+
     /// Shows what the model was asked; `rationale` is the text the model wrote at this node, where there was one.
     fn examine(
         &mut self,
@@ -107,6 +124,19 @@ pub trait Judge: Send {
         look: Look,
         cancel: &Cancel,
     ) -> Result<Examination, JudgeError>;
+}
+
+/// Where questions come from and answers go, when there are many.
+pub trait Questions {
+    /// The next question and a number of the caller's own, or `None` where there is none at the moment. `idle`: nothing is being
+    /// worked on, so the caller may wait for one; `None` is then the end.
+    fn next(&mut self, idle: bool) -> Option<(u64, Question)>;
+
+    /// The answer to question number `number`. Answers come in any order.
+    fn answered(&mut self, number: u64, answer: Result<Judgement, JudgeError>);
+
+    /// How far question number `number` is.
+    fn progress(&mut self, _number: u64, _progress: Progress) {}
 }
 
 /// Opens judges by name: a manifest name, a path to a GGUF file.

@@ -123,7 +123,85 @@ pub struct Scores {
     pub computed: usize,
 }
 
-/// Scores `answers` after `sequence`, whose last logits are `logits`. All tokens of the trie go through the model at once.
+/// The answers of one question, ready to go through the model after the prompt. All tokens of the trie go at once.
+pub struct Plan {
+    trie: Trie,
+    leaves: Vec<Vec<usize>>,
+}
+
+impl Plan {
+    /// For `answers` after a prompt of `len` tokens.
+    ///
+    /// # Errors
+    /// Where an answer does not fit the context or the vocabulary.
+    pub fn new(decoder: &Decoder, len: usize, answers: &[Vec<u32>]) -> Result<Self, JudgeError> {
+        let longest = answers.iter().map(Vec::len).max().unwrap_or(0);
+        for answer in answers {
+            check(decoder, len + longest, answer)?;
+        }
+        let trie = Trie::new(answers);
+        let leaves = trie.leaves();
+        Ok(Self { trie, leaves })
+    }
+
+    /// One sequence for each leaf of the trie.
+    pub fn branches(&self, sequence: &mut Sequence) -> Vec<Sequence> {
+        let count = self.leaves.iter().flatten().max().map_or(0, |n| n + 1);
+        (0..count).map(|_| sequence.fork()).collect()
+    }
+
+    /// The rows to read, where the first branch is sequence number `first`.
+    pub fn rows(&self, first: usize) -> impl Iterator<Item = Row> {
+        self.trie.nodes.iter().zip(&self.leaves).map(move |(node, leaves)| {
+            let (one, also) = leaves.split_first().expect("every node has a leaf at or below it");
+            Row {
+                token: node.token,
+                sequence: first + one,
+                also: also.iter().map(|leaf| first + leaf).collect(),
+                logits: true,
+            }
+        })
+    }
+
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.trie.nodes.len()
+    }
+
+    /// Whether there is nothing to read.
+    pub fn is_empty(&self) -> bool {
+        self.trie.nodes.is_empty()
+    }
+
+    /// The answers' log-probabilities, from the logits after the prompt and those after each row, `[row][vocabulary]`.
+    ///
+    /// # Errors
+    /// Where the model's numbers are not finite.
+    pub fn scores(&self, prompt: &[f32], after: &[f32], endings: &[u32]) -> Result<Scores, JudgeError> {
+        let steps: Vec<&[f32]> = after.chunks_exact(prompt.len().max(1)).collect();
+        let root = LogSoftmax::new(prompt)?;
+        let softmaxes = steps.iter().map(|step| LogSoftmax::new(step)).collect::<Result<Vec<_>, _>>()?;
+        // Log-probability of the path to each node.
+        let mut paths: Vec<f64> = Vec::with_capacity(self.trie.nodes.len());
+        for node in &self.trie.nodes {
+            let id = node.token as usize;
+            paths.push(match node.parent {
+                None => root.logprob(prompt[id]),
+                Some(parent) => paths[parent] + softmaxes[parent].logprob(steps[parent][id]),
+            });
+        }
+        let logprobs = self.trie.last.iter().map(|node| {
+            let longer = self.trie.children(*node);
+            let ends = endings.iter().filter(|id| !longer.contains(id)).map(|id| steps[*node][*id as usize]);
+            paths[*node] + softmaxes[*node].log_mass(ends)
+        });
+        let logprobs = logprobs.collect();
+        let logits_sha256 = Digest::of_floats(&[prompt, after]);
+        Ok(Scores { logprobs, logits_sha256, computed: self.len() })
+    }
+}
+
+/// Scores `answers` after `sequence`, whose last logits are `logits`.
 ///
 /// # Errors
 /// Where an answer does not fit the context, or the model's numbers are not finite.
@@ -134,43 +212,10 @@ pub fn score(
     answers: &[Vec<u32>],
     endings: &[u32],
 ) -> Result<Scores, JudgeError> {
-    let longest = answers.iter().map(Vec::len).max().unwrap_or(0);
-    for answer in answers {
-        check(decoder, sequence.len() + longest, answer)?;
-    }
-    let trie = Trie::new(answers);
-    let leaves = trie.leaves();
-    let count = leaves.iter().flatten().max().map_or(0, |n| n + 1);
-    let mut branches: Vec<Sequence> = (0..count).map(|_| sequence.fork()).collect();
-    let rows = trie.nodes.iter().zip(&leaves).map(|(node, leaves)| {
-        let (first, also) = leaves.split_first().expect("every node has a leaf at or below it");
-        Row { token: node.token, sequence: *first, also: also.to_vec(), logits: true }
-    });
-    let rows: Vec<Row> = rows.collect();
-    let after = decoder.forward(&mut branches, &rows)?;
-    let vocabulary = decoder.vocabulary();
-    let steps: Vec<&[f32]> = after.chunks_exact(vocabulary).collect();
-
-    let root = LogSoftmax::new(logits)?;
-    let softmaxes = steps.iter().map(|step| LogSoftmax::new(step)).collect::<Result<Vec<_>, _>>()?;
-    // Log-probability of the path to each node.
-    let mut paths: Vec<f64> = Vec::with_capacity(trie.nodes.len());
-    for node in &trie.nodes {
-        let id = node.token as usize;
-        paths.push(match node.parent {
-            None => root.logprob(logits[id]),
-            Some(parent) => paths[parent] + softmaxes[parent].logprob(steps[parent][id]),
-        });
-    }
-    let logprobs = trie.last.iter().map(|node| {
-        let longer = trie.children(*node);
-        let ends = endings.iter().filter(|id| !longer.contains(id));
-        let mass: f64 = ends.map(|id| softmaxes[*node].logprob(steps[*node][*id as usize]).exp()).sum();
-        paths[*node] + mass.ln()
-    });
-    let logprobs = logprobs.collect();
-    let bytes: Vec<u8> = logits.iter().chain(&after).flat_map(|l| l.to_le_bytes()).collect();
-    Ok(Scores { logprobs, logits_sha256: Digest::of(&bytes), computed: rows.len() })
+    let plan = Plan::new(decoder, sequence.len(), answers)?;
+    let rows: Vec<Row> = plan.rows(0).collect();
+    let after = decoder.forward(&mut plan.branches(sequence), &rows)?;
+    plan.scores(logits, &after, endings)
 }
 
 #[cfg(test)]

@@ -5,7 +5,9 @@
 use super::JudgeError;
 use super::decoder::{Decoder, Row};
 use super::kv::Sequence;
+use super::simd::{self, LANES, Vectors};
 use crate::domain::Cancel;
+use pulp::Simd;
 use std::time::{Duration, Instant};
 
 /// How many tokens go through the model at once when a prompt is read. Many make good use of the weights; but a cancel waits
@@ -17,8 +19,13 @@ impl Pace {
     const MOST: usize = 128;
     const PASS: Duration = Duration::from_millis(80);
 
+    /// How many rows the next pass may have.
+    pub fn rows(self) -> usize {
+        self.0
+    }
+
     /// Adapts to a pass of `rows` rows that took `elapsed`.
-    fn adapt(&mut self, rows: usize, elapsed: Duration) {
+    pub fn adapt(&mut self, rows: usize, elapsed: Duration) {
         let per_pass = Self::PASS.as_secs_f64() / elapsed.as_secs_f64().max(1e-6) * rows as f64;
         // A short last chunk says little of long ones, so it may make the pace slower but not faster.
         let most = if rows < self.0 { self.0 } else { Self::MOST };
@@ -32,9 +39,10 @@ impl Default for Pace {
     }
 }
 
-/// Normaliser of one row of logits over the full vocabulary, in f64.
+/// Normaliser of one row of logits over the full vocabulary.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LogSoftmax {
+    most: f32,
     log_sum: f64,
 }
 
@@ -44,20 +52,106 @@ impl LogSoftmax {
     /// # Errors
     /// Where a logit is no finite number: the model file is damaged or its numbers overflow.
     pub fn new(logits: &[f32]) -> Result<Self, JudgeError> {
-        if logits.is_empty() || logits.iter().any(|l| !l.is_finite()) {
-            return Err(JudgeError::Unusable {
-                message: "the model computes numbers that are not finite".into(),
-                hint: Some("the model file is damaged or badly converted: fetch it again or take another".to_owned()),
-            });
+        if logits.is_empty() || !are_finite(logits) {
+            return Err(not_finite());
         }
-        let max = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
-        let sum: f64 = logits.iter().map(|l| (f64::from(*l) - max).exp()).sum();
-        Ok(Self { log_sum: max + sum.ln() })
+        let most = simd::dispatch(Most(logits));
+        let sum = exp_sum(logits.iter().copied(), most);
+        Ok(Self { most, log_sum: f64::from(most) + sum.ln() })
     }
 
     /// Log-probability of a token with this logit.
     pub fn logprob(&self, logit: f32) -> f64 {
         f64::from(logit) - self.log_sum
+    }
+
+    /// Logarithm of the probability of all the tokens with these logits together.
+    pub fn log_mass(&self, logits: impl Iterator<Item = f32>) -> f64 {
+        f64::from(self.most) + exp_sum(logits, self.most).ln() - self.log_sum
+    }
+}
+
+/// The error for logits that are none.
+pub fn not_finite() -> JudgeError {
+    JudgeError::Unusable {
+        message: "the model computes numbers that are not finite".into(),
+        hint: Some("the model file is damaged or badly converted: fetch it again or take another".to_owned()),
+    }
+}
+
+/// Whether all of `logits` are numbers.
+pub fn are_finite(logits: &[f32]) -> bool {
+    simd::dispatch(Finite(logits))
+}
+
+/// `Σ exp(logit - most)`: exponentials to 2e-7 of their value in f32, groups of 16 of them summed in f64.
+fn exp_sum(mut logits: impl Iterator<Item = f32>, most: f32) -> f64 {
+    const PIECE: usize = 1024;
+    let mut sum = 0.0f64;
+    let mut piece = [f32::NEG_INFINITY; PIECE];
+    loop {
+        let mut count = 0;
+        for (slot, logit) in piece.iter_mut().zip(logits.by_ref()) {
+            *slot = logit - most;
+            count += 1;
+        }
+        if count == 0 {
+            return sum;
+        }
+        piece[count..].fill(f32::NEG_INFINITY);
+        simd::dispatch(Exp(&mut piece));
+        sum += piece.as_chunks::<LANES>().0.iter().map(|lanes| f64::from(simd::sum_lanes(*lanes))).sum::<f64>();
+        if count < PIECE {
+            return sum;
+        }
+    }
+}
+
+struct Exp<'a>(&'a mut [f32]);
+
+impl Vectors for Exp<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd, const V: usize>(self, simd: S) {
+        for group in simd::groups_mut::<S, V>(self.0) {
+            for x in group {
+                *x = simd::exp(simd, *x);
+            }
+        }
+    }
+}
+
+/// The largest of some numbers that are no NaN.
+struct Most<'a>(&'a [f32]);
+
+impl Vectors for Most<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn run<S: Simd, const V: usize>(self, simd: S) -> f32 {
+        let mut most = [simd.splat_f32s(f32::NEG_INFINITY); V];
+        for group in simd::groups::<S, V>(self.0) {
+            for v in 0..V {
+                most[v] = simd.max_f32s(most[v], group[v]);
+            }
+        }
+        let mut lanes = [f32::NEG_INFINITY; LANES];
+        simd::groups_mut::<S, V>(&mut lanes)[0] = most;
+        let rest = &self.0[self.0.len() / LANES * LANES..];
+        lanes.iter().chain(rest).copied().fold(f32::NEG_INFINITY, f32::max)
+    }
+}
+
+struct Finite<'a>(&'a [f32]);
+
+impl Vectors for Finite<'_> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run<S: Simd, const V: usize>(self, _simd: S) -> bool {
+        // Without an early exit, so that it is compiled to vectors.
+        self.0.iter().fold(true, |all, x| all & x.is_finite())
     }
 }
 
@@ -77,8 +171,8 @@ pub fn top(logits: &[f32], k: usize) -> Result<Vec<(u32, f64)>, JudgeError> {
 
 /// Id of the largest logit; the smallest id among equals.
 pub fn argmax(logits: &[f32]) -> u32 {
-    let best = logits.iter().enumerate().reduce(|best, x| if x.1 > best.1 { x } else { best });
-    best.map_or(0, |(id, _)| id as u32)
+    let most = simd::dispatch(Most(logits));
+    logits.iter().position(|l| *l == most).map_or(0, |id| id as u32)
 }
 
 /// Reads `tokens` at the end of `sequence`, chunk by chunk, and returns the logits after the last one (empty where there are
@@ -177,6 +271,20 @@ mod tests {
         assert!((all.iter().map(|(_, p)| p.exp()).sum::<f64>() - 1.0).abs() < 1e-12);
         assert_eq!(top(&logits, 1).unwrap()[0], all[0]);
         assert_eq!(argmax(&logits), 1);
+    }
+
+    #[test]
+    fn sums_over_a_large_vocabulary_are_those_of_f64() {
+        for len in [1, 17, 1024, 1025, 50_000] {
+            let logits: Vec<f32> = (0..len).map(|i| (i as f32 * 0.7).sin() * 12.0 - 3.0).collect();
+            let softmax = LogSoftmax::new(&logits).unwrap();
+            let exact = logits.iter().map(|l| f64::from(*l).exp()).sum::<f64>().ln();
+            assert!((softmax.logprob(0.0) + exact).abs() < 1e-6);
+            let some = || logits.iter().copied().step_by(3);
+            let mass = some().map(|l| f64::from(l).exp()).sum::<f64>().ln() - exact;
+            assert!((softmax.log_mass(some()) - mass).abs() < 1e-6);
+            assert_eq!(softmax.log_mass(std::iter::empty()), f64::NEG_INFINITY);
+        }
     }
 
     #[test]

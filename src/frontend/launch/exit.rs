@@ -3,6 +3,7 @@
 //! Must not end the process itself; `main` returns the code.
 
 use crate::engine::Failure;
+use crate::frontend::bench::BenchError;
 use crate::model::JudgeError;
 use crate::session::{FailureKind, JournalError};
 use crate::text::Untrusted;
@@ -85,6 +86,15 @@ impl From<Failure> for Stopped {
 impl From<JudgeError> for Stopped {
     fn from(error: JudgeError) -> Self {
         Failure::from(error).into()
+    }
+}
+
+impl From<BenchError> for Stopped {
+    fn from(error: BenchError) -> Self {
+        match error {
+            BenchError::Model(error) => error.into(),
+            BenchError::Io(error) => error.into(),
+        }
     }
 }
 

@@ -1,11 +1,11 @@
 //! The kernels for 256-bit vectors: AVX2, and the same with VNNI's dot product of bytes.
 //!
-//! Must equal [`super::tile::Scalar`] to the bit.
+//! Must equal [`super::scalar::Scalar`] to the bit.
 
-use super::activations::{GROUP, GroupScale};
+use super::activations::GROUP;
 use super::arena::Line;
 use super::packed::{PANEL, Packed};
-use super::tile::{Kernel, ROWS, RowPart, STRETCH, Scratch, Stretch, Sums};
+use super::tile::{ROWS, Rows, STRETCH, Scratch, Stretch, Tiles};
 use std::arch::x86_64::*;
 
 /// Proof that the machine has AVX2, FMA and half-precision conversion.
@@ -56,7 +56,7 @@ fn dot_vnni<const WIDE: bool>(sum: __m256i, weights: __m256i, codes: __m256i) ->
 
 macro_rules! kernel {
     ($name:ident, $module:ident, $features:literal, $dot:ident, $signed:literal) => {
-        impl Kernel for $name {
+        impl Tiles for $name {
             #[allow(unsafe_code, reason = "calls code for instructions that were detected")]
             fn unpack<'a>(
                 self,
@@ -71,29 +71,23 @@ macro_rules! kernel {
             }
 
             #[allow(unsafe_code, reason = "calls code for instructions that were detected")]
-            unsafe fn tile<const SCALES: usize, const MIN: bool>(
-                self,
-                stretch: &Stretch<'_>,
-                rows: &[RowPart<'_>],
-                fresh: bool,
-                sums: &Sums,
-            ) {
+            unsafe fn tile<const SCALES: usize, const MIN: bool>(self, stretch: &Stretch<'_>, rows: &Rows) {
                 // SAFETY: `self` is the proof that the machine has the instructions; the caller promises the rest.
                 unsafe {
-                    match (rows.len(), stretch.offset == 128) {
+                    match (rows.count, stretch.offset == 128) {
                         (0, _) => {}
-                        (1, false) => $module::tile::<1, SCALES, MIN, false>(stretch, rows, fresh, sums),
-                        (2, false) => $module::tile::<2, SCALES, MIN, false>(stretch, rows, fresh, sums),
-                        (3, false) => $module::tile::<3, SCALES, MIN, false>(stretch, rows, fresh, sums),
-                        (4, false) => $module::tile::<4, SCALES, MIN, false>(stretch, rows, fresh, sums),
-                        (5, false) => $module::tile::<5, SCALES, MIN, false>(stretch, rows, fresh, sums),
-                        (_, false) => $module::tile::<6, SCALES, MIN, false>(stretch, rows, fresh, sums),
-                        (1, true) => $module::tile::<1, SCALES, MIN, true>(stretch, rows, fresh, sums),
-                        (2, true) => $module::tile::<2, SCALES, MIN, true>(stretch, rows, fresh, sums),
-                        (3, true) => $module::tile::<3, SCALES, MIN, true>(stretch, rows, fresh, sums),
-                        (4, true) => $module::tile::<4, SCALES, MIN, true>(stretch, rows, fresh, sums),
-                        (5, true) => $module::tile::<5, SCALES, MIN, true>(stretch, rows, fresh, sums),
-                        (_, true) => $module::tile::<6, SCALES, MIN, true>(stretch, rows, fresh, sums),
+                        (1, false) => $module::tile::<1, SCALES, MIN, false>(stretch, rows),
+                        (2, false) => $module::tile::<2, SCALES, MIN, false>(stretch, rows),
+                        (3, false) => $module::tile::<3, SCALES, MIN, false>(stretch, rows),
+                        (4, false) => $module::tile::<4, SCALES, MIN, false>(stretch, rows),
+                        (5, false) => $module::tile::<5, SCALES, MIN, false>(stretch, rows),
+                        (_, false) => $module::tile::<6, SCALES, MIN, false>(stretch, rows),
+                        (1, true) => $module::tile::<1, SCALES, MIN, true>(stretch, rows),
+                        (2, true) => $module::tile::<2, SCALES, MIN, true>(stretch, rows),
+                        (3, true) => $module::tile::<3, SCALES, MIN, true>(stretch, rows),
+                        (4, true) => $module::tile::<4, SCALES, MIN, true>(stretch, rows),
+                        (5, true) => $module::tile::<5, SCALES, MIN, true>(stretch, rows),
+                        (_, true) => $module::tile::<6, SCALES, MIN, true>(stretch, rows),
                     }
                 }
             }
@@ -105,37 +99,31 @@ macro_rules! kernel {
             /// `R` rows of 32 sums, eight outputs after the other. `WIDE`: the codes have 8 bits.
             ///
             /// # Safety
-            /// See [`Kernel::tile`].
+            /// See [`Tiles::tile`].
             #[target_feature(enable = $features)]
             #[allow(unsafe_code, reason = "vector loads and stores without bounds checks in the innermost loop")]
             pub(super) unsafe fn tile<const R: usize, const SCALES: usize, const MIN: bool, const WIDE: bool>(
                 stretch: &Stretch<'_>,
-                rows: &[RowPart<'_>],
-                fresh: bool,
-                sums: &Sums,
+                rows: &Rows,
             ) {
                 let groups = stretch.groups;
                 assert!(const { R >= 1 && R <= ROWS && (SCALES == 1 || SCALES == 2) });
-                assert!(
-                    rows.len() >= R && rows.iter().all(|r| r.codes.len() >= groups * GROUP && r.scales.len() >= groups)
-                );
                 assert!(groups == 0 || stretch.codes.len() >= (groups - 1) * stretch.stride + 16);
                 let numbers = groups * SCALES * PANEL;
                 assert!(stretch.scales.len() >= numbers && (!MIN || stretch.mins.len() >= numbers));
-                let codes: [*const i8; R] = std::array::from_fn(|r| rows[r].codes.as_ptr());
-                let scales: [*const GroupScale; R] = std::array::from_fn(|r| rows[r].scales.as_ptr());
+                let (codes, scales, sums) = (&rows.codes, &rows.scales, &rows.sums);
                 // Whether the dot product takes the offset off by itself, making the weights signed.
                 let signed = WIDE && $signed;
                 for quarter in 0..4 {
                     let mut sum = [_mm256_setzero_ps(); R];
-                    if !fresh {
+                    if !rows.fresh {
                         for r in 0..R {
                             // SAFETY: what the caller promises.
                             sum[r] = unsafe { _mm256_loadu_ps(sums[r].add(quarter * 8)) };
                         }
                     }
                     for g in 0..groups {
-                        // SAFETY: the assertions above: each row has codes and scales for `groups` groups, the stretch has 16
+                        // SAFETY: the assertions above and what the caller promises: each row has codes and scales for `groups` groups, the stretch has 16
                         // vectors of 64 bytes every `stride` for each and `SCALES * PANEL` scales (and minima).
                         unsafe {
                             let vectors = stretch.codes.as_ptr().add(g * stretch.stride).cast::<__m256i>().add(quarter);

@@ -1,11 +1,12 @@
 //! The kernels for AVX-512 with VNNI: 64 products of bytes an instruction, summed in fours.
 //!
-//! Must equal [`super::tile::Scalar`] to the bit.
+//! Must equal [`super::scalar::Scalar`] to the bit.
 
-use super::activations::{GROUP, GroupScale};
+use super::activations::GROUP;
 use super::arena::Line;
-use super::packed::{GROUP_CODES, PANEL, Packed};
-use super::tile::{Kernel, ROWS, RowPart, STRETCH, Scratch, Stretch, Sums};
+use super::matmul::Work;
+use super::packed::{PANEL, Packed};
+use super::tile::{Kernel, ROWS, Rows, Scratch};
 use std::arch::x86_64::*;
 
 /// Proof that the machine has the instructions.
@@ -25,113 +26,27 @@ impl Avx512 {
 
 impl Kernel for Avx512 {
     #[allow(unsafe_code, reason = "calls code for instructions that were detected")]
-    fn unpack<'a>(
-        self,
-        weights: &Packed,
-        panel: &'a [Line],
-        first: usize,
-        groups: usize,
-        scratch: &'a mut Scratch,
-    ) -> Stretch<'a> {
-        // SAFETY: `self` is the proof that the machine has the instructions.
-        unsafe { unpack(weights, panel, first, groups, scratch) }
-    }
-
-    #[allow(unsafe_code, reason = "calls code for instructions that were detected")]
-    unsafe fn tile<const SCALES: usize, const MIN: bool>(
-        self,
-        stretch: &Stretch<'_>,
-        rows: &[RowPart<'_>],
-        fresh: bool,
-        sums: &Sums,
-    ) {
-        // SAFETY: `self` is the proof that the machine has the instructions; the caller promises the rest.
-        unsafe {
-            match rows.len() {
-                0 => {}
-                1 => tile::<1, SCALES, MIN>(stretch, rows, fresh, sums),
-                2 => tile::<2, SCALES, MIN>(stretch, rows, fresh, sums),
-                3 => tile::<3, SCALES, MIN>(stretch, rows, fresh, sums),
-                4 => tile::<4, SCALES, MIN>(stretch, rows, fresh, sums),
-                5 => tile::<5, SCALES, MIN>(stretch, rows, fresh, sums),
-                _ => tile::<6, SCALES, MIN>(stretch, rows, fresh, sums),
-            }
-        }
-    }
-}
-
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-#[allow(unsafe_code, reason = "vector loads and stores at places that the layout of the panel gives")]
-fn unpack<'a>(
-    weights: &Packed,
-    panel: &'a [Line],
-    first: usize,
-    groups: usize,
-    scratch: &'a mut Scratch,
-) -> Stretch<'a> {
-    let (format, layout) = (&weights.format, &weights.layout);
-    assert!(groups <= STRETCH && first + groups <= weights.groups());
-    assert!(groups == 0 || layout.group_at(first + groups - 1) + layout.group <= size_of_val(panel));
-    let base = panel.as_ptr().cast::<u8>();
-    let codes = scratch.codes.as_mut_ptr().cast::<u8>();
-    for g in 0..groups {
-        // SAFETY: by the assertions the group lies in the panel, and so does its span's header, which comes before it. Its parts
-        // are where `Layout` puts them. `scratch` has room for STRETCH groups: 1024 codes, 64 scales and 64 minima each.
-        unsafe {
-            let group = base.add(layout.group_at(first + g));
-            let header = base.add(layout.span_at(first + g));
-            match format.bits {
-                4 => unpack_codes::<4>(group, codes.add(g * GROUP_CODES)),
-                5 => unpack_codes::<5>(group, codes.add(g * GROUP_CODES)),
-                6 => unpack_codes::<6>(group, codes.add(g * GROUP_CODES)),
-                _ => {}
-            }
-            let count = format.scales * 2;
-            let from = g * format.scales * PANEL;
-            let (scales, mins) = (group.add(layout.scales), group.add(layout.mins));
-            if format.nested {
-                nested(scales, header, count, scratch.scales.as_mut_ptr().add(from));
-                if format.min {
-                    nested(mins, header.add(PANEL * 2), count, scratch.mins.as_mut_ptr().add(from));
-                }
-            } else {
-                halves(scales, count, scratch.scales.as_mut_ptr().add(from));
-                if format.min {
-                    halves(mins, count, scratch.mins.as_mut_ptr().add(from));
+    fn run(self, work: &Work<'_>, _scratch: &mut Scratch) {
+        let blocks = work.rows().div_ceil(ROWS);
+        for b in 0..blocks {
+            let (start, end) = (b * work.rows() / blocks, (b + 1) * work.rows() / blocks);
+            let mut partial = [[0.0; PANEL]; ROWS];
+            let rows = work.block(start, end, 0, true, &mut partial);
+            // The first block brings the panel into the cache, and what comes after it.
+            let ahead = b == 0;
+            // SAFETY: `self` is the proof that the machine has the instructions; `block` gives rows that are what they say.
+            unsafe {
+                match rows.count {
+                    0 => {}
+                    1 => of_format::<1>(work, &rows, ahead),
+                    2 => of_format::<2>(work, &rows, ahead),
+                    3 => of_format::<3>(work, &rows, ahead),
+                    4 => of_format::<4>(work, &rows, ahead),
+                    5 => of_format::<5>(work, &rows, ahead),
+                    _ => of_format::<6>(work, &rows, ahead),
                 }
             }
-        }
-    }
-    if format.bits < 8 {
-        return scratch.stretch(format.offset, groups);
-    }
-    let from = layout.group_at(first) / 64;
-    Stretch { codes: &panel[from..], stride: layout.group / 64, ..scratch.stretch(format.offset, groups) }
-}
-
-/// Spreads the codes of a group to bytes.
-///
-/// # Safety
-/// `from` points to `128 * BITS` readable bytes, `to` to 1024 writable ones, both at multiples of 64.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-#[allow(unsafe_code, reason = "vector loads and stores")]
-unsafe fn unpack_codes<const BITS: usize>(from: *const u8, to: *mut u8) {
-    let low = _mm512_set1_epi8(15);
-    for v in 0..8 {
-        // SAFETY: what the caller promises.
-        unsafe {
-            let packed = _mm512_load_si512(from.add(v * 64).cast());
-            let mut a = _mm512_and_si512(packed, low);
-            let mut b = _mm512_and_si512(_mm512_srli_epi16(packed, 4), low);
-            for bit in 4..BITS {
-                let masks = from.add(512 + (bit - 4) * 128).cast::<u64>();
-                let set = _mm512_set1_epi8(1 << bit);
-                a = add_where(a, masks.add(v).read(), set);
-                b = add_where(b, masks.add(v + 8).read(), set);
-            }
-            _mm512_store_si512(to.add(v * 64).cast(), a);
-            _mm512_store_si512(to.add(512 + v * 64).cast(), b);
+            work.store(start, end, &partial);
         }
     }
 }
@@ -143,122 +58,253 @@ fn add_where(x: __m512i, mask: u64, set: __m512i) -> __m512i {
     _mm512_mask_add_epi8(x, mask, x, set)
 }
 
-/// Widens `count` times 16 half-precision numbers.
+/// A panel times `R` rows, by the kernel for the format of its weights.
 ///
 /// # Safety
-/// `from` points to `32 * count` readable bytes, `to` to `16 * count` writable floats.
-#[inline]
+/// The machine has the instructions; `rows` is what its type says, for all groups of the panel.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-#[allow(unsafe_code, reason = "vector loads and stores")]
-unsafe fn halves(from: *const u8, count: usize, to: *mut f32) {
-    for i in 0..count {
-        // SAFETY: what the caller promises.
-        unsafe { _mm512_storeu_ps(to.add(i * 16), _mm512_cvtph_ps(_mm256_loadu_si256(from.add(i * 32).cast()))) };
-    }
-}
-
-/// `count` times 16 nested numbers: 8-bit numbers times the half-precision ones of their outputs.
-///
-/// # Safety
-/// `from` points to `16 * count` readable bytes, `of_span` to 64, `to` to `16 * count` writable floats.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-#[allow(unsafe_code, reason = "vector loads and stores")]
-unsafe fn nested(from: *const u8, of_span: *const u8, count: usize, to: *mut f32) {
-    for i in 0..count {
-        // SAFETY: what the caller promises.
-        unsafe {
-            let small = _mm512_cvtepi8_epi32(_mm_loadu_si128(from.add(i * 16).cast()));
-            let factor = _mm512_cvtph_ps(_mm256_loadu_si256(of_span.add(i % 2 * 32).cast()));
-            _mm512_storeu_ps(to.add(i * 16), _mm512_mul_ps(_mm512_cvtepi32_ps(small), factor));
+#[allow(unsafe_code, reason = "hands on what the caller promises")]
+unsafe fn of_format<const R: usize>(work: &Work<'_>, rows: &Rows, ahead: bool) {
+    let (weights, panel) = (work.weights, work.panel());
+    let format = &weights.format;
+    // SAFETY: what the caller promises.
+    unsafe {
+        match (format.bits, format.scales, format.min, format.nested) {
+            (4, 1, false, false) => panel_rows::<R, 4, 1, false, false>(weights, panel, rows, ahead),
+            (4, 1, true, false) => panel_rows::<R, 4, 1, true, false>(weights, panel, rows, ahead),
+            (5, 1, false, false) => panel_rows::<R, 5, 1, false, false>(weights, panel, rows, ahead),
+            (5, 1, true, false) => panel_rows::<R, 5, 1, true, false>(weights, panel, rows, ahead),
+            (4, 1, true, true) => panel_rows::<R, 4, 1, true, true>(weights, panel, rows, ahead),
+            (5, 1, true, true) => panel_rows::<R, 5, 1, true, true>(weights, panel, rows, ahead),
+            (4, 2, true, true) => panel_rows::<R, 4, 2, true, true>(weights, panel, rows, ahead),
+            (4, 2, false, true) => panel_rows::<R, 4, 2, false, true>(weights, panel, rows, ahead),
+            (6, 2, false, true) => panel_rows::<R, 6, 2, false, true>(weights, panel, rows, ahead),
+            _ => panel_rows::<R, 8, 1, false, false>(weights, panel, rows, ahead),
         }
     }
 }
 
-/// `R` rows of 32 sums: `2 R` registers of integer dot products, `2 R` of sums.
+/// How far ahead of its use a panel is asked for.
+const AHEAD: usize = 3072;
+
+/// A whole panel times `R` rows. The codes are taken apart in registers and never stored; `2 R` registers hold integer dot
+/// products, `2 R` sums.
 ///
 /// # Safety
-/// See [`Kernel::tile`].
+/// As for [`of_format`]; the parameters are those of the format of `weights`.
+#[inline(never)]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 #[allow(unsafe_code, reason = "vector loads and stores without bounds checks in the innermost loop")]
-unsafe fn tile<const R: usize, const SCALES: usize, const MIN: bool>(
-    stretch: &Stretch<'_>,
-    rows: &[RowPart<'_>],
-    fresh: bool,
-    sums: &Sums,
+unsafe fn panel_rows<const R: usize, const BITS: usize, const SCALES: usize, const MIN: bool, const NESTED: bool>(
+    weights: &Packed,
+    panel: &[Line],
+    rows: &Rows,
+    ahead: bool,
 ) {
-    let groups = stretch.groups;
-    assert!(const { R >= 1 && R <= ROWS && (SCALES == 1 || SCALES == 2) });
-    assert!(rows.len() >= R && rows.iter().all(|r| r.codes.len() >= groups * GROUP && r.scales.len() >= groups));
-    assert!(groups == 0 || stretch.codes.len() >= (groups - 1) * stretch.stride + 16);
-    assert!(stretch.scales.len() >= groups * SCALES * PANEL && (!MIN || stretch.mins.len() >= groups * SCALES * PANEL));
-    let codes: [*const i8; R] = std::array::from_fn(|r| rows[r].codes.as_ptr());
-    let scales: [*const GroupScale; R] = std::array::from_fn(|r| rows[r].scales.as_ptr());
-    let zero = _mm512_setzero_ps();
-    let mut sum = [[zero; 2]; R];
-    if !fresh {
+    let (layout, groups) = (&weights.layout, weights.groups());
+    assert!(groups > 0 && layout.group_at(groups - 1) + layout.group <= size_of_val(panel));
+    let offset = weights.format.offset;
+    // SAFETY: by the assertion all groups lie in the panel, and their parts are where `Layout` puts them; what the caller
+    // promises.
+    unsafe {
+        let mut at = panel.as_ptr().cast::<u8>();
+        let mut header = at;
+        let mut sum = sums::<R>(rows);
+        for g in 0..groups {
+            if NESTED && g % layout.groups_per_span == 0 {
+                header = at;
+                at = at.add(layout.header);
+            }
+            if ahead {
+                for line in 0..layout.group / 64 {
+                    // A prefetch reads nothing and may be of any address.
+                    _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(AHEAD + line * 64).cast());
+                }
+            }
+            for sub in 0..SCALES {
+                let mut dot = zeros::<R, SCALES, MIN>(rows, g, sub, offset);
+                let steps = 8 / SCALES;
+                for s in sub * steps..(sub + 1) * steps {
+                    let a = weights_at::<BITS>(at, s * 2);
+                    let b = weights_at::<BITS>(at, s * 2 + 1);
+                    products(rows, g, s, a, b, &mut dot);
+                }
+                let from = if NESTED { sub * PANEL } else { sub * PANEL * 2 };
+                let scale = numbers::<NESTED>(at.add(layout.scales + from), header);
+                add_scaled(rows, g, &dot, scale, &mut sum);
+                if MIN {
+                    let min = numbers::<NESTED>(at.add(layout.mins + from), header.wrapping_add(PANEL * 2));
+                    add_minima::<R, SCALES>(rows, g, sub, min, &mut sum);
+                }
+            }
+            at = at.add(layout.group);
+        }
+        store_sums(rows, &sum);
+    }
+}
+
+/// Vector `v` of the codes of the group at `at`, spread to bytes.
+///
+/// # Safety
+/// `at` points to the codes of a group, `v` is below 16.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+#[allow(unsafe_code, reason = "vector loads")]
+unsafe fn weights_at<const BITS: usize>(at: *const u8, v: usize) -> __m512i {
+    // SAFETY: what the caller promises.
+    unsafe {
+        if BITS == 8 {
+            return _mm512_load_si512(at.add(v * 64).cast());
+        }
+        let packed = _mm512_load_si512(at.add(v % 8 * 64).cast());
+        let packed = if v < 8 { packed } else { _mm512_srli_epi16(packed, 4) };
+        let mut codes = _mm512_and_si512(packed, _mm512_set1_epi8(15));
+        if BITS >= 5 {
+            codes = add_where(codes, at.add(512 + v * 8).cast::<u64>().read(), _mm512_set1_epi8(16));
+        }
+        if BITS >= 6 {
+            codes = add_where(codes, at.add(640 + v * 8).cast::<u64>().read(), _mm512_set1_epi8(32));
+        }
+        codes
+    }
+}
+
+/// 32 scales or minima: half-precision numbers, or 8-bit ones times the half-precision ones of the span.
+///
+/// # Safety
+/// `from` points to 64 bytes (nested: 32), `of_span` to 64 where nested.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+#[allow(unsafe_code, reason = "vector loads")]
+unsafe fn numbers<const NESTED: bool>(from: *const u8, of_span: *const u8) -> [__m512; 2] {
+    let mut out = [_mm512_setzero_ps(); 2];
+    for h in 0..2 {
+        // SAFETY: what the caller promises.
+        unsafe {
+            out[h] = if NESTED {
+                let small = _mm512_cvtepi8_epi32(_mm_loadu_si128(from.add(h * 16).cast()));
+                let factor = _mm512_cvtph_ps(_mm256_loadu_si256(of_span.add(h * 32).cast()));
+                _mm512_mul_ps(_mm512_cvtepi32_ps(small), factor)
+            } else {
+                _mm512_cvtph_ps(_mm256_loadu_si256(from.add(h * 32).cast()))
+            };
+        }
+    }
+    out
+}
+
+/// The sums so far.
+///
+/// # Safety
+/// As for [`of_format`]; the same for the functions below, which are its parts.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+#[allow(unsafe_code, reason = "vector loads")]
+unsafe fn sums<const R: usize>(rows: &Rows) -> [[__m512; 2]; R] {
+    let mut sum = [[_mm512_setzero_ps(); 2]; R];
+    if !rows.fresh {
         for r in 0..R {
             for h in 0..2 {
                 // SAFETY: what the caller promises.
-                sum[r][h] = unsafe { _mm512_loadu_ps(sums[r].add(h * 16)) };
+                sum[r][h] = unsafe { _mm512_loadu_ps(rows.sums[r].add(h * 16)) };
             }
         }
     }
-    for g in 0..groups {
-        for line in 0..stretch.ahead_lines {
-            // A prefetch reads nothing and may be of any address.
-            _mm_prefetch::<_MM_HINT_T0>(stretch.ahead.wrapping_add(g * stretch.ahead_lines + line).cast());
-        }
-        // SAFETY: the assertions above: each row has codes and scales for `groups` groups, the stretch has 16 vectors every
-        // `stride` for each and `SCALES * PANEL` scales (and minima).
-        unsafe {
-            let vectors = stretch.codes.as_ptr().add(g * stretch.stride).cast::<__m512i>();
-            for sub in 0..SCALES {
-                let mut dot = [[_mm512_setzero_si512(); 2]; R];
-                if !MIN {
-                    for r in 0..R {
-                        let of_row = &*scales[r].add(g);
-                        let codes = if SCALES == 1 { of_row.sum } else { of_row.half_sum[sub] };
-                        dot[r] = [_mm512_set1_epi32(-stretch.offset * codes); 2];
-                    }
-                }
-                let steps = 8 / SCALES;
-                for s in sub * steps..(sub + 1) * steps {
-                    let a = _mm512_load_si512(vectors.add(s * 2));
-                    let b = _mm512_load_si512(vectors.add(s * 2 + 1));
-                    for r in 0..R {
-                        let four = codes[r].add(g * GROUP + s * 4).cast::<i32>().read_unaligned();
-                        let four = _mm512_set1_epi32(four);
-                        dot[r][0] = _mm512_dpbusd_epi32(dot[r][0], a, four);
-                        dot[r][1] = _mm512_dpbusd_epi32(dot[r][1], b, four);
-                    }
-                }
-                let at = (g * SCALES + sub) * PANEL;
-                let scale = [0, 1].map(|h| _mm512_loadu_ps(stretch.scales.as_ptr().add(at + h * 16)));
-                for r in 0..R {
-                    let of_row = _mm512_set1_ps((*scales[r].add(g)).scale);
-                    for h in 0..2 {
-                        let factor = _mm512_mul_ps(scale[h], of_row);
-                        sum[r][h] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot[r][h]), factor, sum[r][h]);
-                    }
-                }
-                if MIN {
-                    let min = [0, 1].map(|h| _mm512_loadu_ps(stretch.mins.as_ptr().add(at + h * 16)));
-                    for r in 0..R {
-                        let of_row = &*scales[r].add(g);
-                        let mass = _mm512_set1_ps(if SCALES == 1 { of_row.mass } else { of_row.half_mass[sub] });
-                        for h in 0..2 {
-                            sum[r][h] = _mm512_fmadd_ps(min[h], mass, sum[r][h]);
-                        }
-                    }
-                }
-            }
-        }
-    }
+    sum
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+#[allow(unsafe_code, reason = "vector stores")]
+unsafe fn store_sums<const R: usize>(rows: &Rows, sum: &[[__m512; 2]; R]) {
     for r in 0..R {
         for h in 0..2 {
             // SAFETY: what the caller promises.
-            unsafe { _mm512_storeu_ps(sums[r].add(h * 16), sum[r][h]) };
+            unsafe { _mm512_storeu_ps(rows.sums[r].add(h * 16), sum[r][h]) };
+        }
+    }
+}
+
+/// Where dot products begin: at minus the offset times the sum of the row's codes, so that the offset need not be taken off
+/// every weight. Types with minima have no offset.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+#[allow(unsafe_code, reason = "reads through pointers")]
+unsafe fn zeros<const R: usize, const SCALES: usize, const MIN: bool>(
+    rows: &Rows,
+    g: usize,
+    sub: usize,
+    offset: i32,
+) -> [[__m512i; 2]; R] {
+    let mut dot = [[_mm512_setzero_si512(); 2]; R];
+    if !MIN {
+        for r in 0..R {
+            // SAFETY: what the caller promises.
+            let of_row = unsafe { &*rows.scales[r].add(g) };
+            let codes = if SCALES == 1 { of_row.sum } else { of_row.half_sum[sub] };
+            dot[r] = [_mm512_set1_epi32((-offset).wrapping_mul(codes)); 2];
+        }
+    }
+    dot
+}
+
+/// Adds the products of inputs `4 s .. 4 s + 4` of group `g`: `a` holds the weights of outputs 0–15, `b` of 16–31.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+#[allow(unsafe_code, reason = "reads through pointers")]
+unsafe fn products<const R: usize>(
+    rows: &Rows,
+    g: usize,
+    s: usize,
+    a: __m512i,
+    b: __m512i,
+    dot: &mut [[__m512i; 2]; R],
+) {
+    for r in 0..R {
+        // SAFETY: what the caller promises.
+        let four = unsafe { rows.codes[r].add(g * GROUP + s * 4).cast::<i32>().read_unaligned() };
+        let four = _mm512_set1_epi32(four);
+        dot[r][0] = _mm512_dpbusd_epi32(dot[r][0], a, four);
+        dot[r][1] = _mm512_dpbusd_epi32(dot[r][1], b, four);
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+#[allow(unsafe_code, reason = "reads through pointers")]
+unsafe fn add_scaled<const R: usize>(
+    rows: &Rows,
+    g: usize,
+    dot: &[[__m512i; 2]; R],
+    scale: [__m512; 2],
+    sum: &mut [[__m512; 2]; R],
+) {
+    for r in 0..R {
+        // SAFETY: what the caller promises.
+        let of_row = _mm512_set1_ps(unsafe { (*rows.scales[r].add(g)).scale });
+        for h in 0..2 {
+            let factor = _mm512_mul_ps(scale[h], of_row);
+            sum[r][h] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot[r][h]), factor, sum[r][h]);
+        }
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+#[allow(unsafe_code, reason = "reads through pointers")]
+unsafe fn add_minima<const R: usize, const SCALES: usize>(
+    rows: &Rows,
+    g: usize,
+    sub: usize,
+    min: [__m512; 2],
+    sum: &mut [[__m512; 2]; R],
+) {
+    for r in 0..R {
+        // SAFETY: what the caller promises.
+        let of_row = unsafe { &*rows.scales[r].add(g) };
+        let mass = _mm512_set1_ps(if SCALES == 1 { of_row.mass } else { of_row.half_mass[sub] });
+        for h in 0..2 {
+            sum[r][h] = _mm512_fmadd_ps(min[h], mass, sum[r][h]);
         }
     }
 }

@@ -3,11 +3,14 @@
 //! Must not influence any sum: an output is computed by one task from one row and one panel, whatever else there is.
 
 use super::activations::{Activations, GROUP};
+use super::arena::Line;
 use super::packed::{PANEL, Packed};
 use super::pool::Pool;
-use super::tile::{Kernel, ROWS, RowPart, STRETCH, Scalar, Scratch};
+use super::scalar::Scalar;
+use super::tile::{Kernel, ROWS, Rows, Scratch};
 #[cfg(target_arch = "x86_64")]
 use super::{avx2, avx512};
+use std::cell::RefCell;
 
 /// Which kernels multiply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,32 +96,33 @@ fn multiply_with(pool: &Pool, kernel: impl Kernel, parts: &[&Packed], x: &Activa
     let per_task = all.div_ceil(pool.threads() * 6).max(1);
     let out = Columns { base: out.as_mut_ptr(), width, rows: x.rows() };
     pool.run(all.div_ceil(per_task), &|task| {
-        let mut scratch = Scratch::new();
-        let (mut first, mut from) = (0, 0);
-        let wanted = task * per_task..(task + 1) * per_task;
-        for part in parts {
-            let panels = wanted.start.max(first)..wanted.end.min(first + part.panels());
-            for panel in panels {
-                let panel = panel - first;
-                let columns = (part.outputs - panel * PANEL).min(PANEL);
-                let work = Work { kernel, weights: part, panel, x, out: &out, at: from + panel * PANEL, columns };
-                match (part.format.scales, part.format.min) {
-                    (1, false) => work.run::<1, false>(&mut scratch),
-                    (1, true) => work.run::<1, true>(&mut scratch),
-                    (_, false) => work.run::<2, false>(&mut scratch),
-                    (_, true) => work.run::<2, true>(&mut scratch),
+        SCRATCH.with_borrow_mut(|scratch| {
+            let (mut first, mut from) = (0, 0);
+            let wanted = task * per_task..(task + 1) * per_task;
+            for part in parts {
+                let panels = wanted.start.max(first)..wanted.end.min(first + part.panels());
+                for panel in panels {
+                    let panel = panel - first;
+                    let columns = (part.outputs - panel * PANEL).min(PANEL);
+                    let work = Work { weights: part, panel, x, out: &out, at: from + panel * PANEL, columns };
+                    kernel.run(&work, scratch);
                 }
+                first += part.panels();
+                from += part.outputs;
             }
-            first += part.panels();
-            from += part.outputs;
-        }
+        });
     });
 }
 
+thread_local! {
+    /// Each thread's room for unpacked weights; clearing it for every task would cost more than many a task.
+    static SCRATCH: RefCell<Box<Scratch>> = RefCell::new(Box::new(Scratch::new()));
+}
+
 /// One panel times all rows.
-struct Work<'a, K> {
-    kernel: K,
-    weights: &'a Packed,
+pub struct Work<'a> {
+    /// The matrix.
+    pub weights: &'a Packed,
     panel: usize,
     x: &'a Activations,
     out: &'a Columns,
@@ -128,54 +132,65 @@ struct Work<'a, K> {
     columns: usize,
 }
 
-/// Rows from which on a longer stretch pays: with few, memory is the limit, and short stretches leave it less idle.
-const MANY: usize = 8;
+impl Work<'_> {
+    /// The panel.
+    pub fn panel(&self) -> &[Line] {
+        self.weights.panel(self.panel)
+    }
 
-impl<K: Kernel> Work<'_, K> {
-    #[allow(unsafe_code, reason = "the kernel writes sums where they belong")]
-    fn run<const SCALES: usize, const MIN: bool>(&self, scratch: &mut Scratch) {
-        let panel = self.weights.panel(self.panel);
-        let (groups, rows) = (self.weights.groups(), self.x.rows());
-        let stretch = if rows < MANY { STRETCH / 2 } else { STRETCH };
-        // As even blocks as possible: the kernels for few rows make less use of each load.
-        let blocks = rows.div_ceil(ROWS);
-        let mut partial = [[0.0; PANEL]; ROWS];
-        for first in (0..groups).step_by(stretch) {
-            let count = stretch.min(groups - first);
-            let mut stretch = self.kernel.unpack(self.weights, panel, first, count, scratch);
-            (stretch.ahead, stretch.ahead_lines) = self.weights.after(self.panel, first + count, count);
-            for b in 0..blocks {
-                let (start, end) = (b * rows / blocks, (b + 1) * rows / blocks);
-                let part = |r: usize| RowPart {
-                    codes: &self.x.codes(r)[first * GROUP..(first + count) * GROUP],
-                    scales: &self.x.groups(r)[first..first + count],
-                };
-                let parts: [RowPart<'_>; ROWS] = std::array::from_fn(|i| part((start + i).min(end - 1)));
-                let parts = &parts[..end - start];
-                if self.columns == PANEL {
-                    let sums = std::array::from_fn(|i| self.out.place((start + i).min(end - 1), self.at, PANEL));
-                    // SAFETY: `place` gives 32 floats of the panel's own columns.
-                    unsafe { self.kernel.tile::<SCALES, MIN>(&stretch, parts, first == 0, &sums) };
-                } else {
-                    // Outputs that do not exist have no place.
-                    for (sums, r) in partial.iter_mut().zip(start..end) {
-                        sums[..self.columns].copy_from_slice(self.out.part(r, self.at, self.columns));
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.x.rows()
+    }
+
+    /// Rows `start..end` from group `first` on. Their sums go to the output, or, where some of the panel's outputs do not exist
+    /// and so have no place there, to `partial`.
+    /// `partial` gets the sums so far there, unless `fresh`.
+    #[inline]
+    pub fn block(
+        &self,
+        start: usize,
+        end: usize,
+        first: usize,
+        fresh: bool,
+        partial: &mut [[f32; PANEL]; ROWS],
+    ) -> Rows {
+        let mut rows = Rows {
+            count: end - start,
+            codes: [std::ptr::null(); ROWS],
+            scales: [std::ptr::null(); ROWS],
+            sums: [std::ptr::null_mut(); ROWS],
+            fresh,
+        };
+        for (i, r) in (start..end).enumerate() {
+            rows.codes[i] = self.x.codes(r)[first * GROUP..].as_ptr();
+            rows.scales[i] = self.x.groups(r)[first..].as_ptr();
+            rows.sums[i] = match self.columns {
+                PANEL => self.out.place(r, self.at, PANEL),
+                columns => {
+                    if !fresh {
+                        partial[i][..columns].copy_from_slice(self.out.part(r, self.at, columns));
                     }
-                    let sums = partial.each_mut().map(|sums| sums.as_mut_ptr());
-                    // SAFETY: the sums are this call's own.
-                    unsafe { self.kernel.tile::<SCALES, MIN>(&stretch, parts, first == 0, &sums) };
-                    for (sums, r) in partial.iter().zip(start..end) {
-                        self.out.part(r, self.at, self.columns).copy_from_slice(&sums[..self.columns]);
-                    }
+                    partial[i].as_mut_ptr()
                 }
-                stretch.ahead_lines = 0;
+            };
+        }
+        rows
+    }
+
+    /// Takes sums out of `partial` where that is where they went.
+    #[inline]
+    pub fn store(&self, start: usize, end: usize, partial: &[[f32; PANEL]; ROWS]) {
+        if self.columns < PANEL {
+            for (sums, r) in partial.iter().zip(start..end) {
+                self.out.part(r, self.at, self.columns).copy_from_slice(&sums[..self.columns]);
             }
         }
     }
 }
 
 /// The output matrix, which tasks write different columns of.
-struct Columns {
+pub(super) struct Columns {
     base: *mut f32,
     width: usize,
     rows: usize,

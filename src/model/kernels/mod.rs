@@ -13,6 +13,7 @@ pub mod matmul;
 pub mod packed;
 pub mod pool;
 pub mod probe;
+mod scalar;
 #[cfg(test)]
 mod tests;
 mod tile;

@@ -124,15 +124,6 @@ impl Packed {
         &self.region.lines()[p * self.panel_lines..(p + 1) * self.panel_lines]
     }
 
-    /// Where the stream goes on after group `g` of panel `p` (in the next panel after the last), and how many lines each of
-    /// `groups` groups has to fetch for as many to come.
-    pub fn after(&self, p: usize, g: usize, groups: usize) -> (*const Line, usize) {
-        let at = p * self.panel_lines + if g == self.groups() { self.panel_lines } else { self.layout.span_at(g) / 64 };
-        let span = self.layout.header + self.layout.groups_per_span * self.layout.group;
-        let lines = groups * span / self.layout.groups_per_span / 64;
-        (self.region.lines().as_ptr().wrapping_add(at), lines.div_ceil(groups.max(1)))
-    }
-
     /// Bytes held.
     pub fn bytes(&self) -> usize {
         self.region.lines().len() * 64

@@ -15,8 +15,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// How long an idle thread looks for work before it sleeps. Longer than the serial stretches between two loops of a forward
-/// pass, far shorter than anything a person or another program would notice.
+/// How long an idle thread looks for work before it sleeps, unless a pass is under way: far shorter than anything a person or
+/// another program would notice.
 const LOOK: Duration = Duration::from_micros(60);
 
 /// The gate's bit for "there is work". The bits above it count the helpers that are inside, the upper half numbers the loops,
@@ -39,6 +39,8 @@ struct Shared {
     /// The next task to take.
     next: AtomicUsize,
     asleep: AtomicUsize,
+    /// Passes under way: more loops follow at once.
+    passes: AtomicUsize,
     quit: AtomicBool,
     panic: Mutex<Option<Box<dyn Any + Send>>>,
 }
@@ -75,6 +77,7 @@ impl Pool {
             gate: AtomicU64::new(0),
             next: AtomicUsize::new(0),
             asleep: AtomicUsize::new(0),
+            passes: AtomicUsize::new(0),
             quit: AtomicBool::new(false),
             panic: Mutex::new(None),
         });
@@ -89,6 +92,13 @@ impl Pool {
     /// Number of threads, the caller's included.
     pub fn threads(&self) -> usize {
         self.helpers.len() + 1
+    }
+
+    /// Announces many loops in quick succession: as long as the guard lives, helpers stay awake between them. Waking a thread
+    /// by the kernel takes longer than most loops.
+    pub fn pass(&self) -> Pass<'_> {
+        self.shared.passes.fetch_add(1, Ordering::Relaxed);
+        Pass(&self.shared)
     }
 
     /// Calls `body` with every number below `count`, on all threads, and returns when all calls have.
@@ -153,6 +163,15 @@ impl Drop for Pool {
     }
 }
 
+/// See [`Pool::pass`].
+pub struct Pass<'a>(&'a Shared);
+
+impl Drop for Pass<'_> {
+    fn drop(&mut self) {
+        self.0.passes.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// A mutable slice that tasks take different parts of.
 struct Disjoint<T>(*mut T);
 
@@ -202,7 +221,7 @@ fn help(shared: &Shared) {
         looks += 1;
         spin_loop();
         // The clock costs more than a look, so it is read now and then.
-        if looks.is_multiple_of(64) && since.elapsed() > LOOK {
+        if looks.is_multiple_of(64) && shared.passes.load(Ordering::Relaxed) == 0 && since.elapsed() > LOOK {
             sleep(shared, done);
             since = Instant::now();
         }

@@ -1,12 +1,12 @@
-//! The unit of work of a matrix product: a stretch of a panel, unpacked, times up to six rows. This file defines it, and the
-//! scalar kernel that all others must equal to the bit.
+//! What a kernel does: one panel times some rows, up to six at a time.
 //!
-//! The order of summation is part of the definition: for each output, groups of 32 inputs in ascending order; in a group, the
+//! Must define the order of summation, which all kernels keep to the bit: for each output, groups of 32 inputs in ascending order; in a group, the
 //! scales in ascending order; for each, `sum = fma(dot as f32, scale_w * scale_x, sum)` with the dot product of the codes as an
 //! exact integer, then, for types with minima, `sum = fma(min_w, mass_x, sum)`. It does not depend on the number of rows.
 
-use super::activations::{GROUP, GroupScale};
+use super::activations::GroupScale;
 use super::arena::Line;
+use super::matmul::Work;
 use super::packed::{GROUP_CODES, PANEL, Packed};
 
 /// Most rows at once: 6 rows of 32 outputs fill the registers of AVX-512.
@@ -54,26 +54,34 @@ pub struct Stretch<'a> {
     pub offset: i32,
     /// How many groups.
     pub groups: usize,
-    /// What will be unpacked next, and how many lines of it to ask memory for while a group is worked on. Only a hint.
-    pub ahead: *const Line,
-    /// See `ahead`.
-    pub ahead_lines: usize,
 }
 
-/// One row's part of a stretch.
+/// Up to [`ROWS`] rows of activations and where their sums go.
+///
+/// For each row: `codes` points to its codes of the first group at hand, `scales` to that group's scale, both followed by those
+/// of the other groups; `sums` to 32 floats that nobody else reads or writes meanwhile.
 #[derive(Clone, Copy)]
-pub struct RowPart<'a> {
-    /// `[group * GROUP]`.
-    pub codes: &'a [i8],
-    /// One for each group.
-    pub scales: &'a [GroupScale],
+pub struct Rows {
+    /// How many.
+    pub count: usize,
+    /// Codes.
+    pub codes: [*const i8; ROWS],
+    /// Scales.
+    pub scales: [*const GroupScale; ROWS],
+    /// Sums.
+    pub sums: [*mut f32; ROWS],
+    /// The sums hold rubbish and start from zero.
+    pub fresh: bool,
 }
-
-/// Where the sums of up to [`ROWS`] rows are: each 32 floats.
-pub type Sums = [*mut f32; ROWS];
 
 /// The kernels of one instruction set.
 pub trait Kernel: Copy + Send + Sync {
+    /// Multiplies one panel with all rows.
+    fn run(self, work: &Work<'_>, scratch: &mut Scratch);
+}
+
+/// Kernels that unpack a stretch of a panel and then multiply it with block after block of rows.
+pub trait Tiles: Copy + Send + Sync {
     /// Unpacks `groups` groups of a panel from group `first` on; codes of 8 bits may stay where they are.
     fn unpack<'a>(
         self,
@@ -84,89 +92,43 @@ pub trait Kernel: Copy + Send + Sync {
         scratch: &'a mut Scratch,
     ) -> Stretch<'a>;
 
-    /// `sums[r] += stretch · rows[r]`, in the order this module defines. `SCALES` is 1 or 2 to a group. `fresh`: the sums hold
-    /// rubbish and start from zero.
+    /// `sums[r] += stretch · rows[r]`, in the order this module defines. `SCALES` is 1 or 2 to a group.
     ///
     /// # Safety
-    /// For each row, `sums` points to 32 floats that nobody else reads or writes meanwhile.
+    /// `rows` is what its type says, for the groups of the stretch.
     #[allow(
         unsafe_code,
         reason = "sums are written where they belong, in a matrix that other threads write other columns of"
     )]
-    unsafe fn tile<const SCALES: usize, const MIN: bool>(
-        self,
-        stretch: &Stretch<'_>,
-        rows: &[RowPart<'_>],
-        fresh: bool,
-        sums: &Sums,
-    );
+    unsafe fn tile<const SCALES: usize, const MIN: bool>(self, stretch: &Stretch<'_>, rows: &Rows);
 }
 
-/// The reference.
-#[derive(Clone, Copy)]
-pub struct Scalar;
-
-impl Kernel for Scalar {
-    fn unpack<'a>(
-        self,
-        weights: &Packed,
-        panel: &'a [Line],
-        first: usize,
-        groups: usize,
-        scratch: &'a mut Scratch,
-    ) -> Stretch<'a> {
-        let count = weights.format.scales;
-        for g in 0..groups {
-            for column in 0..PANEL {
-                for i in 0..GROUP {
-                    let line = &mut scratch.codes[g * 16 + i / 4 * 2 + column / 16];
-                    line.0[column % 16 * 4 + i % 4] = weights.code(panel, first + g, i, column);
-                }
-                for sub in 0..count {
-                    let at = (g * count + sub) * PANEL + column;
-                    (scratch.scales[at], scratch.mins[at]) = weights.scale_and_min(panel, first + g, sub, column);
-                }
-            }
+impl<T: Tiles> Kernel for T {
+    fn run(self, work: &Work<'_>, scratch: &mut Scratch) {
+        match (work.weights.format.scales, work.weights.format.min) {
+            (1, false) => stretches::<T, 1, false>(self, work, scratch),
+            (1, true) => stretches::<T, 1, true>(self, work, scratch),
+            (_, false) => stretches::<T, 2, false>(self, work, scratch),
+            (_, true) => stretches::<T, 2, true>(self, work, scratch),
         }
-        scratch.stretch(weights.format.offset, groups)
     }
+}
 
-    #[allow(unsafe_code, reason = "see the trait")]
-    unsafe fn tile<const SCALES: usize, const MIN: bool>(
-        self,
-        stretch: &Stretch<'_>,
-        rows: &[RowPart<'_>],
-        fresh: bool,
-        sums: &Sums,
-    ) {
-        for (row, sums) in rows.iter().zip(*sums) {
-            // SAFETY: what the caller promises.
-            let sums = unsafe { &mut *sums.cast::<[f32; PANEL]>() };
-            if fresh {
-                *sums = [0.0; PANEL];
-            }
-            for (g, of_row) in row.scales.iter().enumerate().take(stretch.groups) {
-                let codes = &row.codes[g * GROUP..(g + 1) * GROUP];
-                let vectors = &stretch.codes[g * stretch.stride..];
-                for sub in 0..SCALES {
-                    let inputs = sub * GROUP / SCALES..(sub + 1) * GROUP / SCALES;
-                    let mass = if SCALES == 1 { of_row.mass } else { of_row.half_mass[sub] };
-                    for (column, sum) in sums.iter_mut().enumerate() {
-                        let at = (g * SCALES + sub) * PANEL + column;
-                        let dot: i32 = inputs
-                            .clone()
-                            .map(|i| {
-                                let code = vectors[i / 4 * 2 + column / 16].0[column % 16 * 4 + i % 4];
-                                (i32::from(code) - stretch.offset) * i32::from(codes[i])
-                            })
-                            .sum();
-                        *sum = (dot as f32).mul_add(stretch.scales[at] * of_row.scale, *sum);
-                        if MIN {
-                            *sum = stretch.mins[at].mul_add(mass, *sum);
-                        }
-                    }
-                }
-            }
+#[allow(unsafe_code, reason = "the kernels write sums where they belong")]
+fn stretches<T: Tiles, const SCALES: usize, const MIN: bool>(kernel: T, work: &Work<'_>, scratch: &mut Scratch) {
+    let groups = work.weights.groups();
+    // As even blocks as possible: the kernels for few rows make less use of each load.
+    let blocks = work.rows().div_ceil(ROWS);
+    for first in (0..groups).step_by(STRETCH) {
+        let count = STRETCH.min(groups - first);
+        let stretch = kernel.unpack(work.weights, work.panel(), first, count, scratch);
+        for b in 0..blocks {
+            let (start, end) = (b * work.rows() / blocks, (b + 1) * work.rows() / blocks);
+            let mut partial = [[0.0; PANEL]; ROWS];
+            let rows = work.block(start, end, first, first == 0, &mut partial);
+            // SAFETY: `block` gives rows that are what they say.
+            unsafe { kernel.tile::<SCALES, MIN>(&stretch, &rows) };
+            work.store(start, end, &partial);
         }
     }
 }
@@ -174,15 +136,6 @@ impl Kernel for Scalar {
 impl Scratch {
     /// All of it that is in use.
     pub fn stretch(&self, offset: i32, groups: usize) -> Stretch<'_> {
-        Stretch {
-            codes: &self.codes,
-            stride: 16,
-            scales: &self.scales,
-            mins: &self.mins,
-            offset,
-            groups,
-            ahead: std::ptr::null(),
-            ahead_lines: 0,
-        }
+        Stretch { codes: &self.codes, stride: 16, scales: &self.scales, mins: &self.mins, offset, groups }
     }
 }

@@ -1,23 +1,20 @@
-//! `LocalJudge`: a model read from one GGUF file that answers nodes.
+//! `LocalJudge`: a model read from one GGUF file that answers nodes, one or many at a time.
 //!
 //! Must build what it shows and what it asks by the same path, and must give the same bits for the same prompt whatever it has
 //! read before.
+
+mod batch;
 
 use super::chat::ChatTemplate;
 use super::decoder::Decoder;
 use super::gguf::{GgufError, GgufFile};
 use super::kv::Sequence;
 use super::radix::PrefixTree;
-use super::rationale::RationaleText;
 use super::scoring::{self, Pace};
 use super::tokenizer::Tokenizer;
-use super::{Judge, JudgeError, Look, Progress, Question, readout};
-use crate::domain::{
-    Cancel, Digest, Examination, Judgement, Mode, ModelInfo, Part, Piece, Prompt, Rationale, Readout, StopReason,
-    TokenView, TopToken, Usage,
-};
+use super::{Judge, JudgeError, Look, Progress, Question, Questions, readout};
+use crate::domain::{Cancel, Examination, Judgement, Mode, ModelInfo, Part, Piece, Prompt, TokenView, TopToken};
 use std::path::Path;
-use std::time::Instant;
 
 /// How a model is opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,11 +27,13 @@ pub struct Options {
     pub threads: usize,
     /// Most bytes of keys and values to keep for prompts read before.
     pub kv_bytes: usize,
+    /// Rationales are as long as they may be, whatever the model writes: for measuring against other programs.
+    pub exact_length: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { name: None, chat: None, threads: 0, kv_bytes: 1 << 30 }
+        Self { name: None, chat: None, threads: 0, kv_bytes: 1 << 30, exact_length: false }
     }
 }
 
@@ -47,8 +46,8 @@ pub struct LocalJudge {
     known: PrefixTree,
     endings: Vec<u32>,
     pace: Pace,
-    /// Tokens that went through the model for the current question.
-    computed: usize,
+    kv_bytes: usize,
+    exact_length: bool,
 }
 
 /// Opens a GGUF file: checks it, hashes it, loads tokenizer, chat format and weights.
@@ -87,7 +86,29 @@ pub fn open_gguf(
     };
     let endings = readout::endings(&tokenizer);
     let known = PrefixTree::new(options.kv_bytes);
-    Ok(LocalJudge { info, decoder, tokenizer, chat, known, endings, pace: Pace::default(), computed: 0 })
+    let (kv_bytes, exact_length) = (options.kv_bytes, options.exact_length);
+    Ok(LocalJudge { info, decoder, tokenizer, chat, known, endings, pace: Pace::default(), kv_bytes, exact_length })
+}
+
+/// A single question, for [`Judge::judge_all`].
+struct One<'a> {
+    question: Option<Question>,
+    answer: Option<Result<Judgement, JudgeError>>,
+    progress: &'a mut dyn FnMut(Progress),
+}
+
+impl Questions for One<'_> {
+    fn next(&mut self, _idle: bool) -> Option<(u64, Question)> {
+        Some((0, self.question.take()?))
+    }
+
+    fn answered(&mut self, _number: u64, answer: Result<Judgement, JudgeError>) {
+        self.answer = Some(answer);
+    }
+
+    fn progress(&mut self, _number: u64, progress: Progress) {
+        (self.progress)(progress);
+    }
 }
 
 /// Token ids and which part of the prompt each came from.
@@ -140,70 +161,20 @@ impl LocalJudge {
         tokens
     }
 
-    /// Reads `ids`, as far as they are not known already. Returns the sequence, the logits after its last token, and how many
-    /// tokens were known. What was read stays known, even when the rest is cancelled.
-    fn read(
-        &mut self,
-        ids: &[u32],
-        progress: &mut dyn FnMut(Progress),
-        cancel: &Cancel,
-    ) -> Result<(Sequence, Vec<f32>, usize), JudgeError> {
+    /// Reads `ids`, as far as they are not known already, and returns the logits after the last.
+    fn read(&mut self, ids: &[u32], cancel: &Cancel) -> Result<Vec<f32>, JudgeError> {
         scoring::check(&self.decoder, ids.len(), ids)?;
-        // The last token is always read again, since its logits are not kept.
-        let before_last = ids.get(..ids.len().saturating_sub(1)).unwrap_or_default();
-        let chain = self.known.lookup(before_last);
-        let mut sequence = Sequence::new(self.decoder.kv_shape(), chain);
-        let reused = sequence.len();
-        let total = ids.len() as u32;
-        progress(Progress::Prefill { done: reused as u32, total });
-        let mut report = |done: usize| progress(Progress::Prefill { done: (reused + done) as u32, total });
-        let rest = ids.get(reused..).unwrap_or_default();
-        let logits = scoring::read(&self.decoder, &mut sequence, rest, &mut self.pace, &mut report, cancel);
-        self.computed += sequence.len() - reused;
+        let mut sequence = self.known_part(ids);
+        let rest = ids.get(sequence.len()..).unwrap_or_default();
+        let logits = scoring::read(&self.decoder, &mut sequence, rest, &mut self.pace, &mut |_| {}, cancel);
         self.known.insert(&mut sequence);
-        Ok((sequence, logits?, reused))
+        logits
     }
 
-    /// Lets the model write at the end of `sequence`, always the most likely token.
-    fn write(
-        &mut self,
-        sequence: &mut Sequence,
-        mut logits: Vec<f32>,
-        cue: &str,
-        most: u32,
-        progress: &mut dyn FnMut(Progress),
-        cancel: &Cancel,
-    ) -> Result<Rationale, JudgeError> {
-        let mut text = RationaleText::new(cue);
-        let mut tokens = 0;
-        let stop = loop {
-            if tokens == most || sequence.len() >= self.decoder.arch().context {
-                break StopReason::Length;
-            }
-            scoring::LogSoftmax::new(&logits)?;
-            let token = scoring::argmax(&logits);
-            // A padding row of the head, beyond the tokenizer's vocabulary, has no text; it ends the turn like a control token.
-            let unknown = token as usize >= self.tokenizer.vocab_size();
-            if unknown || self.tokenizer.is_end(token) || self.tokenizer.is_control(token) {
-                break StopReason::EndOfTurn;
-            }
-            tokens += 1;
-            let (piece, is_cue) = text.push(self.tokenizer.token_bytes(token));
-            if !piece.is_empty() {
-                progress(Progress::Token(piece.into()));
-            }
-            if is_cue {
-                break StopReason::Cue;
-            }
-            logits = scoring::read(&self.decoder, sequence, &[token], &mut self.pace, &mut |_| {}, cancel)?;
-            self.computed += 1;
-        };
-        let (rest, whole) = text.finish();
-        if !rest.is_empty() {
-            progress(Progress::Token(rest.into()));
-        }
-        self.known.insert(sequence);
-        Ok(Rationale { text: whole.into(), tokens, stop })
+    /// A sequence of as many of `ids` as are known; never the last one, since logits are not kept.
+    fn known_part(&mut self, ids: &[u32]) -> Sequence {
+        let before_last = ids.get(..ids.len().saturating_sub(1)).unwrap_or_default();
+        Sequence::new(self.decoder.kv_shape(), self.known.lookup(before_last))
     }
 }
 
@@ -218,38 +189,13 @@ impl Judge for LocalJudge {
         progress: &mut dyn FnMut(Progress),
         cancel: &Cancel,
     ) -> Result<Judgement, JudgeError> {
-        let start = Instant::now();
-        self.computed = 0;
-        let mut reused = None;
-        let mut rationale = None;
-        if let Mode::Rationale { max_tokens } = question.mode {
-            let opening = self.encode(&self.opening(&question.prompt, question.mode));
-            let (mut sequence, logits, known) = self.read(&opening.ids, progress, cancel)?;
-            reused = Some(known);
-            let cue = &question.prompt.answer_cue;
-            rationale = Some(self.write(&mut sequence, logits, cue, max_tokens, progress, cancel)?);
-        }
-        // The rationale is read back as text, so that the recorded text alone gives the same prompt again; where that gives
-        // the tokens the model wrote, as it nearly always does, they are known and cost nothing.
-        let text = rationale.as_ref().map(|r| r.text.raw());
-        let tokens = self.encode(&self.whole(question, text));
-        let (mut sequence, logits, known) = self.read(&tokens.ids, progress, cancel)?;
-        let rationale_tokens = tokens.parts.iter().filter(|p| **p == Part::Rationale).count();
-        let answers = readout::tokenize(&self.tokenizer, &question.answers, tokens.ids.last().copied())?;
-        let scores = readout::score(&self.decoder, &mut sequence, &logits, &answers, &self.endings)?;
-        let ids: Vec<u8> = tokens.ids.iter().flat_map(|id| id.to_le_bytes()).collect();
-        Ok(Judgement {
-            rationale,
-            readout: Readout::from_logprobs(question.answers.iter().cloned().zip(scores.logprobs)),
-            prompt_sha256: Digest::of(&ids),
-            logits_sha256: scores.logits_sha256,
-            usage: Usage {
-                prompt_tokens: (tokens.ids.len() - rationale_tokens) as u32,
-                reused_tokens: reused.unwrap_or(known) as u32,
-                computed_tokens: (self.computed + scores.computed) as u32,
-                millis: start.elapsed().as_millis() as u32,
-            },
-        })
+        let mut one = One { question: Some(question.clone()), answer: None, progress };
+        self.judge_all(&mut one, cancel)?;
+        one.answer.unwrap_or_else(|| Err(JudgeError::Internal("a question was lost".into())))
+    }
+
+    fn judge_all(&mut self, questions: &mut dyn Questions, cancel: &Cancel) -> Result<(), JudgeError> {
+        batch::run(self, questions, cancel)
     }
 
     fn examine(
@@ -282,7 +228,7 @@ impl Judge for LocalJudge {
                 hint: Some(format!("give a position from 1 to {all}")),
             });
         }
-        let (_, logits, _) = self.read(tokens.ids.get(..position).unwrap_or_default(), &mut |_| {}, cancel)?;
+        let logits = self.read(tokens.ids.get(..position).unwrap_or_default(), cancel)?;
         let top = scoring::top(&logits, k as usize)?.into_iter();
         let tokens = top.map(|(id, logprob)| TopToken { id, text: self.tokenizer.token_text(id).into(), logprob });
         Ok(Examination::Top { position: position as u32, tokens: tokens.collect() })
