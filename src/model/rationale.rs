@@ -24,8 +24,8 @@ impl RationaleText {
         Self { cue: cue.trim().to_owned(), stream: Utf8Stream::new(), text: String::new(), shown: 0, stop: None }
     }
 
-    /// Takes the bytes of one token. Gives the text that is certain by now, and whether the text ends here.
-    pub fn push(&mut self, bytes: &[u8]) -> (String, bool) {
+    /// Takes the bytes of one token and gives the text that is certain by now; [`Self::stop`] says whether it ends here.
+    pub fn push(&mut self, bytes: &[u8]) -> String {
         self.text.push_str(&self.stream.push(bytes));
         let cue = self.cue_at().map(|at| (at, StopReason::Cue));
         match cue.into_iter().chain(self.over_at()).min_by_key(|(at, _)| *at) {
@@ -34,9 +34,9 @@ impl RationaleText {
                 // The token that ended the text may end within a character.
                 self.stream = Utf8Stream::new();
                 self.stop = Some(stop);
-                (self.take(self.text.len()), true)
+                self.take(self.text.len())
             }
-            None => (self.take(self.text.len() - self.held()), false),
+            None => self.take(self.text.len() - self.held()),
         }
     }
 
@@ -124,12 +124,9 @@ mod tests {
         let mut text = RationaleText::new("Answer:");
         let mut pieces = Vec::new();
         for part in parts {
-            let (piece, over) = text.push(part.as_bytes());
-            pieces.push(piece);
-            assert_eq!(over, text.stop().is_some());
-            if over {
-                let stop = text.stop();
-                return (pieces, text.finish().1, stop);
+            pieces.push(text.push(part.as_bytes()));
+            if let Some(stop) = text.stop() {
+                return (pieces, text.finish().1, Some(stop));
             }
         }
         let (rest, whole) = text.finish();
@@ -175,7 +172,8 @@ mod tests {
     fn a_character_that_begins_behind_the_end_is_no_part_of_it() {
         for end in ["a\n\n", "a\nAnswer:"] {
             let mut text = RationaleText::new("Answer:");
-            assert!(text.push(&[end.as_bytes(), b"\xf0\x9f"].concat()).1);
+            text.push(&[end.as_bytes(), b"\xf0\x9f"].concat());
+            assert!(text.stop().is_some());
             assert_eq!(text.finish(), (String::new(), "a\n".to_owned()));
         }
     }
@@ -198,9 +196,8 @@ mod tests {
             let mut shown = String::new();
             let mut ended = false;
             for bytes in text.as_bytes().chunks(cut) {
-                let (piece, over) = stream.push(bytes);
-                shown.push_str(&piece);
-                if over {
+                shown.push_str(&stream.push(bytes));
+                if stream.stop().is_some() {
                     ended = true;
                     break;
                 }

@@ -325,11 +325,11 @@ impl LocalJudge {
         } else {
             *written += 1;
             *next = token;
-            let (piece, is_cue) = text.push(if unknown { &[] } else { self.tokenizer.token_bytes(token) });
+            let piece = text.push(if unknown { &[] } else { self.tokenizer.token_bytes(token) });
             if !piece.is_empty() {
                 questions.progress(task.number, Progress::Token(piece.into()));
             }
-            (is_cue && !self.exact_length).then_some(StopReason::Cue)
+            if self.exact_length { None } else { text.stop() }
         };
         let Some(stop) = stop else { return Ok(()) };
         let tokens = *written;
