@@ -4,7 +4,7 @@
 
 use super::prompt;
 use crate::domain::{Cancel, Judgement, Mode, Name, Sample, Target};
-use crate::model::{Judge, JudgeError, Progress};
+use crate::model::{Judge, JudgeError, Progress, Question};
 use crate::policy::{Leaf, Node, Policy};
 use crate::session::{LeafReached, NodeRef, Step, Taken};
 
@@ -31,7 +31,10 @@ pub fn ask(
     cancel: &Cancel,
 ) -> Result<Step, JudgeError> {
     let question = prompt::question(policy, node, sample, mode);
-    let judgement = judge.judge(&question, progress, cancel)?;
+    step(node, judge.judge(&question, progress, cancel)?)
+}
+
+fn step(node: &Node, judgement: Judgement) -> Result<Step, JudgeError> {
     let (answer, taken, target) =
         choose(node, &judgement).ok_or_else(|| JudgeError::Internal("the judge gave no answer".into()))?;
     Ok(Step { node: node_ref(node), judgement: Some(judgement), answer, taken, target })
@@ -62,29 +65,43 @@ pub struct Walked {
     pub leaf: LeafReached,
 }
 
-/// Walks `sample` from the root to a leaf.
-pub fn walk(
-    policy: &Policy,
-    sample: &Sample,
-    mode: Mode,
-    judge: &mut dyn Judge,
-    cancel: &Cancel,
-) -> Result<Walked, JudgeError> {
-    let mut steps = Vec::new();
-    let mut next = Target::Node(policy.root.clone());
-    loop {
-        match &next {
-            Target::Node(id) => {
-                let node = policy.node(id.as_str()).ok_or_else(|| missing(id))?;
-                let step = ask(policy, node, sample, mode, judge, &mut |_| {}, cancel)?;
-                next = step.target.clone();
-                steps.push(step);
-            }
-            Target::Leaf(id) => {
-                let leaf = policy.leaf(id.as_str()).ok_or_else(|| missing(id))?;
-                return Ok(Walked { steps, leaf: leaf_reached(leaf) });
-            }
-        }
+/// A walk under way whose nodes are asked by somebody else.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Walking {
+    sample: Sample,
+    steps: Vec<Step>,
+    next: Target,
+}
+
+impl Walking {
+    /// `sample` at the root of `policy`.
+    pub fn new(policy: &Policy, sample: Sample) -> Self {
+        Self { sample, steps: Vec::new(), next: Target::Node(policy.root.clone()) }
+    }
+
+    /// The sample.
+    pub fn sample(&self) -> &Sample {
+        &self.sample
+    }
+
+    /// What is asked next; `None` at a leaf.
+    pub fn question(&self, policy: &Policy, mode: Mode) -> Result<Option<Question>, JudgeError> {
+        let Target::Node(id) = &self.next else { return Ok(None) };
+        let node = policy.node(id.as_str()).ok_or_else(|| missing(id))?;
+        Ok(Some(prompt::question(policy, node, &self.sample, mode)))
+    }
+
+    /// Takes the edge of an answer. Gives the whole walk where that ends at a leaf.
+    pub fn answered(&mut self, policy: &Policy, judgement: Judgement) -> Result<Option<Walked>, JudgeError> {
+        let Target::Node(id) = &self.next else {
+            return Err(JudgeError::Internal("an answer to a walk that is over".into()));
+        };
+        let step = step(policy.node(id.as_str()).ok_or_else(|| missing(id))?, judgement)?;
+        self.next = step.target.clone();
+        self.steps.push(step);
+        let Target::Leaf(id) = &self.next else { return Ok(None) };
+        let leaf = policy.leaf(id.as_str()).ok_or_else(|| missing(id))?;
+        Ok(Some(Walked { steps: std::mem::take(&mut self.steps), leaf: leaf_reached(leaf) }))
     }
 }
 

@@ -188,7 +188,7 @@ fn check(args: &CheckArgs, env: &Environment) -> Result<u8, Stopped> {
         cancel: &cancel,
         progress: terminal,
     };
-    match check.run(&mut BufReader::new(io::stdin()), &mut io::stdout()) {
+    match check.run(BufReader::new(io::stdin()), &mut io::stdout()) {
         Ok(summary) => Ok(summary.exit_code()),
         Err(CheckError::Judge(JudgeError::Cancelled)) => Ok(exit::INTERRUPTED),
         Err(CheckError::Judge(error)) => Err(error.into()),

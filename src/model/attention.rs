@@ -67,18 +67,20 @@ pub fn attend(
     let group = attention.heads / attention.kv_heads;
     let mut queries: Vec<(usize, usize)> = Vec::with_capacity(rows.len() * attention.heads);
     let mut cuts: Vec<(usize, usize, usize)> = Vec::new();
-    let mut first = 0;
-    for same in rows.chunk_by(|a, b| a.sequence == b.sequence) {
-        for kv_head in 0..attention.kv_heads {
-            let from = queries.len();
+    // Head by head, so that what sequences share is still in the cache when the next of them comes to it.
+    for kv_head in 0..attention.kv_heads {
+        let mut first = 0;
+        for same in rows.chunk_by(|a, b| a.sequence == b.sequence) {
             for (r, row) in same.iter().enumerate() {
                 let head = (first + r) * attention.heads + kv_head * group;
                 queries.extend((head..head + group).map(|h| (h, row.position)));
             }
-            let count = queries.len() - from;
-            cuts.extend((0..count).step_by(TILE_ROWS).map(|c| (same[0].sequence, kv_head, TILE_ROWS.min(count - c))));
+            first += same.len();
+            // As even tiles as possible: small ones make less use of each key.
+            let count = same.len() * group;
+            let tiles = count.div_ceil(TILE_ROWS);
+            cuts.extend((0..tiles).map(|t| (same[0].sequence, kv_head, (t + 1) * count / tiles - t * count / tiles)));
         }
-        first += same.len();
     }
     let mut packed = vec![0.0; queries.len() * attention.dim];
     let (mut free, mut open) = (packed.as_mut_slice(), queries.as_slice());

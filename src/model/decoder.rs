@@ -231,10 +231,13 @@ impl Decoder {
         let (arch, pool) = (&self.arch, &self.pool);
         let _pass = pool.pass();
         let mut at = Vec::with_capacity(rows.len());
-        for row in rows {
+        let mut rows_of: Vec<Vec<usize>> = vec![Vec::new(); sequences.len()];
+        for (r, row) in rows.iter().enumerate() {
             let position = sequences[row.sequence].push(row.token);
+            rows_of[row.sequence].push(r);
             for other in &row.also {
                 sequences[*other].push(row.token);
+                rows_of[*other].push(r);
             }
             at.push(At { sequence: row.sequence, position });
         }
@@ -262,12 +265,14 @@ impl Decoder {
             let q_width = arch.heads * arch.head_dim;
             let kv_width = arch.kv_heads * arch.head_dim;
             pool.pieces(&mut qkv, width, FEW_ROWS, |r, row| layer.prepare(arch, angles, r, at[r].position, row));
-            for ((row, at), qkv) in rows.iter().zip(&at).zip(qkv.chunks_exact(width)) {
-                let (keys, values) = qkv[q_width..].split_at(kv_width);
-                for sequence in [row.sequence].iter().chain(&row.also) {
-                    sequences[*sequence].write(index, at.position, keys, values);
+            pool.pieces(sequences, 1, 1, |s, sequence| {
+                for sequence in sequence {
+                    for r in &rows_of[s] {
+                        let (keys, values) = qkv[r * width + q_width..(r + 1) * width].split_at(kv_width);
+                        sequence.write(index, at[*r].position, keys, values);
+                    }
                 }
-            }
+            });
             if index + 1 == self.layers.len() {
                 // Nobody looks back at what the last layer makes of a row, so only the rows whose logits are wanted go on.
                 at = wanted.iter().map(|r| at[*r]).collect();
