@@ -264,7 +264,14 @@ pub enum ModelsCommand {
     /// Tokenise `{"text"}` lines from stdin as content: `{"ids"}` lines, nothing added.
     Tokenize(ModelArg),
     /// Score `{"ids"}` lines from stdin: the 50 most likely next tokens and 24 greedy ones.
-    Score(ModelArg),
+    Score {
+        /// Which model.
+        #[command(flatten)]
+        model: ModelArg,
+        /// Multiply in 32-bit floats with activations as they are: slow, and what the fast kernels are measured against.
+        #[arg(long)]
+        exact: bool,
+    },
 }
 
 /// One model and where models live.

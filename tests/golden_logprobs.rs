@@ -6,6 +6,7 @@
 use crossexam::domain::Cancel;
 use crossexam::model::decoder::Decoder;
 use crossexam::model::gguf::GgufFile;
+use crossexam::model::linear::Arithmetic;
 use crossexam::model::scoring;
 use serde_json::Value;
 use std::path::PathBuf;
@@ -46,7 +47,7 @@ fn compare(folder: &str, file: &str, limits: &Limits) {
     };
     let cancel = Cancel::new();
     let file = GgufFile::open(&model, &cancel).unwrap();
-    let decoder = Decoder::load(&file, 0, &mut |_| {}, &cancel).unwrap();
+    let decoder = Decoder::load(&file, Arithmetic::Integers, 0, &mut |_| {}, &cancel).unwrap();
     let (mut worst, mut flips, mut greedy_equal) = (Vec::new(), Vec::new(), 0);
     for (index, line) in reference.lines().enumerate() {
         let line: Value = serde_json::from_str(line).unwrap();

@@ -340,8 +340,15 @@ fn a_whole_walk_takes_the_steps_that_stepping_takes() {
     let stepped = bench.state().walk_now().expect("a walk").clone();
     let policy = super::policy_of_file(&bench.path("p.toml"), &[]).expect("a policy");
     let mut judge = Source(0.8).open("good", &mut |_| {}, &Cancel::new()).expect("a judge");
-    let walked =
-        walk::walk(&policy, &stepped.sample, Mode::Direct, judge.as_mut(), &Cancel::new()).expect("a walk to a leaf");
+    let mut walking = walk::Walking::new(&policy, (*stepped.sample).clone());
+    let walked = loop {
+        let question = walking.question(&policy, Mode::Direct).expect("a known node").expect("not at a leaf");
+        let judgement = judge.judge(&question, &mut |_| {}, &Cancel::new()).expect("an answer");
+        if let Some(walked) = walking.answered(&policy, judgement).expect("an edge") {
+            break walked;
+        }
+    };
+    assert_eq!(walking.question(&policy, Mode::Direct).expect("a leaf"), None);
     assert_eq!(walked.steps, stepped.steps.iter().map(|s| (**s).clone()).collect::<Vec<_>>());
     assert_eq!(Some(walked.leaf), stepped.leaf);
 }

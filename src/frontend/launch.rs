@@ -21,6 +21,7 @@ use crate::cli::{
 use crate::command::Command;
 use crate::domain::Cancel;
 use crate::engine::policy_of_file;
+use crate::model::linear::Arithmetic;
 use crate::model::source::{Resolved, resolve};
 use crate::model::{JudgeError, hub, manifest};
 use crate::policy::GraphFormat;
@@ -248,9 +249,10 @@ fn run_models(command: &ModelsCommand, env: &Environment) -> Result<u8, Stopped>
             let file = model_file(&arg.model, &arg.place, env, &cancel)?;
             filtered(models::tokenize(&file, &mut stdin(), &mut io::stdout(), &cancel))?
         }
-        ModelsCommand::Score(arg) => {
-            let file = model_file(&arg.model, &arg.place, env, &cancel)?;
-            filtered(models_score::score(&file, 0, &mut stdin(), &mut io::stdout(), &cancel))?
+        ModelsCommand::Score { model, exact } => {
+            let file = model_file(&model.model, &model.place, env, &cancel)?;
+            let arithmetic = if *exact { Arithmetic::Exact } else { Arithmetic::Integers };
+            filtered(models_score::score(&file, arithmetic, 0, &mut stdin(), &mut io::stdout(), &cancel))?
         }
     };
     Ok(code)

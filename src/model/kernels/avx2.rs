@@ -1,6 +1,10 @@
 //! The kernels for 256-bit vectors: AVX2, and the same with VNNI's dot product of bytes.
 //!
 //! Must equal [`super::scalar::Scalar`] to the bit.
+#![allow(
+    clippy::needless_range_loop,
+    reason = "loops over registers with bounds known to the compiler, which it unrolls"
+)]
 
 use super::activations::GROUP;
 use super::arena::Line;
@@ -111,7 +115,7 @@ macro_rules! kernel {
                 assert!(groups == 0 || stretch.codes.len() >= (groups - 1) * stretch.stride + 16);
                 let numbers = groups * SCALES * PANEL;
                 assert!(stretch.scales.len() >= numbers && (!MIN || stretch.mins.len() >= numbers));
-                let (codes, scales, sums) = (&rows.codes, &rows.scales, &rows.sums);
+                let (scales, sums) = (&rows.scales, &rows.sums);
                 // Whether the dot product takes the offset off by itself, making the weights signed.
                 let signed = WIDE && $signed;
                 for quarter in 0..4 {
@@ -127,31 +131,44 @@ macro_rules! kernel {
                         // vectors of 64 bytes every `stride` for each and `SCALES * PANEL` scales (and minima).
                         unsafe {
                             let vectors = stretch.codes.as_ptr().add(g * stretch.stride).cast::<__m256i>().add(quarter);
+                            let rests = rows.have_rests(g);
                             for sub in 0..SCALES {
-                                let mut dot = [_mm256_setzero_si256(); R];
-                                if !MIN && !signed {
-                                    for r in 0..R {
-                                        let of_row = &*scales[r].add(g);
-                                        let codes = if SCALES == 1 { of_row.sum } else { of_row.half_sum[sub] };
-                                        dot[r] = _mm256_set1_epi32(-stretch.offset * codes);
-                                    }
-                                }
-                                let steps = 8 / SCALES;
-                                for s in sub * steps..(sub + 1) * steps {
-                                    let weights = _mm256_load_si256(vectors.add(s * 4));
-                                    for r in 0..R {
-                                        let four = codes[r].add(g * GROUP + s * 4).cast::<i32>().read_unaligned();
-                                        dot[r] = $dot::<WIDE>(dot[r], weights, _mm256_set1_epi32(four));
-                                    }
-                                }
                                 let at = (g * SCALES + sub) * PANEL + quarter * 8;
                                 let scale = _mm256_loadu_ps(stretch.scales.as_ptr().add(at));
-                                for r in 0..R {
-                                    let of_row = &*scales[r].add(g);
-                                    let factor = _mm256_mul_ps(scale, _mm256_set1_ps(of_row.scale));
-                                    sum[r] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dot[r]), factor, sum[r]);
-                                    if MIN {
-                                        let min = _mm256_loadu_ps(stretch.mins.as_ptr().add(at));
+                                let steps = 8 / SCALES;
+                                for rest in 0..=usize::from(rests) {
+                                    let codes = if rest == 0 { &rows.codes } else { &rows.rests };
+                                    let mut dot = [_mm256_setzero_si256(); R];
+                                    if !MIN && !signed {
+                                        for r in 0..R {
+                                            let of_row = &*scales[r].add(g);
+                                            let codes = match (SCALES, rest) {
+                                                (1, 0) => of_row.sum,
+                                                (1, _) => of_row.rest_sum,
+                                                (_, 0) => of_row.half_sum[sub],
+                                                _ => of_row.half_rest_sum[sub],
+                                            };
+                                            dot[r] = _mm256_set1_epi32(-stretch.offset * codes);
+                                        }
+                                    }
+                                    for s in sub * steps..(sub + 1) * steps {
+                                        let weights = _mm256_load_si256(vectors.add(s * 4));
+                                        for r in 0..R {
+                                            let four = codes[r].add(g * GROUP + s * 4).cast::<i32>().read_unaligned();
+                                            dot[r] = $dot::<WIDE>(dot[r], weights, _mm256_set1_epi32(four));
+                                        }
+                                    }
+                                    for r in 0..R {
+                                        let of_row = &*scales[r].add(g);
+                                        let of_row = if rest == 0 { of_row.scale } else { of_row.rest_scale };
+                                        let factor = _mm256_mul_ps(scale, _mm256_set1_ps(of_row));
+                                        sum[r] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dot[r]), factor, sum[r]);
+                                    }
+                                }
+                                if MIN {
+                                    let min = _mm256_loadu_ps(stretch.mins.as_ptr().add(at));
+                                    for r in 0..R {
+                                        let of_row = &*scales[r].add(g);
                                         let mass = if SCALES == 1 { of_row.mass } else { of_row.half_mass[sub] };
                                         sum[r] = _mm256_fmadd_ps(min, _mm256_set1_ps(mass), sum[r]);
                                     }

@@ -1,6 +1,10 @@
 //! The kernels for AVX-512 with VNNI: 64 products of bytes an instruction, summed in fours.
 //!
 //! Must equal [`super::scalar::Scalar`] to the bit.
+#![allow(
+    clippy::needless_range_loop,
+    reason = "loops over registers with bounds known to the compiler, which it unrolls"
+)]
 
 use super::activations::GROUP;
 use super::arena::Line;
@@ -121,17 +125,27 @@ unsafe fn panel_rows<const R: usize, const BITS: usize, const SCALES: usize, con
                     _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(AHEAD + line * 64).cast());
                 }
             }
+            let rests = rows.have_rests(g);
             for sub in 0..SCALES {
-                let mut dot = zeros::<R, SCALES, MIN>(rows, g, sub, offset);
+                let from = if NESTED { sub * PANEL } else { sub * PANEL * 2 };
+                let scale = numbers::<NESTED>(at.add(layout.scales + from), header);
+                let mut dot = zeros::<R, SCALES, MIN, false>(rows, g, sub, offset);
                 let steps = 8 / SCALES;
                 for s in sub * steps..(sub + 1) * steps {
                     let a = weights_at::<BITS>(at, s * 2);
                     let b = weights_at::<BITS>(at, s * 2 + 1);
-                    products(rows, g, s, a, b, &mut dot);
+                    products(&rows.codes, g, s, a, b, &mut dot);
                 }
-                let from = if NESTED { sub * PANEL } else { sub * PANEL * 2 };
-                let scale = numbers::<NESTED>(at.add(layout.scales + from), header);
-                add_scaled(rows, g, &dot, scale, &mut sum);
+                add_scaled::<R, false>(rows, g, &dot, scale, &mut sum);
+                if rests {
+                    let mut dot = zeros::<R, SCALES, MIN, true>(rows, g, sub, offset);
+                    for s in sub * steps..(sub + 1) * steps {
+                        let a = weights_at::<BITS>(at, s * 2);
+                        let b = weights_at::<BITS>(at, s * 2 + 1);
+                        products(&rows.rests, g, s, a, b, &mut dot);
+                    }
+                    add_scaled::<R, true>(rows, g, &dot, scale, &mut sum);
+                }
                 if MIN {
                     let min = numbers::<NESTED>(at.add(layout.mins + from), header.wrapping_add(PANEL * 2));
                     add_minima::<R, SCALES>(rows, g, sub, min, &mut sum);
@@ -230,7 +244,7 @@ unsafe fn store_sums<const R: usize>(rows: &Rows, sum: &[[__m512; 2]; R]) {
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 #[allow(unsafe_code, reason = "reads through pointers")]
-unsafe fn zeros<const R: usize, const SCALES: usize, const MIN: bool>(
+unsafe fn zeros<const R: usize, const SCALES: usize, const MIN: bool, const REST: bool>(
     rows: &Rows,
     g: usize,
     sub: usize,
@@ -241,7 +255,12 @@ unsafe fn zeros<const R: usize, const SCALES: usize, const MIN: bool>(
         for r in 0..R {
             // SAFETY: what the caller promises.
             let of_row = unsafe { &*rows.scales[r].add(g) };
-            let codes = if SCALES == 1 { of_row.sum } else { of_row.half_sum[sub] };
+            let codes = match (SCALES, REST) {
+                (1, false) => of_row.sum,
+                (1, true) => of_row.rest_sum,
+                (_, false) => of_row.half_sum[sub],
+                (_, true) => of_row.half_rest_sum[sub],
+            };
             dot[r] = [_mm512_set1_epi32((-offset).wrapping_mul(codes)); 2];
         }
     }
@@ -253,7 +272,7 @@ unsafe fn zeros<const R: usize, const SCALES: usize, const MIN: bool>(
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 #[allow(unsafe_code, reason = "reads through pointers")]
 unsafe fn products<const R: usize>(
-    rows: &Rows,
+    codes: &[*const i8; ROWS],
     g: usize,
     s: usize,
     a: __m512i,
@@ -262,7 +281,7 @@ unsafe fn products<const R: usize>(
 ) {
     for r in 0..R {
         // SAFETY: what the caller promises.
-        let four = unsafe { rows.codes[r].add(g * GROUP + s * 4).cast::<i32>().read_unaligned() };
+        let four = unsafe { codes[r].add(g * GROUP + s * 4).cast::<i32>().read_unaligned() };
         let four = _mm512_set1_epi32(four);
         dot[r][0] = _mm512_dpbusd_epi32(dot[r][0], a, four);
         dot[r][1] = _mm512_dpbusd_epi32(dot[r][1], b, four);
@@ -272,7 +291,7 @@ unsafe fn products<const R: usize>(
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 #[allow(unsafe_code, reason = "reads through pointers")]
-unsafe fn add_scaled<const R: usize>(
+unsafe fn add_scaled<const R: usize, const REST: bool>(
     rows: &Rows,
     g: usize,
     dot: &[[__m512i; 2]; R],
@@ -281,7 +300,8 @@ unsafe fn add_scaled<const R: usize>(
 ) {
     for r in 0..R {
         // SAFETY: what the caller promises.
-        let of_row = _mm512_set1_ps(unsafe { (*rows.scales[r].add(g)).scale });
+        let of_row = unsafe { &*rows.scales[r].add(g) };
+        let of_row = _mm512_set1_ps(if REST { of_row.rest_scale } else { of_row.scale });
         for h in 0..2 {
             let factor = _mm512_mul_ps(scale[h], of_row);
             sum[r][h] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot[r][h]), factor, sum[r][h]);

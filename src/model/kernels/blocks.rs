@@ -100,8 +100,8 @@ impl Block {
             }
             GgmlType::Q2_K => {
                 (self.scale, self.min) = (half(80), half(82) ^ SIGN);
-                for i in 0..16 {
-                    (self.scales[i], self.mins[i]) = ((bytes[i] & 15) as i8, (bytes[i] >> 4) as i8);
+                for ((scale, min), byte) in self.scales.iter_mut().zip(&mut self.mins).zip(&bytes[..16]) {
+                    (*scale, *min) = ((byte & 15) as i8, (byte >> 4) as i8);
                 }
                 self.two_bits(&bytes[16..80]);
             }

@@ -158,12 +158,14 @@ impl Work<'_> {
         let mut rows = Rows {
             count: end - start,
             codes: [std::ptr::null(); ROWS],
+            rests: [std::ptr::null(); ROWS],
             scales: [std::ptr::null(); ROWS],
             sums: [std::ptr::null_mut(); ROWS],
             fresh,
         };
         for (i, r) in (start..end).enumerate() {
             rows.codes[i] = self.x.codes(r)[first * GROUP..].as_ptr();
+            rows.rests[i] = self.x.rests(r)[first * GROUP..].as_ptr();
             rows.scales[i] = self.x.groups(r)[first..].as_ptr();
             rows.sums[i] = match self.columns {
                 PANEL => self.out.place(r, self.at, PANEL),

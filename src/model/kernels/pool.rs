@@ -115,7 +115,7 @@ impl Pool {
         // Nobody may enter any more; those inside finish the task they are at.
         self.shared.gate.fetch_and(!OPEN, Ordering::AcqRel);
         let mut spins = 0u32;
-        while self.shared.gate.load(Ordering::Acquire) % LOOP != 0 {
+        while !self.shared.gate.load(Ordering::Acquire).is_multiple_of(LOOP) {
             spins += 1;
             // A helper may have lost its core to another program; give it ours.
             if spins.is_multiple_of(1 << 12) { thread::yield_now() } else { spin_loop() }
@@ -133,7 +133,7 @@ impl Pool {
         unsafe { *shared.job.get() = Some(job) };
         shared.next.store(0, Ordering::Relaxed);
         let number = (shared.gate.load(Ordering::Relaxed) / LOOP).wrapping_add(1);
-        shared.gate.store((number % LOOP) * LOOP | OPEN, Ordering::SeqCst);
+        shared.gate.store(((number % LOOP) * LOOP) | OPEN, Ordering::SeqCst);
         if shared.asleep.load(Ordering::SeqCst) > 0 {
             self.helpers.iter().for_each(|h| h.thread().unpark());
         }

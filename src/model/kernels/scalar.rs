@@ -41,9 +41,10 @@ impl Tiles for Scalar {
         for r in 0..rows.count {
             let groups = stretch.groups;
             // SAFETY: what the caller promises.
-            let (codes, scales, sums) = unsafe {
+            let (codes, rests, scales, sums) = unsafe {
                 (
                     std::slice::from_raw_parts(rows.codes[r], groups * GROUP),
+                    std::slice::from_raw_parts(rows.rests[r], groups * GROUP),
                     std::slice::from_raw_parts(rows.scales[r], groups),
                     &mut *rows.sums[r].cast::<[f32; PANEL]>(),
                 )
@@ -52,21 +53,24 @@ impl Tiles for Scalar {
                 *sums = [0.0; PANEL];
             }
             for (g, of_row) in scales.iter().enumerate() {
-                let codes = &codes[g * GROUP..(g + 1) * GROUP];
+                let (codes, rests) = (&codes[g * GROUP..(g + 1) * GROUP], &rests[g * GROUP..(g + 1) * GROUP]);
                 let vectors = &stretch.codes[g * stretch.stride..];
                 for sub in 0..SCALES {
                     let inputs = sub * GROUP / SCALES..(sub + 1) * GROUP / SCALES;
                     let mass = if SCALES == 1 { of_row.mass } else { of_row.half_mass[sub] };
                     for (column, sum) in sums.iter_mut().enumerate() {
                         let at = (g * SCALES + sub) * PANEL + column;
-                        let dot: i32 = inputs
-                            .clone()
-                            .map(|i| {
+                        let dot = |codes: &[i8]| -> f32 {
+                            let product = |i: usize| {
                                 let code = vectors[i / 4 * 2 + column / 16].0[column % 16 * 4 + i % 4];
                                 (i32::from(code) - stretch.offset) * i32::from(codes[i])
-                            })
-                            .sum();
-                        *sum = (dot as f32).mul_add(stretch.scales[at] * of_row.scale, *sum);
+                            };
+                            inputs.clone().map(product).sum::<i32>() as f32
+                        };
+                        *sum = dot(codes).mul_add(stretch.scales[at] * of_row.scale, *sum);
+                        if of_row.rest_scale != 0.0 {
+                            *sum = dot(rests).mul_add(stretch.scales[at] * of_row.rest_scale, *sum);
+                        }
                         if MIN {
                             *sum = stretch.mins[at].mul_add(mass, *sum);
                         }

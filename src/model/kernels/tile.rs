@@ -2,7 +2,8 @@
 //!
 //! Must define the order of summation, which all kernels keep to the bit: for each output, groups of 32 inputs in ascending order; in a group, the
 //! scales in ascending order; for each, `sum = fma(dot as f32, scale_w * scale_x, sum)` with the dot product of the codes as an
-//! exact integer, then, for types with minima, `sum = fma(min_w, mass_x, sum)`. It does not depend on the number of rows.
+//! exact integer, then the same with the rests where any row at hand has some (adding nothing to those that have none), then, for
+//! types with minima, `sum = fma(min_w, mass_x, sum)`. It does not depend on the number of rows.
 
 use super::activations::GroupScale;
 use super::arena::Line;
@@ -58,7 +59,7 @@ pub struct Stretch<'a> {
 
 /// Up to [`ROWS`] rows of activations and where their sums go.
 ///
-/// For each row: `codes` points to its codes of the first group at hand, `scales` to that group's scale, both followed by those
+/// For each row: `codes` and `rests` point to its codes of the first group at hand, `scales` to that group's scale, both followed by those
 /// of the other groups; `sums` to 32 floats that nobody else reads or writes meanwhile.
 #[derive(Clone, Copy)]
 pub struct Rows {
@@ -66,6 +67,8 @@ pub struct Rows {
     pub count: usize,
     /// Codes.
     pub codes: [*const i8; ROWS],
+    /// Rests.
+    pub rests: [*const i8; ROWS],
     /// Scales.
     pub scales: [*const GroupScale; ROWS],
     /// Sums.
@@ -130,6 +133,19 @@ fn stretches<T: Tiles, const SCALES: usize, const MIN: bool>(kernel: T, work: &W
             unsafe { kernel.tile::<SCALES, MIN>(&stretch, &rows) };
             work.store(start, end, &partial);
         }
+    }
+}
+
+impl Rows {
+    /// Whether any row has rests in group `g`.
+    ///
+    /// # Safety
+    /// There are scales for that group.
+    #[inline(always)]
+    #[allow(unsafe_code, reason = "reads through pointers")]
+    pub unsafe fn have_rests(&self, g: usize) -> bool {
+        // SAFETY: what the caller promises.
+        (0..self.count).fold(0, |all, r| all | unsafe { (*self.scales[r].add(g)).rest_scale.to_bits() }) != 0
     }
 }
 

@@ -9,6 +9,7 @@ use super::chat::ChatTemplate;
 use super::decoder::Decoder;
 use super::gguf::{GgufError, GgufFile};
 use super::kv::Sequence;
+use super::linear::Arithmetic;
 use super::radix::PrefixTree;
 use super::scoring::{self, Pace};
 use super::tokenizer::Tokenizer;
@@ -65,7 +66,13 @@ pub fn open_gguf(
     let chat = ChatTemplate::from_gguf(file.metadata(), &tokenizer, options.chat.as_deref())?;
     let mut step = |what, permille| progress(Progress::Loading { what, permille });
     let sha256 = file.sha256(&mut |done, all| step("checking the file", (done * 1000 / all.max(1)) as u16), cancel)?;
-    let decoder = Decoder::load(&file, options.threads, &mut |permille| step("loading weights", permille), cancel)?;
+    let decoder = Decoder::load(
+        &file,
+        Arithmetic::Integers,
+        options.threads,
+        &mut |permille| step("loading weights", permille),
+        cancel,
+    )?;
     if tokenizer.vocab_size() > decoder.vocabulary() {
         let problem =
             format!("the tokenizer has {} tokens, the weights {}", tokenizer.vocab_size(), decoder.vocabulary());

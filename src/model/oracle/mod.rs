@@ -10,6 +10,7 @@ use super::decoder::{Decoder, Row};
 use super::gguf::GgufFile;
 use super::gguf::write::GgufWriter;
 use super::kv::Sequence;
+use super::linear::Arithmetic;
 use super::{readout, scoring};
 use crate::domain::Cancel;
 use naive::Naive;
@@ -17,7 +18,7 @@ use proptest::prelude::*;
 use tiny::{Spec, VOCABULARY};
 
 fn load(file: &GgufWriter, threads: usize) -> Result<Decoder, String> {
-    let loaded = Decoder::load(&file.open().unwrap(), threads, &mut |_| {}, &Cancel::new());
+    let loaded = Decoder::load(&file.open().unwrap(), Arithmetic::Integers, threads, &mut |_| {}, &Cancel::new());
     loaded.map_err(|e| format!("{e} {e:?}"))
 }
 
@@ -167,7 +168,10 @@ fn files_that_are_not_what_their_architecture_says_are_refused_by_tensor_name() 
     cancel.cancel();
     let file = tiny::file(&llama()).file();
     let open = GgufFile::open(file.path(), &Cancel::new()).unwrap();
-    assert!(matches!(Decoder::load(&open, 1, &mut |_| {}, &cancel), Err(super::JudgeError::Cancelled)));
+    assert!(matches!(
+        Decoder::load(&open, Arithmetic::Integers, 1, &mut |_| {}, &cancel),
+        Err(super::JudgeError::Cancelled)
+    ));
 }
 
 #[test]
