@@ -7,7 +7,7 @@ mod common;
 
 use crossexam::domain::{Cancel, Examination, Judgement, Mode, Name, Part, Piece, Prompt};
 use crossexam::model::local::{LocalJudge, Options, open_gguf};
-use crossexam::model::{Judge, JudgeError, Look, Progress, Question};
+use crossexam::model::{Judge, JudgeError, Look, Progress, Question, Questions};
 use std::time::{Duration, Instant};
 
 fn open(threads: usize) -> Option<LocalJudge> {
@@ -64,6 +64,53 @@ fn an_answer_has_the_same_bits_alone_after_other_prompts_forked_and_with_one_thr
         assert_eq!(other.logits_sha256, alone.logits_sha256);
         assert_eq!(other.readout, alone.readout);
     }
+}
+
+/// Gives all questions at once and takes their answers as they come.
+struct Many {
+    ready: Vec<Question>,
+    answers: Vec<Option<Judgement>>,
+}
+
+impl Questions for Many {
+    fn next(&mut self, _idle: bool) -> Option<(u64, Question)> {
+        let question = self.ready.pop()?;
+        Some((self.ready.len() as u64, question))
+    }
+
+    fn answered(&mut self, number: u64, answer: Result<Judgement, JudgeError>) {
+        self.answers[number as usize] = Some(answer.unwrap());
+    }
+}
+
+#[test]
+fn thirty_seven_questions_at_once_get_the_bits_they_get_alone() {
+    let (Some(mut one), Some(mut two)) = (open(1), open(2)) else { return };
+    let ready: Vec<Question> = (0..37)
+        .map(|i| {
+            let sample = format!("Offer number {i}: send me {} dollars {}.", i * 7, "now ".repeat(i % 5));
+            let mode = if i % 3 == 0 { Mode::Rationale { max_tokens: 4 + i as u32 % 7 } } else { Mode::Direct };
+            question(&sample, ASKED[i % 2], mode)
+        })
+        .collect();
+    let mut many = Many { answers: vec![None; ready.len()], ready: ready.clone() };
+    two.judge_all(&mut many, &Cancel::new()).unwrap();
+    for (index, (asked, together)) in ready.iter().zip(many.answers).enumerate().step_by(4) {
+        let (alone, together) = (judge(&mut one, asked), together.unwrap());
+        assert_eq!(together.rationale, alone.rationale, "question {index}");
+        assert_eq!(together.logits_sha256, alone.logits_sha256, "question {index}");
+        assert_eq!(together.readout, alone.readout, "question {index}");
+    }
+}
+
+#[test]
+fn an_edit_of_the_question_reads_only_the_tokens_from_the_edit_on() {
+    let Some(mut model) = open(0) else { return };
+    let before = judge(&mut model, &question("Send money.", ASKED[0], Mode::Direct));
+    let after = judge(&mut model, &question("Send money.", "Does the text ask the reader for cash?", Mode::Direct));
+    // All before the edited word was known; what follows it is a line of answers, the cue and the answers themselves.
+    assert!(after.usage.reused_tokens + 40 > after.usage.prompt_tokens, "{:?} {:?}", before.usage, after.usage);
+    assert!(after.usage.computed_tokens < 50, "{:?}", after.usage);
 }
 
 #[test]

@@ -139,7 +139,11 @@ impl Vectors for Task<'_> {
                 simd::tile_rows::<S, V>(simd, count, &q, simd::groups::<S, V>(keys), &mut acc);
                 for r in 0..count {
                     let (low, high) = sees(r);
-                    let seen = run.from.max(low)..run.to.min(high).max(run.from.max(low));
+                    let seen = run.from.max(low)..run.to.min(high);
+                    if seen.is_empty() {
+                        // Behind this query's window or before its time; another query of the tile sees it.
+                        continue;
+                    }
                     let lanes = seen.start % LANES..seen.start % LANES + seen.len();
                     scores[r][seen.start - from..seen.start - from + seen.len()].copy_from_slice(&acc[r][lanes]);
                 }

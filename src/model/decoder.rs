@@ -235,13 +235,14 @@ impl Decoder {
         let mut at = Vec::with_capacity(rows.len());
         let mut rows_of: Vec<Vec<usize>> = vec![Vec::new(); sequences.len()];
         for (r, row) in rows.iter().enumerate() {
-            let position = sequences[row.sequence].push(row.token);
-            rows_of[row.sequence].push(r);
-            for other in &row.also {
-                sequences[*other].push(row.token);
-                rows_of[*other].push(r);
-            }
+            let position = sequences[row.sequence].len() + rows_of[row.sequence].len();
             at.push(At { sequence: row.sequence, position });
+            for sequence in [row.sequence].iter().chain(&row.also) {
+                rows_of[*sequence].push(r);
+            }
+        }
+        for (sequence, own) in sequences.iter_mut().zip(&rows_of) {
+            sequence.push(own.iter().map(|r| rows[*r].token));
         }
         let runs: Vec<Vec<Run>> = sequences.iter().map(Sequence::runs).collect();
         let positions = || at.iter().map(|a| a.position);

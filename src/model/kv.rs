@@ -218,10 +218,9 @@ impl Sequence {
         Arc::new(copy)
     }
 
-    /// Makes room for one more token and gives its position.
-    pub(super) fn push(&mut self, token: u32) -> usize {
-        self.tail.extend([token]);
-        self.tail.end() - 1
+    /// Makes room for more tokens.
+    pub(super) fn push(&mut self, tokens: impl IntoIterator<Item = u32>) {
+        self.tail.extend(tokens);
     }
 
     /// Puts in keys and values `[head][dim]` of a position that was pushed.

@@ -138,7 +138,8 @@ mod tests {
 
     fn extend(sequence: &mut Sequence, tokens: &[u32]) {
         for token in tokens {
-            let position = sequence.push(*token);
+            let position = sequence.len();
+            sequence.push([*token]);
             let past = sequence.tokens();
             for layer in 0..SHAPE.layers {
                 let numbers = fake(&past, layer);

@@ -226,8 +226,8 @@ mod tests {
 
     #[test]
     fn codes_times_scale_are_within_half_a_step_and_the_sums_are_the_sums() {
-        let size = |i: usize| if i % 96 == 40 { 900.0 } else { (i % 50) as f32 };
-        let x: Vec<f32> = (0..37 * 96).map(|i| ((i * i) as f32 * 0.37).sin() * size(i)).collect();
+        let size = |i: usize| if i % 320 == 40 { 900.0 } else { (i % 50) as f32 };
+        let x: Vec<f32> = (0..37 * 320).map(|i| ((i * i) as f32 * 0.37).sin() * size(i)).collect();
         let all = filled(&x, 37, 2);
         let mut with_rests = 0;
         for row in 0..37 {
@@ -236,7 +236,7 @@ mod tests {
                 let rests = &all.rests(row)[g * GROUP..(g + 1) * GROUP];
                 let step = if group.rest_scale > 0.0 { group.rest_scale } else { group.scale };
                 with_rests += usize::from(group.rest_scale > 0.0);
-                for ((code, rest), x) in codes.iter().zip(rests).zip(&x[row * 96 + g * GROUP..]) {
+                for ((code, rest), x) in codes.iter().zip(rests).zip(&x[row * 320 + g * GROUP..]) {
                     let rounded = f32::from(*code) * group.scale + f32::from(*rest) * group.rest_scale;
                     assert!((rounded - x).abs() <= step * 0.51);
                 }

@@ -108,8 +108,12 @@ fn products_equal_the_sum_in_f64_over_the_dequantised_weights_and_the_rounded_ac
             let mut out = vec![0.0; 7 * outputs];
             multiply(&Pool::new(1).unwrap(), Isa::best(), &[&weights], &x, &mut out);
             for r in 0..7 {
-                let rounded: Vec<f64> =
-                    (0..inputs).map(|i| f64::from(x.codes(r)[i]) * f64::from(x.groups(r)[i / 32].scale)).collect();
+                let number = |i: usize| {
+                    let group = &x.groups(r)[i / 32];
+                    f64::from(x.codes(r)[i]) * f64::from(group.scale)
+                        + f64::from(x.rests(r)[i]) * f64::from(group.rest_scale)
+                };
+                let rounded: Vec<f64> = (0..inputs).map(number).collect();
                 for j in 0..outputs {
                     let row = &floats[j * inputs..(j + 1) * inputs];
                     let products = || rounded.iter().zip(row).map(|(x, w)| x * f64::from(*w));

@@ -94,6 +94,17 @@ fn whole_and_in_chunks(spec: &Spec, cuts: &[usize]) -> (Vec<u32>, Vec<u32>) {
     (whole, chunks)
 }
 
+/// In a tile of several rows, the first may still see a block of which the last row's window has passed even the end.
+#[test]
+fn windows_that_end_between_the_rows_of_a_tile_give_the_same_bits_whatever_the_chunks() {
+    for spec in tiny::families().into_iter().filter(|spec| spec.window.is_some()) {
+        for cut in [2, 5, 6, 7, 64, 66, 140] {
+            let (whole, chunks) = whole_and_in_chunks(&spec, &[cut]);
+            assert_eq!(whole, chunks, "{} in chunks of {cut}", spec.label);
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(6))]
 

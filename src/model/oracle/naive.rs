@@ -1,6 +1,7 @@
 //! The forward pass of a transformer, written down naively in f64 from the papers.
 //!
 //! Must share no code with the decoder: it knows a model by its row in the table of tiny models and by its tensors.
+#![cfg(test)]
 
 use super::tiny::{FEED_FORWARD, Scaling, Spec, VOCABULARY, WIDTH};
 use crate::model::gguf::GgufFile;

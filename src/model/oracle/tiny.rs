@@ -2,6 +2,7 @@
 //! of its own, as what the file means.
 //!
 //! Must not ask the code under test what a key means: a row states it, and the naive forward follows the row.
+#![cfg(test)]
 
 use crate::model::gguf::write::GgufWriter;
 
