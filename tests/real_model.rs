@@ -117,3 +117,28 @@ fn check_gives_one_record_per_line_in_order_with_errors_in_their_places() {
         misfit(&schema, &schema, record, "record").unwrap_or_else(|fault| panic!("{fault}"));
     }
 }
+
+#[test]
+fn bench_measures_what_it_says_as_json_and_as_a_table() {
+    let Some(models) = smollm2() else { return };
+    let home = tempfile::tempdir().expect("a folder");
+    let run = |more: &[&str]| {
+        let args = ["bench", "smollm2-135m", "--repeats", "1", "--count", "1"];
+        let output = crossexam(&[&args, more].concat(), &models, home.path(), "");
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    let figures: Value = serde_json::from_str(&run(&["--json"])).expect("one JSON object");
+    for (part, sizes) in
+        [("prefill", &["32", "128", "512"][..]), ("decode", &["1", "4", "16"]), ("walk", &["direct", "rationale32"])]
+    {
+        for size in sizes {
+            assert!(figures[part][size].as_f64().is_some_and(|x| x > 0.0), "{part} {size} in {figures}");
+        }
+    }
+    for figure in ["int8_peak_gmacs", "memory_gb_s"] {
+        assert!(figures[figure].as_f64().is_some_and(|x| x > 0.0), "{figure} in {figures}");
+    }
+    let table = run(&["--only", "decode"]);
+    assert!(table.contains("decode 16 (tokens/s)") && !table.contains("prefill"), "{table}");
+}

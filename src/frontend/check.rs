@@ -332,7 +332,9 @@ fn message_of(error: &JudgeError) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::{Examination, ModelInfo};
     use crate::model::scripted::Scripted;
+    use crate::model::{Look, Progress};
 
     const POLICY: &str = r#"
 [policy]
@@ -370,5 +372,83 @@ outcome = "non_violating"
         assert!(line.ends_with('\n') && line.trim_end().chars().all(|c| !crate::text::is_hidden(c)), "{line:?}");
         let record: serde_json::Value = serde_json::from_str(&line).expect("JSON");
         assert_eq!(record["id"], id);
+    }
+
+    /// Takes three questions at a time and falls over where one of them is about a bomb.
+    struct Fragile(Scripted);
+
+    impl Judge for Fragile {
+        fn info(&self) -> &ModelInfo {
+            self.0.info()
+        }
+
+        fn judge(
+            &mut self,
+            question: &Question,
+            progress: &mut dyn FnMut(Progress),
+            cancel: &Cancel,
+        ) -> Result<Judgement, JudgeError> {
+            self.0.judge(question, progress, cancel)
+        }
+
+        fn judge_all(&mut self, questions: &mut dyn Questions, cancel: &Cancel) -> Result<(), JudgeError> {
+            loop {
+                let mut some = Vec::new();
+                while some.len() < 3 {
+                    match questions.next(some.is_empty()) {
+                        Some(one) => some.push(one),
+                        None => break,
+                    }
+                }
+                if some.is_empty() {
+                    return Ok(());
+                }
+                let about = |q: &Question| q.prompt.pieces().any(|p| p.text.raw().contains("bomb"));
+                assert!(!some.iter().any(|(_, q)| about(q)), "fell over");
+                // The last comes first, so that answers are out of order.
+                for (number, question) in some.into_iter().rev() {
+                    let answer = self.0.judge(&question, &mut |_| {}, cancel);
+                    questions.answered(number, answer);
+                }
+            }
+        }
+
+        fn examine(
+            &mut self,
+            question: &Question,
+            rationale: Option<&str>,
+            look: Look,
+            cancel: &Cancel,
+        ) -> Result<Examination, JudgeError> {
+            self.0.examine(question, rationale, look, cancel)
+        }
+    }
+
+    #[test]
+    fn a_sample_that_brings_the_judge_down_gets_an_error_and_all_others_their_records_in_order() {
+        let policy = crate::policy::parse("p.toml", POLICY, &mut |_| Err(String::new())).policy.expect("a policy");
+        let texts = ["a", "b", "c", "the bomb", "d", "another bomb", "e", "f"];
+        let lines = texts.iter().enumerate().map(|(i, text)| serde_json::json!({ "id": i.to_string(), "text": text }));
+        let mut input = lines.map(|line| format!("{line}\n")).collect::<String>();
+        input.insert_str(0, "no sample\n");
+        let mut out = Vec::new();
+        let mut opened = 0;
+        let mut open = || {
+            opened += 1;
+            Ok(Box::new(Fragile(Scripted::constant(0.9))) as Box<dyn Judge>)
+        };
+        let cancel = Cancel::new();
+        let mut check =
+            Check { policy: &policy, mode: Mode::Direct, open: &mut open, cancel: &cancel, progress: false };
+        let summary = check.run(io::Cursor::new(input), &mut out).expect("memory takes everything");
+        assert_eq!((summary.lines, summary.failed, summary.interrupted), (9, 3, false));
+        let text = String::from_utf8(out).expect("text");
+        let records: Vec<serde_json::Value> =
+            text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        let kinds: Vec<&str> = records.iter().map(|r| r["error"]["kind"].as_str().unwrap_or("fine")).collect();
+        let fine = "fine";
+        assert_eq!(kinds, ["invalid_sample", fine, fine, fine, "internal", fine, "internal", fine, fine]);
+        assert!(records.iter().zip(1..).all(|(r, n)| r["line"] == n));
+        assert!(opened >= 3, "the judge is replaced after each fall");
     }
 }
