@@ -97,6 +97,12 @@ impl Segment {
         }
     }
 
+    /// Gives back the room kept for growing, which the budget of the prefix tree does not count.
+    fn shrink(&mut self) {
+        self.keys.iter_mut().chain(&mut self.values).for_each(Vec::shrink_to_fit);
+        self.tokens.shrink_to_fit();
+    }
+
     /// Where number 0 of `head` at `position` lies in keys and in values.
     fn place(&self, head: usize, position: usize) -> (usize, usize) {
         let group = position / LANES - self.start / LANES;
@@ -193,7 +199,8 @@ impl Sequence {
     fn freeze(&mut self) {
         if !self.tail.tokens().is_empty() {
             let next = Segment::new(self.shape, self.tail.end());
-            let done = std::mem::replace(&mut self.tail, next);
+            let mut done = std::mem::replace(&mut self.tail, next);
+            done.shrink();
             let len = done.tokens().len();
             self.chain.push((Arc::new(done), len));
         }
