@@ -30,6 +30,9 @@ const LIMITS: Limits = Limits { most: 0.35, median: 0.20 };
 /// token is much of it: with it in front, the rounding costs 0.19 and 0.52 (on the worst prompt 0.17 instead of 1.37).
 const GEMMA_LIMITS: Limits = Limits { most: 1.8, median: 0.6 };
 
+/// On one prompt of the larger Qwen our exact arithmetic itself is 0.352 from the reference, our kernels 0.353.
+const QWEN_1_5B_LIMITS: Limits = Limits { most: 0.36, median: 0.20 };
+
 /// A lead of the reference's first token below this may be turned round by rounding.
 const LEAD: f64 = 0.3;
 
@@ -147,5 +150,5 @@ fn qwen_half_billion_agrees_with_the_reference() {
 
 #[test]
 fn qwen_one_and_a_half_billion_agrees_with_the_reference() {
-    compare("qwen2.5-coder-1.5b-instruct-q4_k_m", "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf", &LIMITS);
+    compare("qwen2.5-coder-1.5b-instruct-q4_k_m", "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf", &QWEN_1_5B_LIMITS);
 }
