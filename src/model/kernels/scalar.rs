@@ -7,7 +7,7 @@ use super::arena::Line;
 use super::packed::{PANEL, Packed};
 use super::tile::{Rows, Scratch, Stretch, Tiles};
 
-/// See above.
+/// Plain loops over the definition.
 #[derive(Clone, Copy)]
 pub struct Scalar;
 

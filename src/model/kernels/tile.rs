@@ -1,9 +1,10 @@
 //! What a kernel does: one panel times some rows, up to six at a time.
 //!
-//! Must define the order of summation, which all kernels keep to the bit: for each output, groups of 32 inputs in ascending order; in a group, the
-//! scales in ascending order; for each, `sum = fma(dot as f32, scale_w * scale_x, sum)` with the dot product of the codes as an
-//! exact integer, then the same with the rests where any row at hand has some (adding nothing to those that have none), then, for
-//! types with minima, `sum = fma(min_w, mass_x, sum)`. It does not depend on the number of rows.
+//! Must define the order of summation, which all kernels keep to the bit: for each output, groups of 32 inputs in ascending
+//! order; in a group, the scales in ascending order; for each, `sum = fma(dot as f32, scale_w * scale_x, sum)` with the dot
+//! product of the codes as an exact integer, then the same with the rests where any row at hand has some (adding nothing to
+//! those that have none), then, for types with minima, `sum = fma(min_w, mass_x, sum)`. It does not depend on the number of
+//! rows.
 
 use super::activations::GroupScale;
 use super::arena::Line;
