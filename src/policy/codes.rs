@@ -122,7 +122,7 @@ codes! {
     IncludeUnreadable "P070" "include-unreadable" Error Present "An included policy that cannot be read.";
     IncludeCycle "P071" "include-cycle" Error Present "A policy that includes itself.";
     IncludeDepth "P072" "include-depth" Error Present "Includes nested too deep.";
-    IncludePath "P073" "include-path" Error Present "An include path that is absolute or leaves the policy's folder.";
+    IncludePath "P073" "include-path" Error Present "An include path that is missing, is absolute or leaves the policy's folder.";
     IncludeLeaf "P074" "include-leaf" Error Absent "A leaf mapping for a leaf that the included policy does not have.";
     IncludeUnused "P075" "include-unused" Error Absent "An included policy that nothing enters.";
     // Structure that works and is likely to give wrong verdicts.

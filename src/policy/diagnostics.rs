@@ -98,8 +98,12 @@ impl Sink {
     /// Sorts, removes what only follows from damage and what was said twice, and works out lines and columns.
     pub fn finish(self, files: &[SourceFile]) -> Vec<Diagnostic> {
         let mut faults = self.faults;
-        // Damage is always accompanied by a `Present` fault, so this never hides the last error.
-        faults.retain(|f| !self.damaged || f.code.info().basis == Basis::Present);
+        let error = |f: &Fault| f.code.info().severity == Severity::Error;
+        let present = |f: &Fault| f.code.info().basis == Basis::Present;
+        // Where the damage itself has no error that speaks of it, what follows from it is all there is to say.
+        if self.damaged && faults.iter().any(|f| error(f) && present(f)) {
+            faults.retain(present);
+        }
         faults.retain(|f| {
             !self.allowed.iter().any(|(file, code)| *code == f.code && file.is_none_or(|n| n == f.at.file))
         });

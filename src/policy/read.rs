@@ -320,7 +320,14 @@ fn severity(cx: &mut Cx<'_>, entry: Entry<'_, '_>) -> Option<u8> {
 fn include(cx: &mut Cx<'_>, name: Text, table: &DeTable<'_>) -> IncludeDraft {
     let what = format!("include `{}`", short(&name.text));
     cx.known_keys(table, &what, &["path", "leaves"]);
-    let path = cx.required(table, "path", name.at, &what, "write path = \"other.toml\", relative to this file");
+    let path = if table.contains_key("path") {
+        cx.text(table, "path")
+    } else {
+        // Not as a missing key: what would lie in that file is not known, and missing keys are held back then.
+        let fault = Fault::new(Code::IncludePath, name.at, format!("{what} has no `path`"));
+        cx.sink.push(fault.hint("write path = \"other.toml\", relative to this file"));
+        None
+    };
     let mut leaves = Vec::new();
     let hint = "write [include.NAME.leaves] with lines such as THEIRS = \"OURS\"";
     if let Some(inner) = cx.get(table, "leaves").and_then(|e| cx.table(e, hint)) {
