@@ -228,8 +228,17 @@ impl Decoder {
     /// room in the context; the caller sees to both.
     ///
     /// # Errors
-    /// An embedding of a type that cannot be read.
+    /// An embedding of a type that cannot be read, or linear layers that could not be computed. The sequences then forget what
+    /// they do not share: positions of a pass that broke off have no keys and values and must never be taken for known.
     pub fn forward(&self, sequences: &mut [Sequence], rows: &[Row]) -> Result<Vec<f32>, JudgeError> {
+        let logits = self.pass(sequences, rows);
+        if logits.is_err() {
+            sequences.iter_mut().for_each(Sequence::forget_own);
+        }
+        logits
+    }
+
+    fn pass(&self, sequences: &mut [Sequence], rows: &[Row]) -> Result<Vec<f32>, JudgeError> {
         let (arch, pool) = (&self.arch, &self.pool);
         let _pass = pool.pass();
         let mut at = Vec::with_capacity(rows.len());
@@ -263,7 +272,7 @@ impl Decoder {
                 LayerRope::None => &no_angles,
             };
             norm_rows(pool, &x, &layer.attention_norm, arch.norm_eps, &mut input);
-            multiply(pool, layer.qkv.as_ref(), &input, &mut qkv);
+            multiply(pool, layer.qkv.as_ref(), &input, &mut qkv)?;
             let width = layer.qkv.outputs();
             let q_width = arch.heads * arch.head_dim;
             let kv_width = arch.kv_heads * arch.head_dim;
@@ -294,21 +303,21 @@ impl Decoder {
             mixed.resize(q.len(), 0.0);
             attend(pool, attention, index, &at, sequences, &runs, &q, &mut mixed);
             input.fill(pool, at.len(), q_width, |r, row| row.copy_from_slice(&mixed[r * q_width..(r + 1) * q_width]));
-            multiply(pool, layer.out.as_ref(), &input, &mut change);
+            multiply(pool, layer.out.as_ref(), &input, &mut change)?;
             add_rows(pool, &mut x, &mut change, &layer.post_attention_norm, arch);
 
             norm_rows(pool, &x, &layer.mlp_norm, arch.norm_eps, &mut input);
-            multiply(pool, layer.gate_up.as_ref(), &input, &mut gate_up);
+            multiply(pool, layer.gate_up.as_ref(), &input, &mut gate_up)?;
             let wide = 2 * arch.feed_forward;
             input.fill(pool, at.len(), arch.feed_forward, |r, row| {
                 ops::gated(arch.activation, &gate_up[r * wide..(r + 1) * wide], row);
             });
-            multiply(pool, layer.down.as_ref(), &input, &mut change);
+            multiply(pool, layer.down.as_ref(), &input, &mut change)?;
             add_rows(pool, &mut x, &mut change, &layer.post_mlp_norm, arch);
         }
         norm_rows(pool, &x, &self.norm, arch.norm_eps, &mut input);
         let mut logits = Vec::new();
-        multiply(pool, self.head.as_ref(), &input, &mut logits);
+        multiply(pool, self.head.as_ref(), &input, &mut logits)?;
         if arch.logit_scale != 1.0 {
             logits.iter_mut().for_each(|l| *l *= arch.logit_scale);
         }
@@ -402,9 +411,9 @@ impl Layer {
 }
 
 /// `out = x · Wᵀ`; what `out` held does not matter.
-fn multiply(pool: &Pool, layer: &dyn Linear, x: &Activations, out: &mut Vec<f32>) {
+fn multiply(pool: &Pool, layer: &dyn Linear, x: &Activations, out: &mut Vec<f32>) -> Result<(), JudgeError> {
     out.resize(x.rows() * layer.outputs(), 0.0);
-    layer.forward(pool, x, out);
+    layer.forward(pool, x, out)
 }
 
 fn norm_rows(pool: &Pool, x: &[f32], weight: &[f32], eps: f32, out: &mut Activations) {

@@ -230,6 +230,11 @@ impl Sequence {
         self.tail.extend(tokens);
     }
 
+    /// Goes back to where the last shared segment ends: after a pass that broke off, nothing of its own can be trusted.
+    pub(super) fn forget_own(&mut self) {
+        self.tail = Segment::new(self.shape, self.tail.start());
+    }
+
     /// Puts in keys and values `[head][dim]` of a position that was pushed.
     pub(super) fn write(&mut self, layer: usize, position: usize, keys: &[f32], values: &[f32]) {
         self.tail.write(layer, position, keys, values);

@@ -3,6 +3,7 @@
 //! Must give the same bits for a row whatever other rows are in the batch and whatever the number of threads; everything that
 //! the decoder promises about determinism rests on that.
 
+use super::JudgeError;
 use super::gguf::TensorData;
 use super::kernels::activations::Activations;
 use super::kernels::arena::Arena;
@@ -17,7 +18,10 @@ use rayon::prelude::*;
 /// A weight matrix that can be multiplied with.
 pub trait Linear: Send + Sync {
     /// `out[r][j] = sum over i of x[r][i] * w[j][i]` for all rows of `x`; `out` is `[rows][outputs]`.
-    fn forward(&self, pool: &Pool, x: &Activations, out: &mut [f32]);
+    ///
+    /// # Errors
+    /// Where the product could not be computed; what `out` holds is then rubbish. On the CPU there is no such case.
+    fn forward(&self, pool: &Pool, x: &Activations, out: &mut [f32]) -> Result<(), JudgeError>;
     /// Length of a row of `x`.
     fn inputs(&self) -> usize;
     /// Length of a row of `out`.
@@ -103,9 +107,10 @@ struct Integers {
 }
 
 impl Linear for Integers {
-    fn forward(&self, pool: &Pool, x: &Activations, out: &mut [f32]) {
+    fn forward(&self, pool: &Pool, x: &Activations, out: &mut [f32]) -> Result<(), JudgeError> {
         let parts: Vec<&Packed> = self.parts.iter().collect();
         multiply(pool, self.isa, &parts, x, out);
+        Ok(())
     }
 
     fn inputs(&self) -> usize {
@@ -227,10 +232,10 @@ impl Vectors for Panels<'_, '_> {
 }
 
 impl Linear for Dense {
-    fn forward(&self, pool: &Pool, x: &Activations, out: &mut [f32]) {
+    fn forward(&self, pool: &Pool, x: &Activations, out: &mut [f32]) -> Result<(), JudgeError> {
         let rows = x.rows();
         if rows == 0 {
-            return;
+            return Ok(());
         }
         let packed = pack_rows(x.floats(), rows, self.inputs);
         let panels = self.outputs.div_ceil(LANES);
@@ -247,6 +252,7 @@ impl Linear for Dense {
             let out = out.first_mut().map(std::mem::take).unwrap_or_default();
             simd::dispatch(Panels { x: &packed, inputs: self.inputs, panels, out });
         });
+        Ok(())
     }
 
     fn inputs(&self) -> usize {
@@ -275,18 +281,19 @@ impl Linear for Dense {
 struct Stacked(Vec<Box<dyn Linear>>);
 
 impl Linear for Stacked {
-    fn forward(&self, pool: &Pool, x: &Activations, out: &mut [f32]) {
+    fn forward(&self, pool: &Pool, x: &Activations, out: &mut [f32]) -> Result<(), JudgeError> {
         let width = self.outputs();
         let mut from = 0;
         for part in &self.0 {
             let n = part.outputs();
             let mut y = vec![0.0; x.rows() * n];
-            part.forward(pool, x, &mut y);
+            part.forward(pool, x, &mut y)?;
             for (out, y) in out.chunks_exact_mut(width).zip(y.chunks_exact(n)) {
                 out[from..from + n].copy_from_slice(y);
             }
             from += n;
         }
+        Ok(())
     }
 
     fn inputs(&self) -> usize {
@@ -363,7 +370,7 @@ mod tests {
 
     fn product(layer: &dyn Linear, pool: &Pool, count: usize) -> Vec<f32> {
         let mut out = vec![f32::NAN; count * layer.outputs()];
-        layer.forward(pool, &rows(pool, count, layer.inputs()), &mut out);
+        layer.forward(pool, &rows(pool, count, layer.inputs()), &mut out).unwrap();
         out
     }
 
