@@ -161,7 +161,9 @@ fn the_hash_of_a_node_changes_with_what_the_model_reads_there_and_with_nothing_e
 
 #[test]
 fn an_include_without_a_path_is_an_error_however_little_else_there_is() {
-    for head in ["", "[policy]\nroot = \"a\"\n", "[policy]\nid = \"a\"\nversion = \"1.0.0\"\ntitle = \"A\"\nroot = \"a\"\n"] {
+    for head in
+        ["", "[policy]\nroot = \"a\"\n", "[policy]\nid = \"a\"\nversion = \"1.0.0\"\ntitle = \"A\"\nroot = \"a\"\n"]
+    {
         let text = format!("{head}[include.a]#'examples = [");
         holds(&text);
         assert!(summary(&parse_alone(&text)).contains("P073"), "{text:?}");
