@@ -2,7 +2,7 @@
 //!
 //! Must be the only reader of the environment and the home directory; must not start anything.
 
-use crate::domain::Mode;
+use crate::domain::{Device, Mode};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -117,6 +117,17 @@ pub struct ModelArgs {
     /// Threads of the model; all cores without it.
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
+    /// Where it is computed.
+    #[command(flatten)]
+    pub device: DeviceArgs,
+}
+
+/// Where a model is computed.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub struct DeviceArgs {
+    /// Where the model's weights are multiplied; a GPU needs a build with that feature.
+    #[arg(long, value_name = "cpu|cuda|cuda:N|metal", default_value_t)]
+    pub device: Device,
 }
 
 /// Direct answers or rationales.
@@ -269,8 +280,11 @@ pub enum ModelsCommand {
         #[command(flatten)]
         model: ModelArg,
         /// Multiply in 32-bit floats with activations as they are: slow, and what the fast kernels are measured against.
-        #[arg(long)]
+        #[arg(long, conflicts_with = "device")]
         exact: bool,
+        /// Where it is computed.
+        #[command(flatten)]
+        device: DeviceArgs,
     },
 }
 
@@ -306,6 +320,9 @@ pub struct BenchArgs {
     /// Threads of the model; all cores without it.
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
+    /// Where it is computed.
+    #[command(flatten)]
+    pub device: DeviceArgs,
     /// Runs per figure; the median counts.
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub repeats: usize,

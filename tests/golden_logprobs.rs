@@ -3,8 +3,9 @@
 //! Must skip, and say so, where the files or the reference are absent.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking, and prints why it skips")]
 
-use crossexam::domain::Cancel;
+use crossexam::domain::{Cancel, Device};
 use crossexam::model::decoder::Decoder;
+use crossexam::model::device::Processor;
 use crossexam::model::gguf::GgufFile;
 use crossexam::model::linear::Arithmetic;
 use crossexam::model::scoring;
@@ -90,9 +91,15 @@ fn check(what: &str, mut worst: Vec<f64>, limits: &Limits) {
     assert!(most <= limits.most && median <= limits.median, "{what}: {worst:?}");
 }
 
+/// What answers questions: on the CPU, or on the device that `CROSSEXAM_TEST_DEVICE` names (see docs/GPU.md).
+fn arithmetic() -> Arithmetic {
+    let device = std::env::var("CROSSEXAM_TEST_DEVICE").map_or(Device::Cpu, |name| name.parse().unwrap());
+    Processor::open(device).unwrap().map_or(Arithmetic::Integers, Arithmetic::On)
+}
+
 fn compare(folder: &str, file: &str, limits: &Limits) {
     let Some((file, lines)) = files(folder, file) else { return };
-    let decoder = load(&file, Arithmetic::Integers);
+    let decoder = load(&file, arithmetic());
     let (mut worst, mut flips, mut greedy_equal) = (Vec::new(), Vec::new(), 0);
     for (index, line) in lines.iter().enumerate() {
         let next = scoring::next(&decoder, &line.ids, decoder.vocabulary(), 24, &Cancel::new()).unwrap();
@@ -103,7 +110,8 @@ fn compare(folder: &str, file: &str, limits: &Limits) {
         greedy_equal += usize::from(next.greedy == line.greedy);
     }
     println!(
-        "{folder}: first token other than the reference's clear one {flips:?}, equal continuations {greedy_equal}"
+        "{folder} on {}: first token other than the reference's clear one {flips:?}, equal continuations {greedy_equal}",
+        decoder.device()
     );
     check(folder, worst, limits);
     assert!(flips.is_empty(), "{folder}: {flips:?}");

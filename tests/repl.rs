@@ -77,6 +77,22 @@ fn exit_codes_tell_what_failed_and_the_first_failure_ends_a_script() {
 }
 
 #[test]
+fn a_device_that_this_build_does_not_have_ends_the_program_before_a_session_is_begun() {
+    let dir = folder();
+    for (device, built) in [("cuda:1", cfg!(feature = "cuda")), ("metal", cfg!(feature = "metal"))] {
+        let feature = device.split(':').next().expect("a name");
+        let output = batch(dir.path(), &["--device", device, "--session", "s.jsonl"], b"help\n");
+        if !built {
+            let told = text(&output.stderr);
+            assert!(told.starts_with(&format!("error: {device} was asked for, and this build")), "{told}");
+            assert!(told.contains(&format!("--features {feature}, as docs/GPU.md says")), "{told}");
+            assert_eq!((output.status.code(), dir.path().join("s.jsonl").exists()), (Some(1), false));
+        }
+    }
+    assert_eq!(batch(dir.path(), &["--device", "gpu", "--no-record"], b"").status.code(), Some(2));
+}
+
+#[test]
 fn scripts_run_scripts_and_errors_name_file_and_line() {
     let dir = folder();
     let write = |name: &str, lines: &str| std::fs::write(dir.path().join(name), lines).expect("a file");

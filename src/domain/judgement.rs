@@ -112,7 +112,7 @@ pub struct ModelInfo {
     pub template_sha256: Digest,
     /// Name and version of the kernels, for example `candle-f32/1`.
     pub kernel: String,
-    /// Instruction set tier the kernels run on, for example `avx512`.
+    /// What the kernels run on: instruction sets, for example `avx512`, or a GPU's name.
     pub isa: String,
     /// Element type of the KV cache, for example `f32`.
     pub kv_dtype: String,

@@ -3,6 +3,7 @@
 //! Must not open files or know of models, sessions or screens. May import `text` and nothing else of ours.
 
 mod cancel;
+mod device;
 mod digest;
 mod examination;
 mod judgement;
@@ -15,6 +16,7 @@ mod sample;
 pub mod sample_file;
 
 pub use cancel::Cancel;
+pub use device::{Device, DeviceError};
 pub use digest::{Digest, Hasher};
 pub use examination::{Examination, TokenView, TopToken};
 pub use judgement::{Judgement, Mode, ModelInfo, Rationale, StopReason, Usage};

@@ -4,7 +4,7 @@
 
 use super::builtin;
 use crate::cli::{BenchArgs, BenchPart};
-use crate::domain::{Cancel, Content, Judgement, Mode, Name, Part, Piece, Prompt, Sample, sample_file};
+use crate::domain::{Cancel, Content, Device, Judgement, Mode, Name, Part, Piece, Prompt, Sample, sample_file};
 use crate::model::measure::Measured;
 use crate::model::{Judge, JudgeError, Question, Questions, local};
 use serde_json::{Map, Value, json};
@@ -41,15 +41,18 @@ pub enum BenchError {
 /// Measures the model in `file` and writes the figures to `out`.
 pub fn run(file: &Path, args: &BenchArgs, out: &mut dyn Write, cancel: &Cancel) -> Result<(), BenchError> {
     let wanted = |part| args.only.is_empty() || args.only.contains(&part);
-    let threads = args.threads.unwrap_or(0);
+    let (threads, device) = (args.threads.unwrap_or(0), args.device.device);
     let mut figures = Map::new();
     {
-        let model = Measured::open(file, threads, args.repeats, cancel)?;
-        let roof = model.roof();
+        let model = Measured::open(file, threads, device, args.repeats, cancel)?;
         figures.insert("threads".to_owned(), json!(model.threads()));
+        figures.insert("device".to_owned(), json!(model.device()));
         figures.insert("isa".to_owned(), json!(model.isa()));
-        figures.insert("int8_peak_gmacs".to_owned(), json!(rounded(roof.int8_gmacs)));
-        figures.insert("memory_gb_s".to_owned(), json!(rounded(roof.memory_gb)));
+        if device == Device::Cpu {
+            let roof = model.roof();
+            figures.insert("int8_peak_gmacs".to_owned(), json!(rounded(roof.int8_gmacs)));
+            figures.insert("memory_gb_s".to_owned(), json!(rounded(roof.memory_gb)));
+        }
         figures.insert("weight_bytes".to_owned(), json!(model.weight_bytes()));
         figures.insert("products_per_token".to_owned(), json!(model.products_per_token()));
         if wanted(BenchPart::Prefill) {
@@ -61,11 +64,12 @@ pub fn run(file: &Path, args: &BenchArgs, out: &mut dyn Write, cancel: &Cancel) 
     }
     if wanted(BenchPart::Walk) {
         let samples = samples(args)?;
+        let options = local::Options { threads, device, exact_length: true, ..local::Options::default() };
         let mut walk = Map::new();
         for (name, mode) in [("direct", Mode::Direct), ("rationale32", Mode::Rationale { max_tokens: RATIONALE })] {
             let mut speeds = Vec::new();
             for _ in 0..args.repeats.max(1) {
-                speeds.push(walked(file, threads, &samples, mode, cancel)?);
+                speeds.push(walked(file, &options, &samples, mode, cancel)?);
             }
             speeds.sort_by(f64::total_cmp);
             walk.insert(name.to_owned(), json!(rounded(speeds[speeds.len() / 2])));
@@ -109,9 +113,14 @@ fn samples(args: &BenchArgs) -> io::Result<Vec<Sample>> {
 }
 
 /// Samples a minute through four questions each, the beginning that all share read before the clock starts.
-fn walked(file: &Path, threads: usize, samples: &[Sample], mode: Mode, cancel: &Cancel) -> Result<f64, JudgeError> {
-    let options = local::Options { threads, exact_length: true, ..local::Options::default() };
-    let mut judge = local::open_gguf(file, &options, &mut |_| {}, cancel)?;
+fn walked(
+    file: &Path,
+    options: &local::Options,
+    samples: &[Sample],
+    mode: Mode,
+    cancel: &Cancel,
+) -> Result<f64, JudgeError> {
+    let mut judge = local::open_gguf(file, options, &mut |_| {}, cancel)?;
     let warm = samples.get(..1).unwrap_or_default();
     judge.judge_all(&mut Walks::new(warm, mode), cancel)?;
     let mut walks = Walks::new(samples, mode);
@@ -213,12 +222,14 @@ fn table(figures: &Map<String, Value>) -> String {
     if let (Some(speed), Some(bytes), Some(memory)) = (alone, number("weight_bytes"), memory) {
         line("decode 1, share of memory speed", format!("{:.0} %", speed * bytes / memory / 1e7));
     }
-    line("int8 peak (10⁹ products/s)", peak.map_or_else(String::new, |p| p.to_string()));
-    line("memory (GB/s)", memory.map_or_else(String::new, |m| m.to_string()));
+    if let (Some(peak), Some(memory)) = (peak, memory) {
+        line("int8 peak (10⁹ products/s)", peak.to_string());
+        line("memory (GB/s)", memory.to_string());
+    }
     let peak_rss = number("peak_rss_bytes").map_or_else(|| "unknown".to_owned(), |b| format!("{:.0}", b / 1e6));
     line("peak memory (MB)", peak_rss);
     let threads = number("threads").unwrap_or_default();
-    let isa = figures.get("isa").and_then(Value::as_str).unwrap_or_default();
-    text.push_str(&format!("{threads} threads, {isa}\n"));
+    let word = |key: &str| figures.get(key).and_then(Value::as_str).unwrap_or_default();
+    text.push_str(&format!("{}, {threads} threads, {}\n", word("device"), word("isa")));
     text
 }

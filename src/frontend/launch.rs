@@ -21,6 +21,7 @@ use crate::cli::{
 use crate::command::Command;
 use crate::domain::Cancel;
 use crate::engine::policy_of_file;
+use crate::model::device::{self, Processor};
 use crate::model::linear::Arithmetic;
 use crate::model::source::{Resolved, resolve};
 use crate::model::{JudgeError, hub, manifest};
@@ -174,7 +175,7 @@ fn check(args: &CheckArgs, env: &Environment) -> Result<u8, Stopped> {
     let cancel = Cancel::new();
     let flag = cancel.clone();
     ctrlc::set_handler(move || flag.cancel()).map_err(|e| Stopped::failed(e.to_string()))?;
-    let mut source = sources::new(&args.model, env);
+    let mut source = sources::new(&args.model, env)?;
     let terminal = io::stderr().is_terminal();
     let mut check = Check {
         policy: &policy,
@@ -249,9 +250,13 @@ fn run_models(command: &ModelsCommand, env: &Environment) -> Result<u8, Stopped>
             let file = model_file(&arg.model, &arg.place, env, &cancel)?;
             filtered(models::tokenize(&file, &mut stdin(), &mut io::stdout(), &cancel))?
         }
-        ModelsCommand::Score { model, exact } => {
+        ModelsCommand::Score { model, exact, device } => {
+            let arithmetic = match Processor::open(device.device)? {
+                Some(processor) => Arithmetic::On(processor),
+                None if *exact => Arithmetic::Exact,
+                None => Arithmetic::Integers,
+            };
             let file = model_file(&model.model, &model.place, env, &cancel)?;
-            let arithmetic = if *exact { Arithmetic::Exact } else { Arithmetic::Integers };
             filtered(models_score::score(&file, arithmetic, 0, &mut stdin(), &mut io::stdout(), &cancel))?
         }
     };
@@ -262,6 +267,7 @@ fn run_bench(args: &BenchArgs, env: &Environment) -> Result<u8, Stopped> {
     let cancel = Cancel::new();
     let flag = cancel.clone();
     ctrlc::set_handler(move || flag.cancel()).map_err(|e| Stopped::failed(e.to_string()))?;
+    device::check_built(args.device.device)?;
     let file = model_file(&args.model, &args.place, env, &cancel)?;
     bench::run(&file, args, &mut io::stdout(), &cancel)?;
     Ok(exit::OK)
@@ -300,6 +306,7 @@ fn fetch(manifest: &manifest::Manifest, options: &hub::Options, cancel: &Cancel)
 fn demo(args: &DemoArgs, env: &Environment) -> Result<u8, Stopped> {
     let screen = Screen::of(env, args.color);
     let mut model = args.model.clone();
+    device::check_built(model.device.device)?;
     let name = model.llm.get_or_insert_with(|| manifest::DEFAULT.to_owned()).clone();
     if let Some(manifest) = manifest::Manifest::find(&name) {
         // Fetched before the screen is taken, so that the first thing a new user sees is what is being downloaded and why.

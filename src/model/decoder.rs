@@ -4,6 +4,7 @@
 
 use super::arch::{Arch, LayerRope};
 use super::attention::{At, Attention, attend};
+use super::device::Processor;
 use super::gguf::{GgufError, GgufFile, TensorData, dequantize_into};
 use super::kernels::activations::Activations;
 use super::kernels::arena::Arena;
@@ -50,6 +51,8 @@ pub struct Decoder {
     local_frequencies: Frequencies,
     parameters: u64,
     pool: Pool,
+    /// Where the linear layers are, if not on the CPU.
+    processor: Option<Processor>,
 }
 
 struct Layer {
@@ -113,10 +116,10 @@ impl Weights<'_> {
     }
 
     /// Matrices that share their input, stacked.
-    fn linear(&mut self, parts: &[(String, usize)], inputs: usize) -> Result<Box<dyn Linear>, GgufError> {
+    fn linear(&mut self, parts: &[(String, usize)], inputs: usize) -> Result<Box<dyn Linear>, JudgeError> {
         let tensors = parts.iter().map(|(name, n)| self.tensor(name, &[*n, inputs])).collect::<Result<Vec<_>, _>>()?;
         let first = parts.first().map_or("", |(name, _)| name.as_str());
-        linear::load(&mut self.arena, self.arithmetic, tensors).map_err(|what| GgufError::tensor(first, what))
+        linear::load(&mut self.arena, &self.arithmetic, first, tensors)
     }
 }
 
@@ -149,7 +152,8 @@ impl Decoder {
         let tied = !weights.has("output.weight");
         let head = if tied { "token_embd.weight" } else { "output.weight" };
         let head = weights.linear(&[(head.to_owned(), vocabulary)], arch.width)?;
-        let embedding = match tied {
+        // Rows of the embedding are read one by one, so a head on a device does not serve as one.
+        let embedding = match tied && !matches!(weights.arithmetic, Arithmetic::On(_)) {
             true => None,
             false => Some(weights.tensor("token_embd.weight", &[vocabulary, arch.width])?),
         };
@@ -170,6 +174,10 @@ impl Decoder {
             norm,
             head,
             pool,
+            processor: match weights.arithmetic {
+                Arithmetic::On(processor) => Some(processor),
+                Arithmetic::Integers | Arithmetic::Exact => None,
+            },
         })
     }
 
@@ -193,14 +201,24 @@ impl Decoder {
         KvShape { layers: self.arch.layers, heads: self.arch.kv_heads, dim: self.arch.head_dim }
     }
 
-    /// Which kernels multiply the weights. The number rises whenever their results change.
+    /// Where the weights are multiplied: `cpu`, `cuda:0`, …; the rest is computed on the CPU in any case.
+    pub fn device(&self) -> &str {
+        self.processor.as_ref().map_or("cpu", Processor::name)
+    }
+
+    /// Which kernels multiply the weights. The number rises whenever their results change; those of a device change with
+    /// candle's version too, which is pinned.
     pub fn kernel(&self) -> &'static str {
+        if self.processor.is_some() {
+            return "candle-qmatmul/1";
+        }
         if self.matrices().chain([self.head.as_ref()]).any(|l| l.quantized()) { "int8/1" } else { "f32/1" }
     }
 
-    /// Which instruction sets they use: for integers and for floats.
+    /// What they run on: the instruction set for integers, or a device's model; and the one for floats, which attention uses.
     pub fn isa(&self) -> String {
-        format!("{}, {}", Isa::best().name(), simd::isa())
+        let multiplies = self.processor.as_ref().map_or(Isa::best().name(), Processor::model);
+        format!("{multiplies}, {}", simd::isa())
     }
 
     /// Bytes of weights that are read for every pass.
@@ -333,7 +351,7 @@ impl Decoder {
         for (row, x) in rows.iter().zip(x.chunks_exact_mut(width)) {
             let token = row.token as usize;
             match &self.embedding {
-                None => self.head.weights(token, x),
+                None => self.head.weights(token, x)?,
                 Some(table) => {
                     let row_bytes = table.bytes.len() / self.vocabulary;
                     dequantize_into(table.dtype, &table.bytes[token * row_bytes..(token + 1) * row_bytes], x)?;
@@ -354,7 +372,7 @@ fn pick(x: &[f32], wanted: &[usize], width: usize) -> Vec<f32> {
 }
 
 impl Layer {
-    fn load(weights: &mut Weights<'_>, arch: &Arch, index: usize) -> Result<Self, GgufError> {
+    fn load(weights: &mut Weights<'_>, arch: &Arch, index: usize) -> Result<Self, JudgeError> {
         let name = |part: &str| format!("blk.{index}.{part}");
         let q = arch.heads * arch.head_dim;
         let kv = arch.kv_heads * arch.head_dim;
@@ -434,3 +452,6 @@ fn add_rows(pool: &Pool, x: &mut [f32], change: &mut [f32], norm: &[f32], arch: 
         row.iter_mut().zip(&change[r * arch.width..]).for_each(|(x, c)| *x += c * scale);
     });
 }
+
+#[cfg(test)]
+mod tests;

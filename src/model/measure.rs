@@ -4,13 +4,14 @@
 
 use super::JudgeError;
 use super::decoder::{Decoder, Row};
+use super::device::Processor;
 use super::gguf::GgufFile;
 use super::kernels::matmul::Isa;
 use super::kernels::probe;
 use super::kv::Sequence;
 use super::linear::Arithmetic;
 use super::scoring::{self, Pace};
-use crate::domain::Cancel;
+use crate::domain::{Cancel, Device};
 use std::path::Path;
 use std::time::Instant;
 
@@ -38,9 +39,16 @@ impl Measured {
     ///
     /// # Errors
     /// As for opening a judge.
-    pub fn open(path: &Path, threads: usize, repeats: usize, cancel: &Cancel) -> Result<Self, JudgeError> {
+    pub fn open(
+        path: &Path,
+        threads: usize,
+        device: Device,
+        repeats: usize,
+        cancel: &Cancel,
+    ) -> Result<Self, JudgeError> {
+        let arithmetic = Processor::open(device)?.map_or(Arithmetic::Integers, Arithmetic::On);
         let file = GgufFile::open(path, cancel)?;
-        let decoder = Decoder::load(&file, Arithmetic::Integers, threads, &mut |_| {}, cancel)?;
+        let decoder = Decoder::load(&file, arithmetic, threads, &mut |_| {}, cancel)?;
         Ok(Self { decoder, repeats: repeats.max(1), cancel: cancel.clone() })
     }
 
@@ -49,7 +57,12 @@ impl Measured {
         self.decoder.pool().threads()
     }
 
-    /// Which instruction sets compute.
+    /// Where the weights are multiplied.
+    pub fn device(&self) -> &str {
+        self.decoder.device()
+    }
+
+    /// What computes: instruction sets, and a device's model.
     pub fn isa(&self) -> String {
         self.decoder.isa()
     }

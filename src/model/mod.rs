@@ -9,6 +9,7 @@ pub mod arch;
 mod attention;
 pub mod chat;
 pub mod decoder;
+pub mod device;
 pub mod gguf;
 pub mod hub;
 pub mod kernels;

@@ -25,8 +25,9 @@ pub struct Opened {
 
 /// Opens or begins the session of `args` and starts its engine.
 pub fn open(args: &OpenArgs, env: &Environment) -> Result<Opened, Stopped> {
+    let source = sources::new(&args.model, env)?;
     let (journal, facts, name) = journal(args, env)?;
-    let parts = Parts { source: sources::new(&args.model, env), journal, facts: facts.clone(), builtins: builtin::ALL };
+    let parts = Parts { source, journal, facts: facts.clone(), builtins: builtin::ALL };
     let client = Client::live(Host::start(Engine::new(parts))?, &facts);
     Ok(Opened { client, name, startup: startup(args).iter().map(ToString::to_string).collect() })
 }

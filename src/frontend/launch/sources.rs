@@ -6,7 +6,7 @@ use crate::cli::{Environment, ModelArgs, ModelsArgs};
 use crate::domain::Cancel;
 use crate::model::scripted::Scripted;
 use crate::model::source::LocalSource;
-use crate::model::{Judge, JudgeError, JudgeSource, Progress, hub, local};
+use crate::model::{Judge, JudgeError, JudgeSource, Progress, device, hub, local};
 
 /// Opens models by name; `scripted:P` and `scripted:FILE` are judges without a model.
 struct Sources(LocalSource);
@@ -26,13 +26,18 @@ impl JudgeSource for Sources {
 }
 
 /// Judges as the arguments say.
-pub fn new(args: &ModelArgs, env: &Environment) -> Box<dyn JudgeSource> {
+///
+/// # Errors
+/// Where this build does not have the device: said at once, not after a download.
+pub fn new(args: &ModelArgs, env: &Environment) -> Result<Box<dyn JudgeSource>, JudgeError> {
+    device::check_built(args.device.device)?;
     let local = local::Options {
         chat: args.chat_template.clone(),
         threads: args.threads.unwrap_or(0),
+        device: args.device.device,
         ..local::Options::default()
     };
-    Box::new(Sources(LocalSource::gguf(hub_options(&args.place, env), local)))
+    Ok(Box::new(Sources(LocalSource::gguf(hub_options(&args.place, env), local))))
 }
 
 /// How models are fetched: arguments before environment before defaults.

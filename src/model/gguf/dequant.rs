@@ -28,7 +28,7 @@ pub fn dequantize_into(dtype: GgmlType, bytes: &[u8], out: &mut [f32]) -> Result
 }
 
 fn piece(dtype: GgmlType, bytes: &[u8], out: &mut [f32]) -> Result<(), String> {
-    let candle = match dtype {
+    match dtype {
         GgmlType::F32 => {
             return fill(out, bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])));
         }
@@ -38,6 +38,19 @@ fn piece(dtype: GgmlType, bytes: &[u8], out: &mut [f32]) -> Result<(), String> {
         GgmlType::BF16 => {
             return fill(out, bytes.chunks_exact(2).map(|b| half::bf16::from_le_bytes([b[0], b[1]]).to_f32()));
         }
+        _ => {}
+    }
+    let candle = quantized(dtype).ok_or_else(|| format!("{dtype} cannot be read"))?;
+    let (copy, start) = aligned(&[bytes]);
+    match candle.from_data(Cow::Borrowed(&copy[start..])).dequantize(out.len()).map_err(|e| e.to_string())? {
+        CpuStorage::F32(floats) => fill(out, floats.into_iter()),
+        _ => Err("the conversion gave no 32-bit floats".to_owned()),
+    }
+}
+
+/// candle's name of a quantised type; `None` for floats and for types that cannot be read.
+pub fn quantized(dtype: GgmlType) -> Option<GgmlDType> {
+    Some(match dtype {
         GgmlType::Q4_0 => GgmlDType::Q4_0,
         GgmlType::Q4_1 => GgmlDType::Q4_1,
         GgmlType::Q5_0 => GgmlDType::Q5_0,
@@ -48,17 +61,18 @@ fn piece(dtype: GgmlType, bytes: &[u8], out: &mut [f32]) -> Result<(), String> {
         GgmlType::Q4_K => GgmlDType::Q4K,
         GgmlType::Q5_K => GgmlDType::Q5K,
         GgmlType::Q6_K => GgmlDType::Q6K,
-        GgmlType::Other(_) => return Err(format!("{dtype} cannot be read")),
-    };
-    // candle asserts that the bytes lie at an even address; so copy them to one, whatever the caller's slice has.
-    let mut aligned = vec![0; bytes.len() + 1];
-    let start = aligned.as_ptr().addr() % 2;
-    let view = &mut aligned[start..start + bytes.len()];
-    view.copy_from_slice(bytes);
-    match candle.from_data(Cow::Borrowed(view)).dequantize(out.len()).map_err(|e| e.to_string())? {
-        CpuStorage::F32(floats) => fill(out, floats.into_iter()),
-        _ => Err("the conversion gave no 32-bit floats".to_owned()),
-    }
+        GgmlType::F32 | GgmlType::F16 | GgmlType::BF16 | GgmlType::Other(_) => return None,
+    })
+}
+
+/// A copy of all `parts` in a row, and where it begins: candle asserts that blocks lie at an even address.
+pub fn aligned(parts: &[&[u8]]) -> (Vec<u8>, usize) {
+    let len = parts.iter().map(|part| part.len()).sum::<usize>();
+    let mut copy: Vec<u8> = Vec::with_capacity(len + 1);
+    let start = copy.as_ptr().addr() % 2;
+    copy.resize(start, 0);
+    parts.iter().for_each(|part| copy.extend_from_slice(part));
+    (copy, start)
 }
 
 fn fill(out: &mut [f32], from: impl ExactSizeIterator<Item = f32>) -> Result<(), String> {

@@ -14,6 +14,7 @@ mod tests;
 pub(crate) mod write;
 
 pub use dequant::dequantize_into;
+pub(super) use dequant::{aligned, quantized};
 pub use error::GgufError;
 pub use metadata::{Metadata, StringList};
 pub use tensors::{GgmlType, TensorInfo};

@@ -7,6 +7,7 @@ mod batch;
 
 use super::chat::ChatTemplate;
 use super::decoder::Decoder;
+use super::device::Processor;
 use super::gguf::{GgufError, GgufFile};
 use super::kv::Sequence;
 use super::linear::Arithmetic;
@@ -14,7 +15,9 @@ use super::radix::PrefixTree;
 use super::scoring::{self, Pace};
 use super::tokenizer::Tokenizer;
 use super::{Judge, JudgeError, Look, Progress, Question, Questions, readout};
-use crate::domain::{Cancel, Examination, Judgement, Mode, ModelInfo, Part, Piece, Prompt, TokenView, TopToken};
+use crate::domain::{
+    Cancel, Device, Examination, Judgement, Mode, ModelInfo, Part, Piece, Prompt, TokenView, TopToken,
+};
 use std::path::Path;
 
 /// How a model is opened.
@@ -26,6 +29,8 @@ pub struct Options {
     pub chat: Option<String>,
     /// Threads that compute; 0: one per core.
     pub threads: usize,
+    /// Where the linear layers are computed.
+    pub device: Device,
     /// Most bytes of keys and values to keep for prompts read before.
     pub kv_bytes: usize,
     /// Rationales are as long as they may be, whatever the model writes: for measuring against other programs.
@@ -34,7 +39,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { name: None, chat: None, threads: 0, kv_bytes: 1 << 30, exact_length: false }
+        Self { name: None, chat: None, threads: 0, device: Device::Cpu, kv_bytes: 1 << 30, exact_length: false }
     }
 }
 
@@ -61,18 +66,14 @@ pub fn open_gguf(
     progress: &mut dyn FnMut(Progress),
     cancel: &Cancel,
 ) -> Result<LocalJudge, JudgeError> {
+    let arithmetic = Processor::open(options.device)?.map_or(Arithmetic::Integers, Arithmetic::On);
     let file = GgufFile::open(path, cancel)?;
     let tokenizer = Tokenizer::from_metadata(file.metadata())?;
     let chat = ChatTemplate::from_gguf(file.metadata(), &tokenizer, options.chat.as_deref())?;
     let mut step = |what, permille| progress(Progress::Loading { what, permille });
     let sha256 = file.sha256(&mut |done, all| step("checking the file", (done * 1000 / all.max(1)) as u16), cancel)?;
-    let decoder = Decoder::load(
-        &file,
-        Arithmetic::Integers,
-        options.threads,
-        &mut |permille| step("loading weights", permille),
-        cancel,
-    )?;
+    let decoder =
+        Decoder::load(&file, arithmetic, options.threads, &mut |permille| step("loading weights", permille), cancel)?;
     if tokenizer.vocab_size() > decoder.vocabulary() {
         let problem =
             format!("the tokenizer has {} tokens, the weights {}", tokenizer.vocab_size(), decoder.vocabulary());
@@ -87,7 +88,7 @@ pub fn open_gguf(
         kernel: decoder.kernel().to_owned(),
         isa: decoder.isa(),
         kv_dtype: "f32".to_owned(),
-        device: "cpu".to_owned(),
+        device: decoder.device().to_owned(),
         context: decoder.arch().context as u32,
         parameters: decoder.parameters(),
     };

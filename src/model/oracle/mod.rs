@@ -4,9 +4,10 @@
 #![cfg(test)]
 
 mod naive;
-mod tiny;
+pub(super) mod tiny;
 
 use super::decoder::{Decoder, Row};
+use super::device::Processor;
 use super::gguf::GgufFile;
 use super::gguf::write::GgufWriter;
 use super::kv::Sequence;
@@ -62,6 +63,27 @@ fn logits_of_every_family_and_variant_equal_a_naive_forward_in_f64_beyond_block_
         let inert = spec.label == "a factor that the type switches off";
         assert_eq!(seen.iter().any(near), inert, "{}", spec.label);
         seen.push(last);
+    }
+}
+
+/// The same decoder with its linear layers on what stands for a device, in passes of odd sizes.
+#[test]
+fn with_linear_layers_on_a_device_every_family_computes_the_same_logits() {
+    for spec in tiny::families() {
+        let file = tiny::file(&spec).open().unwrap();
+        let naive = Naive::new(&spec, &file);
+        let arithmetic = Arithmetic::On(Processor::of_candle_on_the_cpu());
+        let decoder = Decoder::load(&file, arithmetic, 1, &mut |_| {}, &Cancel::new()).unwrap();
+        assert_eq!((decoder.device(), decoder.kernel()), ("candle", "candle-qmatmul/1"));
+        let tokens = prompt(150, 1);
+        let mut sequence = [Sequence::new(decoder.kv_shape(), Vec::new())];
+        let mut got = Vec::new();
+        for chunk in [&tokens[..1], &tokens[1..8], &tokens[8..141], &tokens[141..]] {
+            got.extend(decoder.forward(&mut sequence, &rows(chunk, 0)).unwrap());
+        }
+        let want = naive.logits(&tokens);
+        let worst = got.iter().zip(want.iter().flatten()).map(|(a, b)| (f64::from(*a) - b).abs()).fold(0.0, f64::max);
+        assert!(worst < 2e-5, "{}: {worst}", spec.label);
     }
 }
 
