@@ -4,6 +4,8 @@
 
 use super::activations::{Activations, GROUP};
 use super::arena::Line;
+#[cfg(target_arch = "aarch64")]
+use super::neon;
 use super::packed::{PANEL, Packed};
 use super::pool::Pool;
 use super::scalar::Scalar;
@@ -21,13 +23,17 @@ pub enum Isa {
     AvxVnni,
     /// 256-bit vectors.
     Avx2,
+    /// ARM's 128-bit vectors and dot product of bytes.
+    NeonDot,
+    /// ARM's 128-bit vectors.
+    Neon,
     /// No vectors.
     Scalar,
 }
 
 impl Isa {
     /// All, best first.
-    pub const ALL: [Self; 4] = [Self::Avx512Vnni, Self::AvxVnni, Self::Avx2, Self::Scalar];
+    pub const ALL: [Self; 6] = [Self::Avx512Vnni, Self::AvxVnni, Self::Avx2, Self::NeonDot, Self::Neon, Self::Scalar];
 
     /// Whether this machine has it.
     pub fn available(self) -> bool {
@@ -38,8 +44,11 @@ impl Isa {
             Self::AvxVnni => avx2::AvxVnni::detect().is_some(),
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => avx2::Avx2::detect().is_some(),
+            #[cfg(target_arch = "aarch64")]
+            Self::NeonDot => neon::NeonDot::detect().is_some(),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => neon::Neon::detect().is_some(),
             Self::Scalar => true,
-            #[cfg(not(target_arch = "x86_64"))]
             _ => false,
         }
     }
@@ -55,6 +64,8 @@ impl Isa {
             Self::Avx512Vnni => "avx512vnni",
             Self::AvxVnni => "avxvnni",
             Self::Avx2 => "avx2",
+            Self::NeonDot => "neon+dotprod",
+            Self::Neon => "neon",
             Self::Scalar => "scalar",
         }
     }
@@ -80,6 +91,18 @@ pub fn multiply(pool: &Pool, isa: Isa, parts: &[&Packed], x: &Activations, out: 
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => {
             if let Some(kernel) = avx2::Avx2::detect() {
+                return multiply_with(pool, kernel, parts, x, out);
+            }
+        }
+        #[cfg(target_arch = "aarch64")]
+        Isa::NeonDot => {
+            if let Some(kernel) = neon::NeonDot::detect() {
+                return multiply_with(pool, kernel, parts, x, out);
+            }
+        }
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon => {
+            if let Some(kernel) = neon::Neon::detect() {
                 return multiply_with(pool, kernel, parts, x, out);
             }
         }

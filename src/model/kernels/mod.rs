@@ -10,6 +10,8 @@ mod avx2;
 mod avx512;
 pub mod blocks;
 pub mod matmul;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 pub mod packed;
 pub mod pool;
 pub mod probe;

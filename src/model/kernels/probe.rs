@@ -56,6 +56,7 @@ fn products_per_round(isa: Isa) -> usize {
     match isa {
         Isa::Avx512Vnni => 16 * 64,
         Isa::AvxVnni | Isa::Avx2 => 8 * 32,
+        Isa::NeonDot | Isa::Neon => 12 * 32,
         Isa::Scalar => 64,
     }
 }
@@ -72,6 +73,12 @@ fn rounds(isa: Isa, count: usize) -> i32 {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: the instructions were detected.
         Isa::Avx2 if isa.available() => unsafe { x86::avx2(count) },
+        #[cfg(target_arch = "aarch64")]
+        // SAFETY: the instructions were detected.
+        Isa::NeonDot if isa.available() => unsafe { arm::neon_dot(count) },
+        #[cfg(target_arch = "aarch64")]
+        // SAFETY: the instructions were detected.
+        Isa::Neon if isa.available() => unsafe { arm::neon(count) },
         _ => (0..count).fold(0i32, |sum, i| {
             let x: [i8; 64] = black_box([i as i8; 64]);
             x.iter().fold(sum, |sum, x| sum.wrapping_add(i32::from(*x) * i32::from(x ^ 3)))
@@ -116,6 +123,35 @@ mod x86 {
         }
         sums.into_iter().fold(0, |all, sum| all.wrapping_add(_mm256_extract_epi32::<0>(sum)))
     }
+}
+
+#[cfg(target_arch = "aarch64")]
+mod arm {
+    use super::super::neon::{dot_neon, dot_sdot};
+    use std::arch::aarch64::*;
+    use std::hint::black_box;
+
+    macro_rules! peak {
+        ($name:ident, $features:literal, $dot:ident) => {
+            #[target_feature(enable = $features)]
+            pub(super) fn $name(count: usize) -> i32 {
+                // Weights that are not known to be equal, and codes that change, so that no product is computed only once.
+                let weights = black_box([vdupq_n_s8(3); 12]);
+                let (mut codes, step) = (black_box(vdupq_n_s8(5)), black_box(vdupq_n_s8(1)));
+                let mut sums = [vdupq_n_s32(0); 12];
+                for _ in 0..count {
+                    for (sum, weights) in sums.iter_mut().zip(weights) {
+                        *sum = $dot::<false, 0, 1>(*sum, [weights; 2], codes);
+                    }
+                    codes = veorq_s8(codes, step);
+                }
+                sums.into_iter().fold(0, |all, sum| all.wrapping_add(vaddvq_s32(sum)))
+            }
+        };
+    }
+
+    peak!(neon_dot, "neon,dotprod", dot_sdot);
+    peak!(neon, "neon", dot_neon);
 }
 
 #[cfg(test)]

@@ -148,6 +148,38 @@ fn every_instruction_set_batch_and_number_of_threads_gives_the_bits_of_the_scala
     }
 }
 
+/// Kernels that add products in 16 bits must not overflow or saturate.
+#[test]
+fn codes_at_their_limits_give_the_bits_of_the_scalar_reference() {
+    let pool = Pool::new(1).unwrap();
+    let (rows, outputs, inputs) = (7, 40, 256);
+    let mut x = Activations::default();
+    // All codes are 127 or -127; the longest run of one sign is a whole row.
+    x.fill(&pool, rows, inputs, |row, x| {
+        x.iter_mut().enumerate().for_each(|(i, x)| *x = if i & row == 0 { 3.0 } else { -3.0 });
+    });
+    assert!(x.codes(3).iter().all(|code| code.abs() == 127));
+    for dtype in TYPES {
+        // 0x80 and 0x7f: the limits of signed weights.
+        for byte in [0x00, 0x7f, 0x80, 0xff] {
+            let mut bytes = vec![byte; outputs * inputs / dtype.block().unwrap().0 * dtype.block().unwrap().1];
+            for block in bytes.chunks_exact_mut(dtype.block().unwrap().1) {
+                for at in halves(dtype) {
+                    block[*at..*at + 2].copy_from_slice(&half::f16::from_f32(0.013).to_le_bytes());
+                }
+            }
+            let weights = Format::of(dtype).unwrap();
+            let weights = Packed::new(&mut Arena::default(), weights, outputs, inputs, &bytes).unwrap();
+            let [mut want, mut out] = [(); 2].map(|()| vec![0.0; rows * outputs]);
+            multiply(&pool, Isa::Scalar, &[&weights], &x, &mut want);
+            for isa in isas() {
+                multiply(&pool, isa, &[&weights], &x, &mut out);
+                assert_eq!(bits(&out), bits(&want), "{dtype} {isa:?} {byte:#x}");
+            }
+        }
+    }
+}
+
 #[test]
 fn stacked_matrices_of_different_types_give_their_outputs_side_by_side() {
     let parts = [GgmlType::Q4_K, GgmlType::Q8_0, GgmlType::Q6_K].map(|dtype| packed(dtype, 40, 256).0);
