@@ -32,7 +32,7 @@ impl Processor {
             Device::Metal => Candle::new_metal(0),
         };
         let candle = opened.map_err(|error| JudgeError::Unusable {
-            message: format!("{device} cannot be used: {error}").into(),
+            message: format!("{device} cannot be used: {}", told(&error)).into(),
             hint: Some(
                 "docs/GPU.md says which driver and libraries it needs; --device cpu works everywhere".to_owned(),
             ),
@@ -67,7 +67,7 @@ impl Processor {
     pub(super) fn no_room(&self, tensor: &str, bytes: usize, error: &candle_core::Error) -> JudgeError {
         let mib = bytes.div_ceil(1 << 20);
         JudgeError::Unusable {
-            message: format!("`{tensor}` ({mib} MiB) could not be put on {}: {error}", self.name).into(),
+            message: format!("`{tensor}` ({mib} MiB) could not be put on {}: {}", self.name, told(error)).into(),
             hint: Some("end other programs that use its memory, take a smaller model, or --device cpu".to_owned()),
         }
     }
@@ -75,7 +75,7 @@ impl Processor {
     /// The error where the device does not compute any more.
     pub(super) fn failed(&self, error: &candle_core::Error) -> JudgeError {
         JudgeError::Unusable {
-            message: format!("{} failed while it computed: {error}", self.name).into(),
+            message: format!("{} failed while it computed: {}", self.name, told(error)).into(),
             hint: Some("open the model again, on another device (--device cpu) if it goes on".to_owned()),
         }
     }
@@ -110,6 +110,14 @@ impl Processor {
                     .to_owned(),
             ),
         }
+    }
+}
+
+/// The error alone: candle adds a backtrace where the environment asks for one.
+fn told(error: &candle_core::Error) -> String {
+    match error {
+        candle_core::Error::WithBacktrace { inner, .. } => told(inner),
+        other => other.to_string(),
     }
 }
 
@@ -217,6 +225,23 @@ mod tests {
                     hint.is_some_and(|h| h.contains(&format!("--features {feature}")) && h.contains("docs/GPU.md"))
                 );
             }
+        }
+    }
+
+    #[test]
+    fn an_error_of_a_device_names_it_and_holds_no_backtrace() {
+        let device = Processor::of_candle_on_the_cpu();
+        let gone = candle_core::Error::WithBacktrace {
+            inner: Box::new(candle_core::Error::msg("gone")),
+            backtrace: Box::new(std::backtrace::Backtrace::force_capture()),
+        };
+        for (error, told) in [
+            (device.failed(&gone), "candle failed while it computed: gone"),
+            (device.no_room("w", 1 << 21, &gone), "`w` (2 MiB) could not be put on candle: gone"),
+        ] {
+            let JudgeError::Unusable { message, hint } = error else { panic!("{error}") };
+            assert_eq!(message.raw(), told);
+            assert!(hint.is_some_and(|h| h.contains("--device cpu")));
         }
     }
 
