@@ -34,6 +34,10 @@ const GEMMA_LIMITS: Limits = Limits { most: 1.8, median: 0.6 };
 /// On one prompt of the larger Qwen our exact arithmetic itself is 0.352 from the reference, our kernels 0.353.
 const QWEN_1_5B_LIMITS: Limits = Limits { most: 0.36, median: 0.20 };
 
+/// On a device candle rounds as the reference does, but not the same numbers the same way, so the distances of both to exact
+/// arithmetic add up. Its CPU kernels in the device's place were 0.186 from the reference in the median and 0.428 at most.
+const DEVICE_SLACK: f64 = 2.0;
+
 /// A lead of the reference's first token below this may be turned round by rounding.
 const LEAD: f64 = 0.3;
 
@@ -100,11 +104,12 @@ fn arithmetic() -> Arithmetic {
 fn compare(folder: &str, file: &str, limits: &Limits) {
     let Some((file, lines)) = files(folder, file) else { return };
     let decoder = load(&file, arithmetic());
+    let slack = if decoder.device() == "cpu" { 1.0 } else { DEVICE_SLACK };
     let (mut worst, mut flips, mut greedy_equal) = (Vec::new(), Vec::new(), 0);
     for (index, line) in lines.iter().enumerate() {
         let next = scoring::next(&decoder, &line.ids, decoder.vocabulary(), 24, &Cancel::new()).unwrap();
         worst.push(distance(&line.top, &next.top));
-        if line.top[0].1 - line.top[1].1 > LEAD && next.top[0].0 != line.top[0].0 {
+        if line.top[0].1 - line.top[1].1 > LEAD * slack && next.top[0].0 != line.top[0].0 {
             flips.push(index);
         }
         greedy_equal += usize::from(next.greedy == line.greedy);
@@ -113,7 +118,7 @@ fn compare(folder: &str, file: &str, limits: &Limits) {
         "{folder} on {}: first token other than the reference's clear one {flips:?}, equal continuations {greedy_equal}",
         decoder.device()
     );
-    check(folder, worst, limits);
+    check(folder, worst, &Limits { most: limits.most * slack, median: limits.median * slack });
     assert!(flips.is_empty(), "{folder}: {flips:?}");
 }
 
