@@ -1,16 +1,22 @@
 //! Causal grouped-query attention over segmented keys and values.
 //!
 //! Must reduce in blocks of 64 ABSOLUTE positions, in order, with each sum in one fixed order inside a block: then a row's
-//! result has the same bits however its sequence was cut into segments, prefill chunks and batches.
+//! result has the same bits however its sequence was cut into segments, prefill chunks and batches, and whichever other rows
+//! are worked through with it.
 //! The softmax is the online one of Milakov and Gimelshein (arXiv 1805.02867), a block at a time as in FlashAttention.
 
 use super::kernels::pool::Pool;
-use super::kv::{Run, Segment, Sequence};
+use super::kv::{Run, Sequence};
 use super::simd::{self, LANES, TILE_ROWS, Vectors};
 use pulp::Simd;
+use std::array;
+use std::cell::Cell;
 
 /// Positions per step of the online softmax.
 const BLOCK: usize = 64;
+
+/// Most queries of a task: so many tiles find a block of keys and values in the nearest cache.
+const TASK: usize = 4 * TILE_ROWS;
 
 /// Sizes and variants of one layer's attention.
 #[derive(Clone, Copy, Debug)]
@@ -36,212 +42,347 @@ pub struct At {
     pub position: usize,
 }
 
-/// Up to [`TILE_ROWS`] queries of one sequence and one key head, worked through together.
-struct Task<'a> {
-    attention: Attention,
-    sequence: &'a Sequence,
-    runs: &'a [Run],
-    layer: usize,
-    kv_head: usize,
-    /// Index into the query heads of all rows (`row * heads + head`) and the row's position.
-    queries: &'a [(usize, usize)],
-    q: &'a [f32],
-    /// `[query][dim]`.
-    out: &'a mut [f32],
+/// What the rows of one pass look at.
+#[derive(Clone, Copy)]
+pub struct Past<'a> {
+    /// The rows.
+    pub rows: &'a [At],
+    /// All sequences; keys and values of the rows themselves have been written.
+    pub sequences: &'a [Sequence],
+    /// The runs of every sequence.
+    pub runs: &'a [Vec<Run>],
 }
 
-/// `out[row][head] = softmax(q · K) · V` for all rows; `q` (already scaled) and `out` are `[row][head][dim]`.
+/// `mixed[key head][row][head of the group] = softmax(q · K) · V` for all rows; what `mixed` held does not matter.
 ///
-/// `runs` holds the runs of every sequence. Keys and values of the rows themselves must have been written.
-#[allow(clippy::too_many_arguments, reason = "called from one place")]
+/// `q` holds the queries, already scaled, as `[row][head][dim]`, with `stride` numbers from row to row.
 pub fn attend(
     pool: &Pool,
     attention: Attention,
     layer: usize,
-    rows: &[At],
-    sequences: &[Sequence],
-    runs: &[Vec<Run>],
+    past: Past<'_>,
     q: &[f32],
-    out: &mut [f32],
+    stride: usize,
+    mixed: &mut Vec<f32>,
 ) {
-    let group = attention.heads / attention.kv_heads;
-    let mut queries: Vec<(usize, usize)> = Vec::with_capacity(rows.len() * attention.heads);
-    let mut cuts: Vec<(usize, usize, usize)> = Vec::new();
-    // Head by head, so that what sequences share is still in the cache when the next of them comes to it.
-    for kv_head in 0..attention.kv_heads {
-        let mut first = 0;
-        for same in rows.chunk_by(|a, b| a.sequence == b.sequence) {
-            for (r, row) in same.iter().enumerate() {
-                let head = (first + r) * attention.heads + kv_head * group;
-                queries.extend((head..head + group).map(|h| (h, row.position)));
-            }
-            first += same.len();
-            // As even tiles as possible: small ones make less use of each key.
-            let count = same.len() * group;
-            let tiles = count.div_ceil(TILE_ROWS);
-            cuts.extend((0..tiles).map(|t| (same[0].sequence, kv_head, (t + 1) * count / tiles - t * count / tiles)));
+    let Attention { heads, kv_heads, dim, .. } = attention;
+    // The queries of one key head stand together, row by row: rows of several sequences share a tile where these share keys.
+    let of_head = past.rows.len() * (heads / kv_heads);
+    mixed.resize(past.rows.len() * heads * dim, 0.0);
+    // Whole tiles, and several tasks a thread.
+    let size = (of_head * kv_heads / (pool.threads() * 6)).next_multiple_of(TILE_ROWS).clamp(TILE_ROWS, TASK);
+    let mut tasks = Vec::with_capacity(kv_heads * of_head.div_ceil(size));
+    for (kv_head, mixed) in mixed.chunks_mut((of_head * dim).max(1)).enumerate() {
+        for (number, out) in mixed.chunks_mut(size * dim).enumerate() {
+            tasks.push(Task { attention, layer, past, q, stride, kv_head, first: number * size, out });
         }
     }
-    let mut packed = vec![0.0; queries.len() * attention.dim];
-    let (mut free, mut open) = (packed.as_mut_slice(), queries.as_slice());
-    let mut tasks = Vec::with_capacity(cuts.len());
-    for (sequence, kv_head, count) in cuts {
-        let (queries, out);
-        (queries, open) = open.split_at(count);
-        (out, free) = free.split_at_mut(count * attention.dim);
-        let runs = &runs[sequence];
-        let sequence = &sequences[sequence];
-        tasks.push(Some(Task { attention, sequence, runs, layer, kv_head, queries, q, out }));
-    }
-    pool.pieces(&mut tasks, 1, 1, |_, task| {
-        if let Some(task) = task.first_mut().and_then(Option::take) {
-            simd::dispatch(task);
-        }
-    });
-    for ((head, _), from) in queries.iter().zip(packed.chunks_exact(attention.dim)) {
-        out[head * attention.dim..(head + 1) * attention.dim].copy_from_slice(from);
+    pool.pieces(&mut tasks, 1, 1, |_, task| task.iter_mut().for_each(simd::dispatch));
+}
+
+/// Puts the results of one row, which [`attend`] leaves apart by key heads, into `out` as `[head][dim]`.
+pub fn gather(attention: Attention, mixed: &[f32], rows: usize, row: usize, out: &mut [f32]) {
+    let size = attention.heads / attention.kv_heads * attention.dim;
+    for (kv_head, out) in out.chunks_exact_mut(size).enumerate() {
+        out.copy_from_slice(&mixed[(kv_head * rows + row) * size..][..size]);
     }
 }
 
-impl Vectors for Task<'_> {
+thread_local! {
+    /// Each thread's room for the queries of a task, `[dim][query]`.
+    static PACKED: Cell<Vec<[f32; TASK]>> = const { Cell::new(Vec::new()) };
+}
+
+/// Queries of one key head.
+struct Task<'a> {
+    attention: Attention,
+    layer: usize,
+    past: Past<'a>,
+    q: &'a [f32],
+    stride: usize,
+    kv_head: usize,
+    /// Number of the first query: row times heads per key head.
+    first: usize,
+    /// `[query][dim]`.
+    out: &'a mut [f32],
+}
+
+/// A query, and how far its softmax has come. Its numbers stand apart, as `[dim][query]`.
+#[derive(Clone, Copy)]
+struct Query {
+    sequence: usize,
+    /// The positions it sees.
+    low: usize,
+    high: usize,
+    /// The largest score so far.
+    most: f32,
+    /// The sum of `exp(score - most)` so far.
+    mass: f32,
+}
+
+impl Vectors for &mut Task<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd, const V: usize>(self, simd: S) {
-        let Attention { dim, window, softcap, .. } = self.attention;
-        let count = self.queries.len();
-        let mut q = vec![0.0; count * dim];
-        for (r, (head, _)) in self.queries.iter().enumerate() {
-            let from = &self.q[head * dim..(head + 1) * dim];
-            q.iter_mut().skip(r).step_by(count).zip(from).for_each(|(slot, x)| *slot = *x);
-        }
-        let sees = |r: usize| {
-            let end = self.queries[r].1 + 1;
-            (window.map_or(0, |w| end.saturating_sub(w)), end)
-        };
-        let first = (0..count).map(|r| sees(r).0).min().unwrap_or(0);
-        let last = (0..count).map(|r| sees(r).1).max().unwrap_or(0);
-        let mut most = [f32::NEG_INFINITY; TILE_ROWS];
-        let mut mass = [0.0f32; TILE_ROWS];
-        let mut weights = vec![0.0; BLOCK * count];
-
+        let Attention { heads, kv_heads, dim, window, .. } = self.attention;
+        let (group, count) = (heads / kv_heads, self.out.len() / dim);
+        let mut packed = PACKED.take();
+        packed.resize(packed.len().max(dim), [0.0; TASK]);
+        let mut queries: [Query; TASK] = array::from_fn(|i| {
+            let number = self.first + i.min(count - 1);
+            let at = self.past.rows[number / group];
+            let from = number / group * self.stride + (self.kv_head * group + number % group) * dim;
+            packed.iter_mut().zip(&self.q[from..from + dim]).for_each(|(to, q)| to[i] = *q);
+            let high = at.position + 1;
+            let low = window.map_or(0, |w| high.saturating_sub(w));
+            Query { sequence: at.sequence, low, high, most: f32::NEG_INFINITY, mass: 0.0 }
+        });
+        let queries = &mut queries[..count];
+        let first = queries.iter().map(|q| q.low).min().unwrap_or(0);
+        let last = queries.iter().map(|q| q.high).max().unwrap_or(0);
         for block in first / BLOCK..last.div_ceil(BLOCK) {
-            let (from, to) = (block * BLOCK, ((block + 1) * BLOCK).min(last));
-            let skip = self.runs.partition_point(|run| run.to <= from);
-            let len = self.runs[skip..].partition_point(|run| run.from < to);
-            let runs = &self.runs[skip..skip + len];
-
-            let mut scores = [[f32::NEG_INFINITY; BLOCK]; TILE_ROWS];
-            for run in runs {
-                let segment = self.sequence.segment(run.segment);
-                let keys = segment.keys(self.layer, self.kv_head, run.from / LANES);
-                let mut acc = [[0.0; LANES]; TILE_ROWS];
-                simd::tile_rows::<S, V>(simd, count, &q, simd::groups::<S, V>(keys), &mut acc);
-                for r in 0..count {
-                    let (low, high) = sees(r);
-                    let seen = run.from.max(low)..run.to.min(high);
-                    if seen.is_empty() {
-                        // Behind this query's window or before its time; another query of the tile sees it.
-                        continue;
-                    }
-                    let lanes = seen.start % LANES..seen.start % LANES + seen.len();
-                    scores[r][seen.start - from..seen.start - from + seen.len()].copy_from_slice(&acc[r][lanes]);
+            let mut done = 0;
+            while done < count {
+                let runs = self.runs(queries[done].sequence, block);
+                let same = |query: &&Query| self.same(runs, queries[done].sequence, query.sequence, block);
+                let tile = queries[done..].iter().take(TILE_ROWS).take_while(same).count();
+                let queries = &mut queries[done..done + tile];
+                match tile {
+                    1 => self.block::<S, V, 1>(simd, block, runs, &packed, queries, done),
+                    2 => self.block::<S, V, 2>(simd, block, runs, &packed, queries, done),
+                    3 => self.block::<S, V, 3>(simd, block, runs, &packed, queries, done),
+                    4 => self.block::<S, V, 4>(simd, block, runs, &packed, queries, done),
+                    5 => self.block::<S, V, 5>(simd, block, runs, &packed, queries, done),
+                    _ => self.block::<S, V, 6>(simd, block, runs, &packed, queries, done),
                 }
-            }
-            for r in 0..count {
-                if let Some(cap) = softcap {
-                    scores[r].iter_mut().for_each(|s| *s = cap * (*s / cap).tanh());
-                    let (low, high) = sees(r);
-                    scores[r].iter_mut().enumerate().for_each(|(i, s)| {
-                        if !(low..high).contains(&(from + i)) {
-                            *s = f32::NEG_INFINITY;
-                        }
-                    });
-                }
-                let top = scores[r].iter().fold(most[r], |a, b| if *b > a { *b } else { a });
-                if top == f32::NEG_INFINITY {
-                    // Nothing of this block is seen by this query.
-                    weights.iter_mut().skip(r).step_by(count).for_each(|w| *w = 0.0);
-                    continue;
-                }
-                let mut keep = [most[r] - top; LANES];
-                softmax_block::<S, V>(simd, top, &mut scores[r], &mut keep);
-                let mut lanes = [0.0; LANES];
-                for group in scores[r].as_chunks::<LANES>().0 {
-                    lanes.iter_mut().zip(group).for_each(|(a, b)| *a += b);
-                }
-                mass[r] = mass[r] * keep[0] + simd::sum_lanes(lanes);
-                most[r] = top;
-                let by = simd.splat_f32s(keep[0]);
-                for group in simd::groups_mut::<S, V>(&mut self.out[r * dim..(r + 1) * dim]) {
-                    for x in group {
-                        *x = simd.mul_f32s(*x, by);
-                    }
-                }
-                weights.iter_mut().skip(r).step_by(count).zip(&scores[r]).for_each(|(w, s)| *w = *s);
-            }
-            for run in runs {
-                let segment = self.sequence.segment(run.segment);
-                add_values::<S, V>(
-                    simd,
-                    segment,
-                    self.layer,
-                    self.kv_head,
-                    *run,
-                    count,
-                    &weights[(run.from - from) * count..],
-                    dim,
-                    self.out,
-                );
+                done += tile;
             }
         }
-        for (out, mass) in self.out.chunks_exact_mut(dim).zip(mass) {
-            let scale = 1.0 / mass;
+        for (out, query) in self.out.chunks_exact_mut(dim).zip(queries) {
+            let scale = 1.0 / query.mass;
             out.iter_mut().for_each(|x| *x *= scale);
         }
+        PACKED.set(packed);
     }
 }
 
-/// `scores = exp(scores - top)`, `keep = exp(keep)`.
-#[inline(always)]
-fn softmax_block<S: Simd, const V: usize>(simd: S, top: f32, scores: &mut [f32; BLOCK], keep: &mut [f32; LANES]) {
-    let by = simd.splat_f32s(top);
-    for group in simd::groups_mut::<S, V>(scores) {
-        for s in group {
-            *s = simd::exp(simd, simd.sub_f32s(*s, by));
+impl<'a> Task<'a> {
+    /// The runs of a sequence that lie in a block.
+    fn runs(&self, sequence: usize, block: usize) -> &'a [Run] {
+        let runs = &self.past.runs[sequence];
+        let skip = runs.partition_point(|run| run.to <= block * BLOCK);
+        let len = runs[skip..].iter().take_while(|run| run.from < (block + 1) * BLOCK).count();
+        &runs[skip..skip + len]
+    }
+
+    /// Whether two sequences have the very same keys and values in a block, where the first has `runs`.
+    #[inline(always)]
+    fn same(&self, runs: &[Run], a: usize, b: usize, block: usize) -> bool {
+        let segments = [&self.past.sequences[a], &self.past.sequences[b]];
+        let shared = |(x, y): (&Run, &Run)| {
+            (x.from, x.to) == (y.from, y.to)
+                && std::ptr::eq(segments[0].segment(x.segment), segments[1].segment(y.segment))
+        };
+        let equal = |other: &[Run]| runs.len() == other.len() && runs.iter().zip(other).all(shared);
+        a == b || equal(self.runs(b, block))
+    }
+
+    /// One block for `R` queries, which have the same runs there; the first is number `number` of the task.
+    #[inline(always)]
+    fn block<S: Simd, const V: usize, const R: usize>(
+        &mut self,
+        simd: S,
+        block: usize,
+        runs: &[Run],
+        packed: &[[f32; TASK]],
+        queries: &mut [Query],
+        number: usize,
+    ) {
+        let Some(queries) = queries.first_chunk_mut::<R>() else { return };
+        let from = block * BLOCK;
+        let last = queries.iter().map(|q| q.high).max().unwrap_or(0);
+        let runs = &runs[..runs.iter().take_while(|run| run.from < last).count()];
+        if runs.is_empty() || queries.iter().all(|q| q.low >= from + BLOCK) {
+            return;
+        }
+        let mut scores = [[f32::NEG_INFINITY; BLOCK]; R];
+        let mut rest = runs;
+        // Sixteen positions of keys take one register of 512 bits, and there are 32: four times six sums.
+        while let (1, Some((four, after))) = (V, rest.split_first_chunk::<4>()) {
+            self.scores::<S, V, R, 4>(simd, four, packed, number, queries, from, &mut scores);
+            rest = after;
+        }
+        while let (1, Some((two, after))) = (V, rest.split_first_chunk::<2>()) {
+            self.scores::<S, V, R, 2>(simd, two, packed, number, queries, from, &mut scores);
+            rest = after;
+        }
+        while let Some((one, after)) = rest.split_first_chunk::<1>() {
+            self.scores::<S, V, R, 1>(simd, one, packed, number, queries, from, &mut scores);
+            rest = after;
+        }
+        let mut keep = [1.0; R];
+        for r in 0..R {
+            let query = &mut queries[r];
+            if let Some(cap) = self.attention.softcap {
+                let low = query.low.saturating_sub(from).min(BLOCK);
+                let high = query.high.saturating_sub(from).clamp(low, BLOCK);
+                scores[r][low..high].iter_mut().for_each(|s| *s = cap * (*s / cap).tanh());
+            }
+            keep[r] = softmax_block::<S, V>(simd, &mut scores[r], &mut query.most, &mut query.mass);
+        }
+        let fresh = queries.each_ref().map(|q| q.low >= from);
+        let dim = self.attention.dim;
+        let mut d = 0;
+        while V == 1 && d + 4 <= dim / LANES {
+            self.values::<S, V, R, 4>(simd, runs, &scores, from, keep, fresh, number, d);
+            d += 4;
+        }
+        while d < dim / LANES {
+            self.values::<S, V, R, 1>(simd, runs, &scores, from, keep, fresh, number, d);
+            d += 1;
         }
     }
-    for k in &mut simd::groups_mut::<S, V>(keep)[0] {
+
+    /// The scores of `R` queries against `C` runs, as far as each query sees them.
+    #[inline(always)]
+    #[allow(clippy::too_many_arguments, reason = "the inner loop of attention")]
+    fn scores<S: Simd, const V: usize, const R: usize, const C: usize>(
+        &self,
+        simd: S,
+        runs: &[Run; C],
+        packed: &[[f32; TASK]],
+        number: usize,
+        queries: &[Query; R],
+        from: usize,
+        scores: &mut [[f32; BLOCK]; R],
+    ) {
+        let dim = self.attention.dim;
+        let sequence = &self.past.sequences[queries[0].sequence];
+        let keys: [&[[S::f32s; V]]; C] = array::from_fn(|c| {
+            let keys = sequence.segment(runs[c].segment).keys(self.layer, self.kv_head, runs[c].from / LANES);
+            &simd::groups::<S, V>(keys)[..dim]
+        });
+        let packed = &packed[..dim];
+        let mut sums = [[[simd.splat_f32s(0.0); V]; C]; R];
+        for d in 0..dim {
+            let keys: [[S::f32s; V]; C] = array::from_fn(|c| keys[c][d]);
+            let Some(q) = packed[d][number..].first_chunk::<R>() else { break };
+            for r in 0..R {
+                let factor = simd.splat_f32s(q[r]);
+                for c in 0..C {
+                    for v in 0..V {
+                        sums[r][c][v] = simd.mul_add_e_f32s(factor, keys[c][v], sums[r][c][v]);
+                    }
+                }
+            }
+        }
+        for (query, (scores, sums)) in queries.iter().zip(scores.iter_mut().zip(&sums)) {
+            for (run, sums) in runs.iter().zip(sums) {
+                let seen = run.from.max(query.low)..run.to.min(query.high);
+                if seen.len() == LANES {
+                    simd::groups_mut::<S, V>(scores)[(run.from - from) / LANES] = *sums;
+                } else if !seen.is_empty() {
+                    let mut lanes = [0.0; LANES];
+                    simd::groups_mut::<S, V>(&mut lanes)[0] = *sums;
+                    let of_group = seen.start % LANES..seen.start % LANES + seen.len();
+                    scores[seen.start - from..seen.end - from].copy_from_slice(&lanes[of_group]);
+                }
+            }
+        }
+    }
+
+    /// `out[r] = out[r] * keep[r] + sum over the runs of weights[r][position] * value[position]`, for the numbers
+    /// `16 d .. 16 (d + C)` of a head.
+    #[inline(always)]
+    #[allow(clippy::too_many_arguments, reason = "the inner loop of attention, called from one place")]
+    fn values<S: Simd, const V: usize, const R: usize, const C: usize>(
+        &mut self,
+        simd: S,
+        runs: &[Run],
+        weights: &[[f32; BLOCK]; R],
+        from: usize,
+        keep: [f32; R],
+        fresh: [bool; R],
+        number: usize,
+        d: usize,
+    ) {
+        let dim = self.attention.dim;
+        let sequence = &self.past.sequences[self.past.rows[(self.first + number) / self.group()].sequence];
+        let mut sums = [[[simd.splat_f32s(0.0); V]; C]; R];
+        for r in 0..R {
+            // What stands there before a query's first block is of no meaning.
+            if !fresh[r] {
+                let by = simd.splat_f32s(keep[r]);
+                let out = &self.out[(number + r) * dim + d * LANES..][..C * LANES];
+                for (sums, out) in sums[r].iter_mut().zip(simd::groups::<S, V>(out)) {
+                    for v in 0..V {
+                        sums[v] = simd.mul_f32s(out[v], by);
+                    }
+                }
+            }
+        }
+        for run in runs {
+            let values = sequence.segment(run.segment).values(self.layer, self.kv_head, run.from / LANES);
+            let values = &simd::groups::<S, V>(values)[d * LANES..(d + C) * LANES];
+            let len = run.to - run.from;
+            let lanes: [&[[S::f32s; V]]; C] = array::from_fn(|c| &values[c * LANES + run.from % LANES..][..len]);
+            let weights: [&[f32]; R] = array::from_fn(|r| &weights[r][run.from - from..][..len]);
+            for p in 0..len {
+                let lanes: [[S::f32s; V]; C] = array::from_fn(|c| lanes[c][p]);
+                for r in 0..R {
+                    let factor = simd.splat_f32s(weights[r][p]);
+                    for c in 0..C {
+                        for v in 0..V {
+                            sums[r][c][v] = simd.mul_add_e_f32s(factor, lanes[c][v], sums[r][c][v]);
+                        }
+                    }
+                }
+            }
+        }
+        for (r, sums) in sums.iter().enumerate() {
+            let out = &mut self.out[(number + r) * dim + d * LANES..][..C * LANES];
+            simd::groups_mut::<S, V>(out).copy_from_slice(sums);
+        }
+    }
+
+    /// Query heads per key head.
+    fn group(&self) -> usize {
+        self.attention.heads / self.attention.kv_heads
+    }
+}
+
+/// Turns scores into `exp(score - most)`, where `most` becomes the largest so far, and adds them to `mass`. Returns the factor
+/// that sums made before have to be multiplied with; what is not seen has the score minus infinity and becomes 0.
+#[inline(always)]
+fn softmax_block<S: Simd, const V: usize>(simd: S, scores: &mut [f32; BLOCK], most: &mut f32, mass: &mut f32) -> f32 {
+    let groups = simd::groups_mut::<S, V>(scores);
+    let mut lanes = [f32::NEG_INFINITY; LANES];
+    for v in 0..V {
+        let most = groups.iter().fold(simd.splat_f32s(f32::NEG_INFINITY), |most, g| simd.max_f32s(most, g[v]));
+        simd::groups_mut::<S, V>(&mut lanes)[0][v] = most;
+    }
+    let top = simd::largest_lane(lanes).max(*most);
+    if top == f32::NEG_INFINITY {
+        // Nothing of this block is seen by this query, nor was anything before.
+        scores.fill(0.0);
+        return 1.0;
+    }
+    let by = simd.splat_f32s(top);
+    let mut sums = [simd.splat_f32s(0.0); V];
+    for group in groups {
+        for v in 0..V {
+            group[v] = simd::exp(simd, simd.sub_f32s(group[v], by));
+            sums[v] = simd.add_f32s(sums[v], group[v]);
+        }
+    }
+    let mut keep = [*most - top; LANES];
+    for k in &mut simd::groups_mut::<S, V>(&mut keep)[0] {
         *k = simd::exp(simd, *k);
     }
-}
-
-/// `out[r] += sum over the run of weights[position][r] * value[position]`.
-#[inline(always)]
-#[allow(clippy::too_many_arguments, reason = "the inner loop of attention, called from one place")]
-fn add_values<S: Simd, const V: usize>(
-    simd: S,
-    segment: &Segment,
-    layer: usize,
-    kv_head: usize,
-    run: Run,
-    count: usize,
-    weights: &[f32],
-    dim: usize,
-    out: &mut [f32],
-) {
-    let values = segment.values(layer, kv_head, run.from / LANES);
-    let lanes = run.from % LANES..run.from % LANES + (run.to - run.from);
-    let weights = &weights[..lanes.len() * count];
-    for (d, values) in values.chunks_exact(LANES * LANES).enumerate() {
-        let values = &simd::groups::<S, V>(values)[lanes.clone()];
-        let mut acc = [[0.0; LANES]; TILE_ROWS];
-        for (a, o) in acc.iter_mut().zip(out.chunks_exact(dim)) {
-            a.copy_from_slice(&o[d * LANES..(d + 1) * LANES]);
-        }
-        simd::tile_rows::<S, V>(simd, count, weights, values, &mut acc);
-        for (a, o) in acc.iter().zip(out.chunks_exact_mut(dim)) {
-            o[d * LANES..(d + 1) * LANES].copy_from_slice(a);
-        }
-    }
+    let mut lanes = [0.0; LANES];
+    simd::groups_mut::<S, V>(&mut lanes)[0] = sums;
+    *mass = *mass * keep[0] + simd::sum_lanes(lanes);
+    *most = top;
+    keep[0]
 }

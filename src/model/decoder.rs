@@ -3,7 +3,7 @@
 //! Must treat every row by itself: a row's logits have the same bits whatever other rows are in the batch.
 
 use super::arch::{Arch, LayerRope};
-use super::attention::{At, Attention, attend};
+use super::attention::{At, Attention, Past, attend, gather};
 use super::device::Processor;
 use super::gguf::{GgufError, GgufFile, TensorData, dequantize_into};
 use super::kernels::activations::Activations;
@@ -13,9 +13,11 @@ use super::kernels::pool::Pool;
 use super::kv::{KvShape, Run, Sequence};
 use super::linear::{self, Arithmetic, Linear};
 use super::rope::{Angles, Frequencies};
+use super::simd::LANES;
 use super::{JudgeError, ops, simd};
 use crate::domain::Cancel;
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
 
 /// One token to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -212,7 +214,7 @@ impl Decoder {
         if self.processor.is_some() {
             return "candle-qmatmul/1";
         }
-        if self.matrices().chain([self.head.as_ref()]).any(|l| l.quantized()) { "int8/1" } else { "f32/1" }
+        if self.matrices().chain([self.head.as_ref()]).any(|l| l.quantized()) { "int8/2" } else { "f32/1" }
     }
 
     /// What they run on: the instruction set for integers, or a device's model; and the one for floats, which attention uses.
@@ -280,8 +282,10 @@ impl Decoder {
 
         let mut x = self.embed(rows).map_err(|what| JudgeError::Internal(what.into()))?;
         let mut input = Activations::default();
-        let (mut qkv, mut q, mut mixed) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut change, mut gate_up) = (Vec::new(), Vec::new());
+        let (mut qkv, mut mixed, mut change, mut gate_up) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        if let Some(first) = self.layers.first() {
+            norm_rows(pool, &mut x, &first.attention_norm, arch.norm_eps, &mut input);
+        }
         for (index, layer) in self.layers.iter().enumerate() {
             let window = arch.window(index);
             let angles = match arch.layer_rope(index) {
@@ -289,17 +293,23 @@ impl Decoder {
                 LayerRope::Local => &local_angles,
                 LayerRope::None => &no_angles,
             };
-            norm_rows(pool, &x, &layer.attention_norm, arch.norm_eps, &mut input);
             multiply(pool, layer.qkv.as_ref(), &input, &mut qkv)?;
             let width = layer.qkv.outputs();
             let q_width = arch.heads * arch.head_dim;
             let kv_width = arch.kv_heads * arch.head_dim;
             pool.pieces(&mut qkv, width, FEW_ROWS, |r, row| layer.prepare(arch, angles, r, at[r].position, row));
-            pool.pieces(sequences, 1, 1, |s, sequence| {
-                for sequence in sequence {
-                    for r in &rows_of[s] {
+            let mut groups = Vec::new();
+            for ((s, sequence), own) in sequences.iter_mut().enumerate().zip(&rows_of) {
+                if let Some(first) = own.first() {
+                    groups.extend(sequence.groups(index, at[*first].position).map(|group| (s, group)));
+                }
+            }
+            pool.pieces(&mut groups, 1, 1, |_, groups| {
+                for (s, group) in groups {
+                    let positions = group.first..group.first + LANES;
+                    for r in rows_of[*s].iter().filter(|r| positions.contains(&at[**r].position)) {
                         let (keys, values) = qkv[r * width + q_width..(r + 1) * width].split_at(kv_width);
-                        sequence.write(index, at[*r].position, keys, values);
+                        group.write(at[*r].position, keys, values);
                     }
                 }
             });
@@ -309,8 +319,6 @@ impl Decoder {
                 x = pick(&x, &wanted, arch.width);
                 qkv = pick(&qkv, &wanted, width);
             }
-            q.clear();
-            qkv.chunks_exact(width).for_each(|qkv| q.extend_from_slice(&qkv[..q_width]));
             let attention = Attention {
                 heads: arch.heads,
                 kv_heads: arch.kv_heads,
@@ -318,22 +326,21 @@ impl Decoder {
                 window: window.map(|w| w.window),
                 softcap: arch.attention_softcap,
             };
-            mixed.resize(q.len(), 0.0);
-            attend(pool, attention, index, &at, sequences, &runs, &q, &mut mixed);
-            input.fill(pool, at.len(), q_width, |r, row| row.copy_from_slice(&mixed[r * q_width..(r + 1) * q_width]));
+            let past = Past { rows: &at, sequences, runs: &runs };
+            attend(pool, attention, index, past, &qkv, width, &mut mixed);
+            input.fill(pool, at.len(), q_width, |r, row| gather(attention, &mixed, at.len(), r, row));
             multiply(pool, layer.out.as_ref(), &input, &mut change)?;
-            add_rows(pool, &mut x, &mut change, &layer.post_attention_norm, arch);
+            let norms = (layer.post_attention_norm.as_slice(), layer.mlp_norm.as_slice());
+            add_and_norm_rows(pool, &mut x, &change, norms, arch, &mut input);
 
-            norm_rows(pool, &x, &layer.mlp_norm, arch.norm_eps, &mut input);
             multiply(pool, layer.gate_up.as_ref(), &input, &mut gate_up)?;
-            let wide = 2 * arch.feed_forward;
-            input.fill(pool, at.len(), arch.feed_forward, |r, row| {
-                ops::gated(arch.activation, &gate_up[r * wide..(r + 1) * wide], row);
+            input.fill_from(pool, &mut gate_up, 2 * arch.feed_forward, arch.feed_forward, |_, gate_up, row| {
+                ops::gated(arch.activation, gate_up, row);
             });
             multiply(pool, layer.down.as_ref(), &input, &mut change)?;
-            add_rows(pool, &mut x, &mut change, &layer.post_mlp_norm, arch);
+            let next = self.layers.get(index + 1).map_or(&self.norm, |next| &next.attention_norm);
+            add_and_norm_rows(pool, &mut x, &change, (&layer.post_mlp_norm, next), arch, &mut input);
         }
-        norm_rows(pool, &x, &self.norm, arch.norm_eps, &mut input);
         let mut logits = Vec::new();
         multiply(pool, self.head.as_ref(), &input, &mut logits)?;
         if arch.logit_scale != 1.0 {
@@ -348,18 +355,22 @@ impl Decoder {
     fn embed(&self, rows: &[Row]) -> Result<Vec<f32>, String> {
         let width = self.arch.width;
         let mut x = vec![0.0; rows.len() * width];
-        for (row, x) in rows.iter().zip(x.chunks_exact_mut(width)) {
-            let token = row.token as usize;
-            match &self.embedding {
-                None => self.head.weights(token, x)?,
+        let problem = OnceLock::new();
+        self.pool.pieces(&mut x, width, FEW_ROWS, |r, x| {
+            let token = rows[r].token as usize;
+            let read = match &self.embedding {
+                None => self.head.weights(token, x),
                 Some(table) => {
                     let row_bytes = table.bytes.len() / self.vocabulary;
-                    dequantize_into(table.dtype, &table.bytes[token * row_bytes..(token + 1) * row_bytes], x)?;
+                    dequantize_into(table.dtype, &table.bytes[token * row_bytes..(token + 1) * row_bytes], x)
                 }
+            };
+            if let Err(what) = read {
+                problem.get_or_init(|| what);
             }
             x.iter_mut().for_each(|x| *x *= self.arch.embedding_scale);
-        }
-        Ok(x)
+        });
+        problem.into_inner().map_or(Ok(x), Err)
     }
 }
 
@@ -434,22 +445,32 @@ fn multiply(pool: &Pool, layer: &dyn Linear, x: &Activations, out: &mut Vec<f32>
     layer.forward(pool, x, out)
 }
 
-fn norm_rows(pool: &Pool, x: &[f32], weight: &[f32], eps: f32, out: &mut Activations) {
-    let width = weight.len();
-    out.fill(pool, x.len() / width, width, |r, row| {
-        row.copy_from_slice(&x[r * width..(r + 1) * width]);
+fn norm_rows(pool: &Pool, x: &mut [f32], weight: &[f32], eps: f32, out: &mut Activations) {
+    out.fill_from(pool, x, weight.len(), weight.len(), |_, x, row| {
+        row.copy_from_slice(x);
         ops::rms_norm(row, weight, eps);
     });
 }
 
-/// `x += scale * change`, each row of `change` normed first where the architecture has norms there.
-fn add_rows(pool: &Pool, x: &mut [f32], change: &mut [f32], norm: &[f32], arch: &Arch) {
-    if arch.sandwich {
-        pool.pieces(change, arch.width, FEW_ROWS, |_, row| ops::rms_norm(row, norm, arch.norm_eps));
-    }
-    let scale = arch.residual_scale;
-    pool.pieces(x, arch.width, FEW_ROWS, |r, row| {
-        row.iter_mut().zip(&change[r * arch.width..]).for_each(|(x, c)| *x += c * scale);
+/// `x += scale * change`, where each row of `change` is normed first by `norms.0` where the architecture has norms there;
+/// then `out = norm(x)` with the weights `norms.1`.
+fn add_and_norm_rows(
+    pool: &Pool,
+    x: &mut [f32],
+    change: &[f32],
+    norms: (&[f32], &[f32]),
+    arch: &Arch,
+    out: &mut Activations,
+) {
+    let (width, scale) = (arch.width, arch.residual_scale);
+    out.fill_from(pool, x, width, width, |r, x, row| {
+        row.copy_from_slice(&change[r * width..(r + 1) * width]);
+        if arch.sandwich {
+            ops::rms_norm(row, norms.0, arch.norm_eps);
+        }
+        x.iter_mut().zip(row.iter()).for_each(|(x, c)| *x += c * scale);
+        row.copy_from_slice(x);
+        ops::rms_norm(row, norms.1, arch.norm_eps);
     });
 }
 

@@ -111,15 +111,20 @@ impl Segment {
         (from + lane, from + lane * LANES)
     }
 
+    /// The lane groups of one layer from the one that holds `position` on, each with its first position.
+    fn groups(&mut self, layer: usize, position: usize) -> impl Iterator<Item = Group<'_>> {
+        let (shape, skip) = (self.shape, position / LANES - self.start / LANES);
+        let size = shape.group();
+        let (keys, values) = (&mut self.keys[layer][skip * size..], &mut self.values[layer][skip * size..]);
+        let both = keys.chunks_exact_mut(size).zip(values.chunks_exact_mut(size));
+        let first = position / LANES * LANES;
+        both.enumerate().map(move |(g, (keys, values))| Group { shape, first: first + g * LANES, keys, values })
+    }
+
     /// Puts in keys and values `[head][dim]` of one position of one layer.
     fn write(&mut self, layer: usize, position: usize, keys: &[f32], values: &[f32]) {
-        for head in 0..self.shape.heads {
-            let (k, v) = self.place(head, position);
-            let of_head = head * self.shape.dim..(head + 1) * self.shape.dim;
-            let slots = self.keys[layer][k..].iter_mut().step_by(LANES);
-            slots.zip(&keys[of_head.clone()]).for_each(|(slot, x)| *slot = *x);
-            let slots = self.values[layer][v..].chunks_mut(LANES * LANES);
-            slots.zip(values[of_head].chunks_exact(LANES)).for_each(|(slot, x)| slot[..LANES].copy_from_slice(x));
+        if let Some(mut group) = self.groups(layer, position).next() {
+            group.write(position, keys, values);
         }
     }
 
@@ -141,6 +146,33 @@ impl Segment {
                     });
                 }
                 self.write(layer, position, keys, values);
+            }
+        }
+    }
+}
+
+/// Room for the keys and values of one lane group of one layer; different threads may fill different ones.
+#[derive(Debug)]
+pub(super) struct Group<'a> {
+    shape: KvShape,
+    /// Position of lane 0.
+    pub first: usize,
+    keys: &'a mut [f32],
+    values: &'a mut [f32],
+}
+
+impl Group<'_> {
+    /// Puts in keys and values `[head][dim]` of one position.
+    pub fn write(&mut self, position: usize, keys: &[f32], values: &[f32]) {
+        let (dim, lane) = (self.shape.dim, position - self.first);
+        let size = dim * LANES;
+        for (slots, keys) in self.keys.chunks_exact_mut(size).zip(keys.chunks_exact(dim)) {
+            slots[lane..].iter_mut().step_by(LANES).zip(keys).for_each(|(slot, x)| *slot = *x);
+        }
+        for (slots, values) in self.values.chunks_exact_mut(size).zip(values.chunks_exact(dim)) {
+            let slots = slots.chunks_exact_mut(LANES * LANES);
+            for (slots, values) in slots.zip(values.chunks_exact(LANES)) {
+                slots[lane * LANES..(lane + 1) * LANES].copy_from_slice(values);
             }
         }
     }
@@ -235,9 +267,9 @@ impl Sequence {
         self.tail = Segment::new(self.shape, self.tail.start());
     }
 
-    /// Puts in keys and values `[head][dim]` of a position that was pushed.
-    pub(super) fn write(&mut self, layer: usize, position: usize, keys: &[f32], values: &[f32]) {
-        self.tail.write(layer, position, keys, values);
+    /// Where keys and values of one layer go, of `position` and all that were pushed after it.
+    pub(super) fn groups(&mut self, layer: usize, position: usize) -> impl Iterator<Item = Group<'_>> {
+        self.tail.groups(layer, position)
     }
 
     /// Segment number `index`, the tail being the last.

@@ -144,7 +144,8 @@ mod tests {
             for layer in 0..SHAPE.layers {
                 let numbers = fake(&past, layer);
                 let values: Vec<f32> = numbers.iter().map(|x| -x).collect();
-                sequence.write(layer, position, &numbers, &values);
+                let mut groups = sequence.groups(layer, position);
+                groups.next().expect("room was made").write(position, &numbers, &values);
             }
         }
     }

@@ -23,7 +23,12 @@ pub struct Activations {
     codes: Vec<i8>,
     rests: Vec<i8>,
     groups: Vec<GroupScale>,
+    /// One bit per group, `[row][words]`: it has rests.
+    marks: Vec<u64>,
 }
+
+/// Groups per word of marks.
+pub const MARKS: usize = u64::BITS as usize;
 
 /// What goes with 32 codes: `x ≈ scale * code + rest_scale * rest`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -48,11 +53,13 @@ pub struct GroupScale {
 }
 
 /// What one task fills: a row in all its forms.
-struct Row<'a> {
+struct Row<'a, T> {
+    source: &'a mut [T],
     floats: &'a mut [f32],
     codes: &'a mut [i8],
     rests: &'a mut [i8],
     groups: &'a mut [GroupScale],
+    marks: &'a mut [u64],
 }
 
 impl Activations {
@@ -68,54 +75,96 @@ impl Activations {
 
     /// The exact numbers, `[row][width]`.
     pub fn floats(&self) -> &[f32] {
-        &self.floats
+        &self.floats[..self.rows * self.width]
     }
 
     /// The codes of one row; empty where the width is no multiple of [`GROUP`].
     pub fn codes(&self, row: usize) -> &[i8] {
-        let width = if self.codes.is_empty() { 0 } else { self.width };
+        let width = self.width_in_groups();
         &self.codes[row * width..(row + 1) * width]
     }
 
     /// The rests of one row, as its codes; zeros where a group has none.
     pub fn rests(&self, row: usize) -> &[i8] {
-        let width = if self.rests.is_empty() { 0 } else { self.width };
+        let width = self.width_in_groups();
         &self.rests[row * width..(row + 1) * width]
     }
 
     /// Scales and sums of one row.
     pub fn groups(&self, row: usize) -> &[GroupScale] {
-        let count = if self.groups.is_empty() { 0 } else { self.width / GROUP };
+        let count = self.width_in_groups() / GROUP;
         &self.groups[row * count..(row + 1) * count]
+    }
+
+    /// Which groups of a row have rests, one bit each.
+    pub fn marks(&self, row: usize) -> &[u64] {
+        let words = (self.width_in_groups() / GROUP).div_ceil(MARKS);
+        &self.marks[row * words..(row + 1) * words]
+    }
+
+    /// The width where it is a multiple of [`GROUP`], else 0: such rows have no codes.
+    fn width_in_groups(&self) -> usize {
+        if self.width.is_multiple_of(GROUP) { self.width } else { 0 }
     }
 
     /// Makes `rows` rows of `width` numbers: `write` gets each row's number and the row, which holds rubbish.
     pub fn fill(&mut self, pool: &Pool, rows: usize, width: usize, write: impl Fn(usize, &mut [f32]) + Sync) {
+        self.fill_from(pool, &mut vec![(); rows], 1, width, |row, _, to| write(row, to));
+    }
+
+    /// Makes one row of `width` numbers of every `size` of `source`, which `write` gets with the row's number and the row and
+    /// may change.
+    pub fn fill_from<T: Send>(
+        &mut self,
+        pool: &Pool,
+        source: &mut [T],
+        size: usize,
+        width: usize,
+        write: impl Fn(usize, &mut [T], &mut [f32]) + Sync,
+    ) {
+        let rows = source.len() / size;
         (self.rows, self.width) = (rows, width);
-        self.floats.resize(rows * width, 0.0);
-        let groups = if width.is_multiple_of(GROUP) { width / GROUP } else { 0 };
-        self.codes.resize(rows * groups * GROUP, 0);
-        self.rests.resize(rows * groups * GROUP, 0);
-        self.groups.resize(rows * groups, GroupScale::default());
-        let mut codes = self.codes.chunks_mut((groups * GROUP).max(1));
-        let mut rests = self.rests.chunks_mut((groups * GROUP).max(1));
-        let mut scales = self.groups.chunks_mut(groups.max(1));
-        let mut all: Vec<Row<'_>> = self
-            .floats
-            .chunks_mut(width.max(1))
-            .map(|floats| Row {
-                floats,
-                codes: codes.next().unwrap_or_default(),
-                rests: rests.next().unwrap_or_default(),
-                groups: scales.next().unwrap_or_default(),
+        let wide = self.width_in_groups();
+        // Widths change from layer to layer; what is longer than needed stays, so that nothing is cleared each time.
+        grow(&mut self.floats, rows * width);
+        grow(&mut self.codes, rows * wide);
+        grow(&mut self.rests, rows * wide);
+        grow(&mut self.groups, rows * wide / GROUP);
+        let words = (wide / GROUP).div_ceil(MARKS);
+        grow(&mut self.marks, rows * words);
+        let mut codes = self.codes.chunks_mut(wide.max(1));
+        let mut rests = self.rests.chunks_mut(wide.max(1));
+        let mut scales = self.groups.chunks_mut((wide / GROUP).max(1));
+        let mut marks = self.marks.chunks_mut(words.max(1));
+        let floats = self.floats.chunks_mut(width.max(1)).zip(source.chunks_mut(size));
+        let mut all: Vec<Row<'_, T>> = floats
+            .map(|(floats, source)| {
+                if wide == 0 {
+                    return Row { source, floats, codes: &mut [], rests: &mut [], groups: &mut [], marks: &mut [] };
+                }
+                Row {
+                    source,
+                    floats,
+                    codes: codes.next().unwrap_or_default(),
+                    rests: rests.next().unwrap_or_default(),
+                    groups: scales.next().unwrap_or_default(),
+                    marks: marks.next().unwrap_or_default(),
+                }
             })
             .collect();
         pool.pieces(&mut all, 1, GRAIN.div_ceil(width.max(1)), |row, part| {
-            for Row { floats, codes, rests, groups } in part {
-                write(row, floats);
-                simd::dispatch(Round { floats, codes, rests, groups });
+            for Row { source, floats, codes, rests, groups, marks } in part {
+                write(row, source, floats);
+                simd::dispatch(Round { floats, codes, rests, groups, marks });
             }
         });
+    }
+}
+
+/// Makes room for `len` numbers without ever giving any back.
+fn grow<T: Clone + Default>(all: &mut Vec<T>, len: usize) {
+    if all.len() < len {
+        all.resize(len, T::default());
     }
 }
 
@@ -127,6 +176,7 @@ struct Round<'a> {
     codes: &'a mut [i8],
     rests: &'a mut [i8],
     groups: &'a mut [GroupScale],
+    marks: &'a mut [u64],
 }
 
 /// A group gets rests where the square of its scale, which its rounding error goes with, is this many times the row's mean.
@@ -147,9 +197,11 @@ impl Vectors for Round<'_> {
         }
         let limit = OUTLIER * power / self.groups.len().max(1) as f32;
         let rests = self.rests.as_chunks_mut::<GROUP>().0;
-        for (((x, codes), rests), group) in floats.iter().zip(codes).zip(rests).zip(self.groups) {
+        self.marks.fill(0);
+        for (g, (((x, codes), rests), group)) in floats.iter().zip(codes).zip(rests).zip(self.groups).enumerate() {
             if group.scale * group.scale > limit {
                 round_rest(x, codes, rests, group);
+                self.marks[g / MARKS] |= 1 << (g % MARKS);
             } else {
                 *rests = [0; GROUP];
             }
@@ -179,7 +231,7 @@ fn round(x: &[f32; GROUP], codes: &mut [i8; GROUP]) -> GroupScale {
         codes[i] = code as i8;
         sums[i] = code;
     }
-    let half_sum = [sums[..16].iter().sum(), sums[16..].iter().sum()];
+    let half_sum = half_sums(&sums);
     let sum = half_sum[0] + half_sum[1];
     GroupScale {
         scale,
@@ -189,6 +241,12 @@ fn round(x: &[f32; GROUP], codes: &mut [i8; GROUP]) -> GroupScale {
         half_sum,
         ..GroupScale::default()
     }
+}
+
+/// Sums of the first and the second 16. Codes have 8 bits, so nothing wraps; a checked sum would not be made of vectors.
+#[inline(always)]
+fn half_sums(codes: &[i32; GROUP]) -> [i32; 2] {
+    [0, 16].map(|from| codes[from..from + 16].iter().fold(0i32, |sum, code| sum.wrapping_add(*code)))
 }
 
 /// What the codes left over is at most half a scale; it gets 8 bits of its own.
@@ -204,7 +262,7 @@ fn round_rest(x: &[f32; GROUP], codes: &[i8; GROUP], rests: &mut [i8; GROUP], gr
         sums[i] = code;
     }
     group.rest_scale = scale;
-    group.half_rest_sum = [sums[..16].iter().sum(), sums[16..].iter().sum()];
+    group.half_rest_sum = half_sums(&sums);
     group.rest_sum = group.half_rest_sum[0] + group.half_rest_sum[1];
     group.mass = scale.mul_add(group.rest_sum as f32, group.mass);
     for h in 0..2 {
@@ -236,6 +294,7 @@ mod tests {
                 let rests = &all.rests(row)[g * GROUP..(g + 1) * GROUP];
                 let step = if group.rest_scale > 0.0 { group.rest_scale } else { group.scale };
                 with_rests += usize::from(group.rest_scale > 0.0);
+                assert_eq!(all.marks(row)[g / MARKS] >> (g % MARKS) & 1 == 1, group.rest_scale > 0.0);
                 for ((code, rest), x) in codes.iter().zip(rests).zip(&x[row * 320 + g * GROUP..]) {
                     let rounded = f32::from(*code) * group.scale + f32::from(*rest) * group.rest_scale;
                     assert!((rounded - x).abs() <= step * 0.51);

@@ -126,46 +126,46 @@ macro_rules! kernel {
                             sum[r] = unsafe { _mm256_loadu_ps(sums[r].add(quarter * 8)) };
                         }
                     }
-                    for g in 0..groups {
+                    // Once with the codes; where there are any, once with the rests.
+                    let with_rests = (0..groups).filter(|g| rows.have_rests(*g));
+                    let passes = (0..groups).map(|g| (g, 0)).chain(with_rests.map(|g| (g, 1)));
+                    for (g, rest) in passes {
                         // SAFETY: the assertions above and what the caller promises: each row has codes and scales for `groups` groups, the stretch has 16
                         // vectors of 64 bytes every `stride` for each and `SCALES * PANEL` scales (and minima).
                         unsafe {
                             let vectors = stretch.codes.as_ptr().add(g * stretch.stride).cast::<__m256i>().add(quarter);
-                            let rests = rows.have_rests(g);
                             for sub in 0..SCALES {
                                 let at = (g * SCALES + sub) * PANEL + quarter * 8;
                                 let scale = _mm256_loadu_ps(stretch.scales.as_ptr().add(at));
                                 let steps = 8 / SCALES;
-                                for rest in 0..=usize::from(rests) {
-                                    let codes = if rest == 0 { &rows.codes } else { &rows.rests };
-                                    let mut dot = [_mm256_setzero_si256(); R];
-                                    if !MIN && !signed {
-                                        for r in 0..R {
-                                            let of_row = &*scales[r].add(g);
-                                            let codes = match (SCALES, rest) {
-                                                (1, 0) => of_row.sum,
-                                                (1, _) => of_row.rest_sum,
-                                                (_, 0) => of_row.half_sum[sub],
-                                                _ => of_row.half_rest_sum[sub],
-                                            };
-                                            dot[r] = _mm256_set1_epi32(-stretch.offset * codes);
-                                        }
-                                    }
-                                    for s in sub * steps..(sub + 1) * steps {
-                                        let weights = _mm256_load_si256(vectors.add(s * 4));
-                                        for r in 0..R {
-                                            let four = codes[r].add(g * GROUP + s * 4).cast::<i32>().read_unaligned();
-                                            dot[r] = $dot::<WIDE>(dot[r], weights, _mm256_set1_epi32(four));
-                                        }
-                                    }
+                                let codes = if rest == 0 { &rows.codes } else { &rows.rests };
+                                let mut dot = [_mm256_setzero_si256(); R];
+                                if !MIN && !signed {
                                     for r in 0..R {
                                         let of_row = &*scales[r].add(g);
-                                        let of_row = if rest == 0 { of_row.scale } else { of_row.rest_scale };
-                                        let factor = _mm256_mul_ps(scale, _mm256_set1_ps(of_row));
-                                        sum[r] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dot[r]), factor, sum[r]);
+                                        let codes = match (SCALES, rest) {
+                                            (1, 0) => of_row.sum,
+                                            (1, _) => of_row.rest_sum,
+                                            (_, 0) => of_row.half_sum[sub],
+                                            _ => of_row.half_rest_sum[sub],
+                                        };
+                                        dot[r] = _mm256_set1_epi32(-stretch.offset * codes);
                                     }
                                 }
-                                if MIN {
+                                for s in sub * steps..(sub + 1) * steps {
+                                    let weights = _mm256_load_si256(vectors.add(s * 4));
+                                    for r in 0..R {
+                                        let four = codes[r].add(g * GROUP + s * 4).cast::<i32>().read_unaligned();
+                                        dot[r] = $dot::<WIDE>(dot[r], weights, _mm256_set1_epi32(four));
+                                    }
+                                }
+                                for r in 0..R {
+                                    let of_row = &*scales[r].add(g);
+                                    let of_row = if rest == 0 { of_row.scale } else { of_row.rest_scale };
+                                    let factor = _mm256_mul_ps(scale, _mm256_set1_ps(of_row));
+                                    sum[r] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dot[r]), factor, sum[r]);
+                                }
+                                if MIN && rest == 0 {
                                     let min = _mm256_loadu_ps(stretch.mins.as_ptr().add(at));
                                     for r in 0..R {
                                         let of_row = &*scales[r].add(g);

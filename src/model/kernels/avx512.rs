@@ -9,9 +9,10 @@
 use super::activations::GROUP;
 use super::arena::Line;
 use super::matmul::Work;
-use super::packed::{PANEL, Packed};
-use super::tile::{Kernel, ROWS, Rows, Scratch};
+use super::packed::{Layout, PANEL, Packed};
+use super::tile::{Kernel, ROWS, Rows, STRETCH, Scratch};
 use std::arch::x86_64::*;
+use std::ops::Range;
 
 /// Proof that the machine has the instructions.
 #[derive(Clone, Copy)]
@@ -28,31 +29,58 @@ impl Avx512 {
     }
 }
 
+/// Blocks of rows from which on codes of 5 or 6 bits are taken apart beforehand and not again for each block.
+const MANY: usize = 3;
+
 impl Kernel for Avx512 {
     #[allow(unsafe_code, reason = "calls code for instructions that were detected")]
-    fn run(self, work: &Work<'_>, _scratch: &mut Scratch) {
-        let blocks = work.rows().div_ceil(ROWS);
-        for b in 0..blocks {
-            let (start, end) = (b * work.rows() / blocks, (b + 1) * work.rows() / blocks);
-            let mut partial = [[0.0; PANEL]; ROWS];
-            let rows = work.block(start, end, 0, true, &mut partial);
-            // The first block brings the panel into the cache, and what comes after it.
-            let ahead = b == 0;
-            // SAFETY: `self` is the proof that the machine has the instructions; `block` gives rows that are what they say.
-            unsafe {
-                match rows.count {
-                    0 => {}
-                    1 => of_format::<1>(work, &rows, ahead),
-                    2 => of_format::<2>(work, &rows, ahead),
-                    3 => of_format::<3>(work, &rows, ahead),
-                    4 => of_format::<4>(work, &rows, ahead),
-                    5 => of_format::<5>(work, &rows, ahead),
-                    _ => of_format::<6>(work, &rows, ahead),
+    fn run(self, work: &Work<'_>, scratch: &mut Scratch) {
+        let (blocks, groups) = (work.blocks(), work.weights.groups());
+        let beforehand = blocks >= MANY && matches!(work.weights.format.bits, 5 | 6);
+        let step = if beforehand { STRETCH } else { groups.max(1) };
+        let mut partial = [[0.0; PANEL]; ROWS];
+        for first in (0..groups).step_by(step) {
+            let mut part = Part { first, count: step.min(groups - first), codes: None, ahead: true };
+            if beforehand {
+                // SAFETY: `self` is the proof that the machine has the instructions; the scratch holds a stretch.
+                unsafe {
+                    match work.weights.format.bits {
+                        5 => unpack::<5>(work, &part, &mut scratch.codes),
+                        _ => unpack::<6>(work, &part, &mut scratch.codes),
+                    }
                 }
+                (part.codes, part.ahead) = (Some(&scratch.codes[..]), false);
             }
-            work.store(start, end, &partial);
+            for b in 0..blocks {
+                let rows = work.block(b, first, &mut partial);
+                // SAFETY: `self` is the proof that the machine has the instructions; `block` gives rows that are what they say.
+                unsafe {
+                    match rows.count {
+                        0 => {}
+                        1 => of_format::<1>(work, &rows, &part),
+                        2 => of_format::<2>(work, &rows, &part),
+                        3 => of_format::<3>(work, &rows, &part),
+                        4 => of_format::<4>(work, &rows, &part),
+                        5 => of_format::<5>(work, &rows, &part),
+                        _ => of_format::<6>(work, &rows, &part),
+                    }
+                }
+                work.store(b, &partial);
+                // The first block brings the panel into the cache, and what comes after it.
+                part.ahead = false;
+            }
         }
     }
+}
+
+/// Groups of a panel that are worked through in one go.
+struct Part<'a> {
+    first: usize,
+    count: usize,
+    /// Their codes, 16 vectors to a group, where they have been taken apart already.
+    codes: Option<&'a [Line]>,
+    /// Whether to ask for what comes after.
+    ahead: bool,
 }
 
 /// Adds `set` to the bytes whose bit is set in `mask`.
@@ -62,28 +90,53 @@ fn add_where(x: __m512i, mask: u64, set: __m512i) -> __m512i {
     _mm512_mask_add_epi8(x, mask, x, set)
 }
 
-/// A panel times `R` rows, by the kernel for the format of its weights.
+/// Takes the codes of a part apart.
 ///
 /// # Safety
-/// The machine has the instructions; `rows` is what its type says, for all groups of the panel.
+/// The machine has the instructions.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+#[allow(unsafe_code, reason = "vector loads and stores")]
+unsafe fn unpack<const BITS: usize>(work: &Work<'_>, part: &Part<'_>, codes: &mut [Line]) {
+    let (layout, panel) = (&work.weights.layout, work.panel());
+    for (g, codes) in codes.chunks_exact_mut(16).take(part.count).enumerate() {
+        let at = layout.group_at(part.first + g);
+        assert!(at + layout.group <= size_of_val(panel));
+        for (v, line) in codes.iter_mut().enumerate() {
+            // SAFETY: by the assertion the group lies in the panel; a line has 64 bytes and is aligned to as many.
+            unsafe {
+                let code = weights_at::<BITS>(panel.as_ptr().cast::<u8>().add(at), v);
+                _mm512_store_si512(line.0.as_mut_ptr().cast(), code);
+            }
+        }
+    }
+}
+
+/// A part of a panel times `R` rows, by the kernel for the format of its weights.
+///
+/// # Safety
+/// The machine has the instructions; `rows` is what its type says, for all groups of the part.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 #[allow(unsafe_code, reason = "hands on what the caller promises")]
-unsafe fn of_format<const R: usize>(work: &Work<'_>, rows: &Rows, ahead: bool) {
+unsafe fn of_format<const R: usize>(work: &Work<'_>, rows: &Rows, part: &Part<'_>) {
     let (weights, panel) = (work.weights, work.panel());
     let format = &weights.format;
     // SAFETY: what the caller promises.
     unsafe {
-        match (format.bits, format.scales, format.min, format.nested) {
-            (4, 1, false, false) => panel_rows::<R, 4, 1, false, false>(weights, panel, rows, ahead),
-            (4, 1, true, false) => panel_rows::<R, 4, 1, true, false>(weights, panel, rows, ahead),
-            (5, 1, false, false) => panel_rows::<R, 5, 1, false, false>(weights, panel, rows, ahead),
-            (5, 1, true, false) => panel_rows::<R, 5, 1, true, false>(weights, panel, rows, ahead),
-            (4, 1, true, true) => panel_rows::<R, 4, 1, true, true>(weights, panel, rows, ahead),
-            (5, 1, true, true) => panel_rows::<R, 5, 1, true, true>(weights, panel, rows, ahead),
-            (4, 2, true, true) => panel_rows::<R, 4, 2, true, true>(weights, panel, rows, ahead),
-            (4, 2, false, true) => panel_rows::<R, 4, 2, false, true>(weights, panel, rows, ahead),
-            (6, 2, false, true) => panel_rows::<R, 6, 2, false, true>(weights, panel, rows, ahead),
-            _ => panel_rows::<R, 8, 1, false, false>(weights, panel, rows, ahead),
+        match (part.codes.is_some(), format.bits, format.scales, format.min, format.nested) {
+            (false, 4, 1, false, false) => panel_rows::<R, 4, 1, false, false>(weights, panel, rows, part),
+            (false, 4, 1, true, false) => panel_rows::<R, 4, 1, true, false>(weights, panel, rows, part),
+            (false, 5, 1, false, false) => panel_rows::<R, 5, 1, false, false>(weights, panel, rows, part),
+            (false, 5, 1, true, false) => panel_rows::<R, 5, 1, true, false>(weights, panel, rows, part),
+            (false, 4, 1, true, true) => panel_rows::<R, 4, 1, true, true>(weights, panel, rows, part),
+            (false, 5, 1, true, true) => panel_rows::<R, 5, 1, true, true>(weights, panel, rows, part),
+            (false, 4, 2, true, true) => panel_rows::<R, 4, 2, true, true>(weights, panel, rows, part),
+            (false, 4, 2, false, true) => panel_rows::<R, 4, 2, false, true>(weights, panel, rows, part),
+            (false, 6, 2, false, true) => panel_rows::<R, 6, 2, false, true>(weights, panel, rows, part),
+            (true, _, 1, true, false) => panel_rows::<R, UNPACKED, 1, true, false>(weights, panel, rows, part),
+            (true, _, 1, true, true) => panel_rows::<R, UNPACKED, 1, true, true>(weights, panel, rows, part),
+            (true, _, 2, false, true) => panel_rows::<R, UNPACKED, 2, false, true>(weights, panel, rows, part),
+            (true, ..) => panel_rows::<R, UNPACKED, 1, false, false>(weights, panel, rows, part),
+            _ => panel_rows::<R, 8, 1, false, false>(weights, panel, rows, part),
         }
     }
 }
@@ -91,8 +144,11 @@ unsafe fn of_format<const R: usize>(work: &Work<'_>, rows: &Rows, ahead: bool) {
 /// How far ahead of its use a panel is asked for.
 const AHEAD: usize = 3072;
 
-/// A whole panel times `R` rows. The codes are taken apart in registers and never stored; `2 R` registers hold integer dot
-/// products, `2 R` sums.
+/// In the place of a number of bits: the codes stand in the part, not in the panel.
+const UNPACKED: usize = 0;
+
+/// A part of a panel times `R` rows. Codes are taken apart in registers and never stored, unless they come unpacked; `2 R`
+/// registers hold integer dot products, `2 R` sums.
 ///
 /// # Safety
 /// As for [`of_format`]; the parameters are those of the format of `weights`.
@@ -103,58 +159,135 @@ unsafe fn panel_rows<const R: usize, const BITS: usize, const SCALES: usize, con
     weights: &Packed,
     panel: &[Line],
     rows: &Rows,
-    ahead: bool,
+    part: &Part<'_>,
 ) {
-    let (layout, groups) = (&weights.layout, weights.groups());
-    assert!(groups > 0 && layout.group_at(groups - 1) + layout.group <= size_of_val(panel));
+    let (layout, groups) = (&weights.layout, part.count);
+    assert!(groups > 0 && layout.group_at(part.first + groups - 1) + layout.group <= size_of_val(panel));
+    // A part begins where a span does, for otherwise its first groups would have no header.
+    assert!(part.first.is_multiple_of(layout.groups_per_span));
+    let unpacked = part.codes.unwrap_or_default();
+    assert!(BITS != UNPACKED || unpacked.len() >= groups * 16);
     let offset = weights.format.offset;
-    // SAFETY: by the assertion all groups lie in the panel, and their parts are where `Layout` puts them; what the caller
-    // promises.
+    // SAFETY: by the assertions all groups lie in the panel (and among the unpacked codes), and their parts are where `Layout`
+    // puts them; what the caller promises.
     unsafe {
-        let mut at = panel.as_ptr().cast::<u8>();
+        let mut at = panel.as_ptr().cast::<u8>().add(layout.span_at(part.first));
         let mut header = at;
         let mut sum = sums::<R>(rows);
-        for g in 0..groups {
-            if NESTED && g % layout.groups_per_span == 0 {
-                header = at;
-                at = at.add(layout.header);
-            }
-            if ahead {
-                for line in 0..layout.group / 64 {
-                    // A prefetch reads nothing and may be of any address.
-                    _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(AHEAD + line * 64).cast());
+        for from in (0..groups).step_by(STRETCH) {
+            let to = (from + STRETCH).min(groups);
+            for g in from..to {
+                if NESTED && g % layout.groups_per_span == 0 {
+                    header = at;
+                    at = at.add(layout.header);
                 }
-            }
-            let rests = rows.have_rests(g);
-            for sub in 0..SCALES {
-                let from = if NESTED { sub * PANEL } else { sub * PANEL * 2 };
-                let scale = numbers::<NESTED>(at.add(layout.scales + from), header);
-                let mut dot = zeros::<R, SCALES, MIN, false>(rows, g, sub, offset);
-                let steps = 8 / SCALES;
-                for s in sub * steps..(sub + 1) * steps {
-                    let a = weights_at::<BITS>(at, s * 2);
-                    let b = weights_at::<BITS>(at, s * 2 + 1);
-                    products(&rows.codes, g, s, a, b, &mut dot);
-                }
-                add_scaled::<R, false>(rows, g, &dot, scale, &mut sum);
-                if rests {
-                    let mut dot = zeros::<R, SCALES, MIN, true>(rows, g, sub, offset);
-                    for s in sub * steps..(sub + 1) * steps {
-                        let a = weights_at::<BITS>(at, s * 2);
-                        let b = weights_at::<BITS>(at, s * 2 + 1);
-                        products(&rows.rests, g, s, a, b, &mut dot);
+                if part.ahead {
+                    for line in 0..layout.group / 64 {
+                        // A prefetch reads nothing and may be of any address.
+                        _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(AHEAD + line * 64).cast());
                     }
-                    add_scaled::<R, true>(rows, g, &dot, scale, &mut sum);
                 }
-                if MIN {
-                    let min = numbers::<NESTED>(at.add(layout.mins + from), header.wrapping_add(PANEL * 2));
-                    add_minima::<R, SCALES>(rows, g, sub, min, &mut sum);
-                }
+                let codes = if BITS == UNPACKED { unpacked.as_ptr().add(g * 16).cast::<u8>() } else { at };
+                group::<R, BITS, SCALES, MIN, NESTED>(layout, (at, header, codes), rows, g, offset, &mut sum);
+                at = at.add(layout.group);
             }
-            at = at.add(layout.group);
+            if (from..to).any(|g| rows.have_rests(g)) {
+                sum = rests::<R, BITS, SCALES, MIN, NESTED>(weights, panel, rows, part, from..to, sum);
+            }
         }
         store_sums(rows, &sum);
     }
+}
+
+/// Adds one group: `at` points to it, `header` to its span's scales, `codes` to its codes.
+///
+/// # Safety
+/// As for [`of_format`].
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+#[allow(unsafe_code, reason = "hands on what the caller promises")]
+unsafe fn group<const R: usize, const BITS: usize, const SCALES: usize, const MIN: bool, const NESTED: bool>(
+    layout: &Layout,
+    (at, header, codes): (*const u8, *const u8, *const u8),
+    rows: &Rows,
+    g: usize,
+    offset: i32,
+    sum: &mut [[__m512; 2]; R],
+) {
+    let steps = 8 / SCALES;
+    for sub in 0..SCALES {
+        let from = if NESTED { sub * PANEL } else { sub * PANEL * 2 };
+        // SAFETY: what the caller promises.
+        unsafe {
+            let scale = numbers::<NESTED>(at.add(layout.scales + from), header);
+            let mut dot = zeros::<R, SCALES, MIN>(rows, g, sub, offset);
+            for s in sub * steps..(sub + 1) * steps {
+                let a = weights_at::<BITS>(codes, s * 2);
+                let b = weights_at::<BITS>(codes, s * 2 + 1);
+                products(&rows.codes, g, s, a, b, &mut dot);
+            }
+            add_scaled::<R>(rows, g, &dot, scale, sum);
+            if MIN {
+                let min = numbers::<NESTED>(at.add(layout.mins + from), header.wrapping_add(PANEL * 2));
+                add_minima::<R, SCALES>(rows, g, sub, min, sum);
+            }
+        }
+    }
+}
+
+/// Adds the products with the rests of some groups, for the rows that have any. Few do, so this takes row by row; the sums come
+/// and go by value, so that they stay in registers where most of the time is spent.
+///
+/// # Safety
+/// As for [`of_format`].
+#[inline(never)]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+#[allow(unsafe_code, reason = "vector loads and reads through pointers")]
+unsafe fn rests<const R: usize, const BITS: usize, const SCALES: usize, const MIN: bool, const NESTED: bool>(
+    weights: &Packed,
+    panel: &[Line],
+    rows: &Rows,
+    part: &Part<'_>,
+    groups: Range<usize>,
+    mut sum: [[__m512; 2]; R],
+) -> [[__m512; 2]; R] {
+    let (layout, base) = (&weights.layout, panel.as_ptr().cast::<u8>());
+    let steps = 8 / SCALES;
+    for g in groups.filter(|g| rows.have_rests(*g)) {
+        // SAFETY: what the caller promises; it has made sure that the groups lie in the panel and among the unpacked codes.
+        unsafe {
+            let (at, header) = (base.add(layout.group_at(part.first + g)), base.add(layout.span_at(part.first + g)));
+            let codes = match part.codes {
+                Some(codes) if BITS == UNPACKED => codes.as_ptr().add(g * 16).cast::<u8>(),
+                _ => at,
+            };
+            for sub in 0..SCALES {
+                let from = if NESTED { sub * PANEL } else { sub * PANEL * 2 };
+                let scale = numbers::<NESTED>(at.add(layout.scales + from), header);
+                for r in 0..R {
+                    let of_row = &*rows.scales[r].add(g);
+                    if of_row.rest_scale == 0.0 {
+                        continue;
+                    }
+                    let codes_sum = if SCALES == 1 { of_row.rest_sum } else { of_row.half_rest_sum[sub] };
+                    let zero = if MIN { 0 } else { (-weights.format.offset).wrapping_mul(codes_sum) };
+                    let mut dot = [_mm512_set1_epi32(zero); 2];
+                    for s in sub * steps..(sub + 1) * steps {
+                        let four = rows.rests[r].add(g * GROUP + s * 4).cast::<i32>().read_unaligned();
+                        for h in 0..2 {
+                            let weights = weights_at::<BITS>(codes, s * 2 + h);
+                            dot[h] = _mm512_dpbusd_epi32(dot[h], weights, _mm512_set1_epi32(four));
+                        }
+                    }
+                    for h in 0..2 {
+                        let factor = _mm512_mul_ps(scale[h], _mm512_set1_ps(of_row.rest_scale));
+                        sum[r][h] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot[h]), factor, sum[r][h]);
+                    }
+                }
+            }
+        }
+    }
+    sum
 }
 
 /// Vector `v` of the codes of the group at `at`, spread to bytes.
@@ -167,7 +300,7 @@ unsafe fn panel_rows<const R: usize, const BITS: usize, const SCALES: usize, con
 unsafe fn weights_at<const BITS: usize>(at: *const u8, v: usize) -> __m512i {
     // SAFETY: what the caller promises.
     unsafe {
-        if BITS == 8 {
+        if BITS == 8 || BITS == UNPACKED {
             return _mm512_load_si512(at.add(v * 64).cast());
         }
         let packed = _mm512_load_si512(at.add(v % 8 * 64).cast());
@@ -244,7 +377,7 @@ unsafe fn store_sums<const R: usize>(rows: &Rows, sum: &[[__m512; 2]; R]) {
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 #[allow(unsafe_code, reason = "reads through pointers")]
-unsafe fn zeros<const R: usize, const SCALES: usize, const MIN: bool, const REST: bool>(
+unsafe fn zeros<const R: usize, const SCALES: usize, const MIN: bool>(
     rows: &Rows,
     g: usize,
     sub: usize,
@@ -255,12 +388,7 @@ unsafe fn zeros<const R: usize, const SCALES: usize, const MIN: bool, const REST
         for r in 0..R {
             // SAFETY: what the caller promises.
             let of_row = unsafe { &*rows.scales[r].add(g) };
-            let codes = match (SCALES, REST) {
-                (1, false) => of_row.sum,
-                (1, true) => of_row.rest_sum,
-                (_, false) => of_row.half_sum[sub],
-                (_, true) => of_row.half_rest_sum[sub],
-            };
+            let codes = if SCALES == 1 { of_row.sum } else { of_row.half_sum[sub] };
             dot[r] = [_mm512_set1_epi32((-offset).wrapping_mul(codes)); 2];
         }
     }
@@ -291,7 +419,7 @@ unsafe fn products<const R: usize>(
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 #[allow(unsafe_code, reason = "reads through pointers")]
-unsafe fn add_scaled<const R: usize, const REST: bool>(
+unsafe fn add_scaled<const R: usize>(
     rows: &Rows,
     g: usize,
     dot: &[[__m512i; 2]; R],
@@ -301,7 +429,7 @@ unsafe fn add_scaled<const R: usize, const REST: bool>(
     for r in 0..R {
         // SAFETY: what the caller promises.
         let of_row = unsafe { &*rows.scales[r].add(g) };
-        let of_row = _mm512_set1_ps(if REST { of_row.rest_scale } else { of_row.scale });
+        let of_row = _mm512_set1_ps(of_row.scale);
         for h in 0..2 {
             let factor = _mm512_mul_ps(scale[h], of_row);
             sum[r][h] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot[r][h]), factor, sum[r][h]);

@@ -9,7 +9,7 @@ use super::neon;
 use super::packed::{PANEL, Packed};
 use super::pool::Pool;
 use super::scalar::Scalar;
-use super::tile::{Kernel, ROWS, Rows, Scratch};
+use super::tile::{Kernel, ROWS, Rows, Scratch, WORDS};
 #[cfg(target_arch = "x86_64")]
 use super::{avx2, avx512};
 use std::cell::RefCell;
@@ -115,10 +115,17 @@ fn multiply_with(pool: &Pool, kernel: impl Kernel, parts: &[&Packed], x: &Activa
     let width: usize = parts.iter().map(|p| p.outputs).sum();
     assert!(out.len() == x.rows() * width && parts.iter().all(|p| p.inputs == x.width()));
     let all: usize = parts.iter().map(|p| p.panels()).sum();
-    // Several tasks a thread, so that a thread that lost time to another program is helped out.
-    let per_task = all.div_ceil(pool.threads() * 6).max(1);
+    // Many tasks a thread, so that none waits long for the last, or for one that lost time to another program; but fewer where
+    // there is so little work that handing it out would count.
+    let (least, most) = ((all / (pool.threads() * 16)).max(1), all.div_ceil(pool.threads() * 6).max(1));
+    let per_task = (TASK / (PANEL * x.width() * x.rows()).max(1)).clamp(least, most);
     let out = Columns { base: out.as_mut_ptr(), width, rows: x.rows() };
-    pool.run(all.div_ceil(per_task), &|task| {
+    let blocks = blocks(x);
+    let tasks = all.div_ceil(per_task);
+    let chunks = x.rows().div_ceil((CHUNK / x.width()).max(CHUNK_ROWS));
+    pool.run(tasks * chunks, &|task| {
+        let (chunk, task) = (task / tasks, task % tasks);
+        let blocks = blocks.part(chunk, chunks);
         SCRATCH.with_borrow_mut(|scratch| {
             let (mut first, mut from) = (0, 0);
             let wanted = task * per_task..(task + 1) * per_task;
@@ -127,8 +134,8 @@ fn multiply_with(pool: &Pool, kernel: impl Kernel, parts: &[&Packed], x: &Activa
                 for panel in panels {
                     let panel = panel - first;
                     let columns = (part.outputs - panel * PANEL).min(PANEL);
-                    let work = Work { weights: part, panel, x, out: &out, at: from + panel * PANEL, columns };
-                    kernel.run(&work, scratch);
+                    let at = from + panel * PANEL;
+                    kernel.run(&Work { weights: part, panel, blocks, out: &out, at, columns }, scratch);
                 }
                 first += part.panels();
                 from += part.outputs;
@@ -137,17 +144,26 @@ fn multiply_with(pool: &Pool, kernel: impl Kernel, parts: &[&Packed], x: &Activa
     });
 }
 
+/// Products of a task that are worth handing out: some microseconds of work.
+const TASK: usize = 1 << 16;
+
+/// Numbers of activations that a task takes at most, so that they stay in the second-level cache from panel to panel.
+const CHUNK: usize = 64 << 10;
+
+/// Rows that it takes all the same, so that what is done once for each panel is not done too often.
+const CHUNK_ROWS: usize = 8 * ROWS;
+
 thread_local! {
     /// Each thread's room for unpacked weights; clearing it for every task would cost more than many a task.
     static SCRATCH: RefCell<Box<Scratch>> = RefCell::new(Box::new(Scratch::new()));
 }
 
-/// One panel times all rows.
+/// One panel times some rows.
 pub struct Work<'a> {
     /// The matrix.
     pub weights: &'a Packed,
     panel: usize,
-    x: &'a Activations,
+    blocks: &'a [Rows],
     out: &'a Columns,
     /// First column of the output.
     at: usize,
@@ -161,57 +177,89 @@ impl Work<'_> {
         self.weights.panel(self.panel)
     }
 
-    /// Number of rows.
-    pub fn rows(&self) -> usize {
-        self.x.rows()
+    /// Number of blocks of rows.
+    pub fn blocks(&self) -> usize {
+        self.blocks.len()
     }
 
-    /// Rows `start..end` from group `first` on. Their sums go to the output, or, where some of the panel's outputs do not exist
-    /// and so have no place there, to `partial`.
-    /// `partial` gets the sums so far there, unless `fresh`.
+    /// The rows of block `b`, from group `first` on. Their sums go to the output, or, where some of the panel's outputs do not
+    /// exist and so have no place there, to `partial`, which gets the sums so far. They start from zero with the first group.
     #[inline]
-    pub fn block(
-        &self,
-        start: usize,
-        end: usize,
-        first: usize,
-        fresh: bool,
-        partial: &mut [[f32; PANEL]; ROWS],
-    ) -> Rows {
-        let mut rows = Rows {
-            count: end - start,
-            codes: [std::ptr::null(); ROWS],
-            rests: [std::ptr::null(); ROWS],
-            scales: [std::ptr::null(); ROWS],
-            sums: [std::ptr::null_mut(); ROWS],
-            fresh,
-        };
-        for (i, r) in (start..end).enumerate() {
-            rows.codes[i] = self.x.codes(r)[first * GROUP..].as_ptr();
-            rows.rests[i] = self.x.rests(r)[first * GROUP..].as_ptr();
-            rows.scales[i] = self.x.groups(r)[first..].as_ptr();
+    pub fn block(&self, b: usize, first: usize, partial: &mut [[f32; PANEL]; ROWS]) -> Rows {
+        let mut rows = self.blocks[b];
+        (rows.first, rows.fresh) = (first, first == 0);
+        for (i, partial) in partial.iter_mut().enumerate().take(rows.count) {
+            rows.codes[i] = rows.codes[i].wrapping_add(first * GROUP);
+            rows.rests[i] = rows.rests[i].wrapping_add(first * GROUP);
+            rows.scales[i] = rows.scales[i].wrapping_add(first);
             rows.sums[i] = match self.columns {
-                PANEL => self.out.place(r, self.at, PANEL),
+                PANEL => self.out.place(rows.start + i, self.at, PANEL),
                 columns => {
-                    if !fresh {
-                        partial[i][..columns].copy_from_slice(self.out.part(r, self.at, columns));
+                    if !rows.fresh {
+                        partial[..columns].copy_from_slice(self.out.part(rows.start + i, self.at, columns));
                     }
-                    partial[i].as_mut_ptr()
+                    partial.as_mut_ptr()
                 }
             };
         }
         rows
     }
 
-    /// Takes sums out of `partial` where that is where they went.
+    /// Takes the sums of block `b` out of `partial` where that is where they went.
     #[inline]
-    pub fn store(&self, start: usize, end: usize, partial: &[[f32; PANEL]; ROWS]) {
+    pub fn store(&self, b: usize, partial: &[[f32; PANEL]; ROWS]) {
         if self.columns < PANEL {
-            for (sums, r) in partial.iter().zip(start..end) {
+            let rows = &self.blocks[b];
+            for (sums, r) in partial.iter().zip(rows.start..rows.start + rows.count) {
                 self.out.part(r, self.at, self.columns).copy_from_slice(&sums[..self.columns]);
             }
         }
     }
+}
+
+/// All rows in blocks, from their first group on and without places for their sums.
+struct Blocks(Vec<Rows>);
+
+#[allow(unsafe_code, reason = "pointers into the activations, which all threads read")]
+// SAFETY: `blocks` makes the pointers from a shared reference to activations, which outlives every use of the blocks in
+// `multiply_with`; nobody writes through them, and those to sums are null here.
+unsafe impl Sync for Blocks {}
+
+impl Blocks {
+    /// Part number `part` of `parts` as even ones as possible.
+    fn part(&self, part: usize, parts: usize) -> &[Rows] {
+        let len = self.0.len();
+        &self.0[part * len / parts..(part + 1) * len / parts]
+    }
+}
+
+fn blocks(x: &Activations) -> Blocks {
+    // As even blocks as possible: the kernels for few rows make less use of each load.
+    let count = x.rows().div_ceil(ROWS);
+    let block = |b: usize| {
+        let (start, end) = (b * x.rows() / count, (b + 1) * x.rows() / count);
+        let mut rows = Rows {
+            count: end - start,
+            codes: [std::ptr::null(); ROWS],
+            rests: [std::ptr::null(); ROWS],
+            scales: [std::ptr::null(); ROWS],
+            sums: [std::ptr::null_mut(); ROWS],
+            fresh: true,
+            first: 0,
+            start,
+            marks: [0; WORDS],
+        };
+        for (i, r) in (start..end).enumerate() {
+            for (all, word) in rows.marks.iter_mut().zip(x.marks(r)) {
+                *all |= word;
+            }
+            rows.codes[i] = x.codes(r).as_ptr();
+            rows.rests[i] = x.rests(r).as_ptr();
+            rows.scales[i] = x.groups(r).as_ptr();
+        }
+        rows
+    };
+    Blocks((0..count).map(block).collect())
 }
 
 /// The output matrix, which tasks write different columns of.
@@ -222,7 +270,7 @@ pub(super) struct Columns {
 }
 
 #[allow(unsafe_code, reason = "tasks write to different columns of one matrix")]
-// SAFETY: only `part` gives access, and `multiply_with` gives every panel, and so every column, to one task only.
+// SAFETY: only `part` gives access, and `multiply_with` gives every panel, and so every column, of a row to one task only.
 unsafe impl Sync for Columns {}
 
 impl Columns {

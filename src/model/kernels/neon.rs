@@ -157,8 +157,6 @@ macro_rules! kernel {
                 let numbers = groups * SCALES * PANEL;
                 assert!(stretch.scales.len() >= numbers && (!MIN || stretch.mins.len() >= numbers));
                 let (scales, sums) = (&rows.scales, &rows.sums);
-                // SAFETY: what the caller promises.
-                let with_rests = (0..groups).fold(0, |all, g| all | u32::from(unsafe { rows.have_rests(g) }) << g);
                 for column in (0..PANEL).step_by(C * 4) {
                     let mut sum = [[vdupq_n_f32(0.0); C]; R];
                     if !rows.fresh {
@@ -169,50 +167,50 @@ macro_rules! kernel {
                             }
                         }
                     }
-                    for g in 0..groups {
+                    // Once with the codes; where there are any, once with the rests.
+                    let with_rests = (0..groups).filter(|g| rows.have_rests(*g));
+                    let passes = (0..groups).map(|g| (g, 0)).chain(with_rests.map(|g| (g, 1)));
+                    for (g, rest) in passes {
                         // SAFETY: the assertions above and what the caller promises: each row has codes and scales for `groups` groups, the stretch has 16
                         // vectors of 64 bytes every `stride` for each and `SCALES * PANEL` scales (and minima).
                         unsafe {
                             let vectors = stretch.codes.as_ptr().add(g * stretch.stride).cast::<i8>().add(column * 4);
-                            let rests = with_rests >> g & 1;
                             for sub in 0..SCALES {
                                 let at = (g * SCALES + sub) * PANEL + column;
-                                for rest in 0..=rests {
-                                    let codes = if rest == 0 { &rows.codes } else { &rows.rests };
-                                    let mut dot = [[vdupq_n_s32(0); C]; R];
-                                    // Weights of 8 bits are made signed, which takes their offset off.
-                                    if !MIN && !WIDE {
-                                        for r in 0..R {
-                                            let of_row = &*scales[r].add(g);
-                                            let codes = match (SCALES, rest) {
-                                                (1, 0) => of_row.sum,
-                                                (1, _) => of_row.rest_sum,
-                                                (_, 0) => of_row.half_sum[sub],
-                                                _ => of_row.half_rest_sum[sub],
-                                            };
-                                            dot[r] = [vdupq_n_s32(-stretch.offset * codes); C];
-                                        }
-                                    }
-                                    for half in sub..sub + 2 / SCALES {
-                                        let mut of_rows = [vdupq_n_s8(0); R];
-                                        for r in 0..R {
-                                            of_rows[r] = vld1q_s8(codes[r].add(g * GROUP + half * 16));
-                                        }
-                                        let vectors = vectors.add(half * 512);
-                                        products::<R, C, WIDE, 0, 1>(vectors, &of_rows, &mut dot);
-                                        products::<R, C, WIDE, 2, 3>(vectors.add(256), &of_rows, &mut dot);
-                                    }
-                                    for c in 0..C {
-                                        let scale = vld1q_f32(stretch.scales.as_ptr().add(at + c * 4));
-                                        for r in 0..R {
-                                            let of_row = &*scales[r].add(g);
-                                            let of_row = if rest == 0 { of_row.scale } else { of_row.rest_scale };
-                                            let factor = vmulq_n_f32(scale, of_row);
-                                            sum[r][c] = vfmaq_f32(sum[r][c], vcvtq_f32_s32(dot[r][c]), factor);
-                                        }
+                                let codes = if rest == 0 { &rows.codes } else { &rows.rests };
+                                let mut dot = [[vdupq_n_s32(0); C]; R];
+                                // Weights of 8 bits are made signed, which takes their offset off.
+                                if !MIN && !WIDE {
+                                    for r in 0..R {
+                                        let of_row = &*scales[r].add(g);
+                                        let codes = match (SCALES, rest) {
+                                            (1, 0) => of_row.sum,
+                                            (1, _) => of_row.rest_sum,
+                                            (_, 0) => of_row.half_sum[sub],
+                                            _ => of_row.half_rest_sum[sub],
+                                        };
+                                        dot[r] = [vdupq_n_s32(-stretch.offset * codes); C];
                                     }
                                 }
-                                if MIN {
+                                for half in sub..sub + 2 / SCALES {
+                                    let mut of_rows = [vdupq_n_s8(0); R];
+                                    for r in 0..R {
+                                        of_rows[r] = vld1q_s8(codes[r].add(g * GROUP + half * 16));
+                                    }
+                                    let vectors = vectors.add(half * 512);
+                                    products::<R, C, WIDE, 0, 1>(vectors, &of_rows, &mut dot);
+                                    products::<R, C, WIDE, 2, 3>(vectors.add(256), &of_rows, &mut dot);
+                                }
+                                for c in 0..C {
+                                    let scale = vld1q_f32(stretch.scales.as_ptr().add(at + c * 4));
+                                    for r in 0..R {
+                                        let of_row = &*scales[r].add(g);
+                                        let of_row = if rest == 0 { of_row.scale } else { of_row.rest_scale };
+                                        let factor = vmulq_n_f32(scale, of_row);
+                                        sum[r][c] = vfmaq_f32(sum[r][c], vcvtq_f32_s32(dot[r][c]), factor);
+                                    }
+                                }
+                                if MIN && rest == 0 {
                                     for c in 0..C {
                                         let min = vld1q_f32(stretch.mins.as_ptr().add(at + c * 4));
                                         for r in 0..R {

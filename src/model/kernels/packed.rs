@@ -132,11 +132,14 @@ impl Packed {
     /// The weights of output `row` as floats; `out` is `[inputs]`.
     pub fn row(&self, row: usize, out: &mut [f32]) {
         let (panel, column) = (self.panel(row / PANEL), row % PANEL);
+        let per_scale = GROUP / self.format.scales;
         for (g, out) in out.as_chunks_mut::<GROUP>().0.iter_mut().enumerate() {
-            for (i, out) in out.iter_mut().enumerate() {
-                let (scale, min) = self.scale_and_min(panel, g, i / (GROUP / self.format.scales), column);
-                let code = self.code(panel, g, i, column);
-                *out = scale * (i32::from(code) - self.format.offset) as f32 + min;
+            for (sub, out) in out.chunks_exact_mut(per_scale).enumerate() {
+                let (scale, min) = self.scale_and_min(panel, g, sub, column);
+                for (i, out) in out.iter_mut().enumerate() {
+                    let code = self.code(panel, g, sub * per_scale + i, column);
+                    *out = scale * (i32::from(code) - self.format.offset) as f32 + min;
+                }
             }
         }
     }

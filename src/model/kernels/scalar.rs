@@ -52,7 +52,9 @@ impl Tiles for Scalar {
             if rows.fresh {
                 *sums = [0.0; PANEL];
             }
-            for (g, of_row) in scales.iter().enumerate() {
+            let order = (0..groups).map(|g| (g, false)).chain((0..groups).map(|g| (g, true)));
+            for (g, rest) in order.filter(|(g, rest)| !rest || scales[*g].rest_scale != 0.0) {
+                let of_row = &scales[g];
                 let (codes, rests) = (&codes[g * GROUP..(g + 1) * GROUP], &rests[g * GROUP..(g + 1) * GROUP]);
                 let vectors = &stretch.codes[g * stretch.stride..];
                 for sub in 0..SCALES {
@@ -67,10 +69,11 @@ impl Tiles for Scalar {
                             };
                             inputs.clone().map(product).sum::<i32>() as f32
                         };
-                        *sum = dot(codes).mul_add(stretch.scales[at] * of_row.scale, *sum);
-                        if of_row.rest_scale != 0.0 {
+                        if rest {
                             *sum = dot(rests).mul_add(stretch.scales[at] * of_row.rest_scale, *sum);
+                            continue;
                         }
+                        *sum = dot(codes).mul_add(stretch.scales[at] * of_row.scale, *sum);
                         if MIN {
                             *sum = stretch.mins[at].mul_add(mass, *sum);
                         }
