@@ -133,7 +133,9 @@ impl Vectors for &mut Task<'_> {
             let number = self.first + i.min(count - 1);
             let at = self.past.rows[number / group];
             let from = number / group * self.stride + (self.kv_head * group + number % group) * dim;
-            packed.iter_mut().zip(&self.q[from..from + dim]).for_each(|(to, q)| to[i] = *q);
+            if i < count {
+                packed.iter_mut().zip(&self.q[from..from + dim]).for_each(|(to, q)| to[i] = *q);
+            }
             let high = at.position + 1;
             let low = window.map_or(0, |w| high.saturating_sub(w));
             Query { sequence: at.sequence, low, high, most: f32::NEG_INFINITY, mass: 0.0 }
@@ -264,12 +266,13 @@ impl<'a> Task<'a> {
             &simd::groups::<S, V>(keys)[..dim]
         });
         let packed = &packed[..dim];
+        // Said here so that nothing has to be checked in the loop.
+        assert!(number + R <= TASK && keys.iter().all(|keys| keys.len() == dim));
         let mut sums = [[[simd.splat_f32s(0.0); V]; C]; R];
         for d in 0..dim {
             let keys: [[S::f32s; V]; C] = array::from_fn(|c| keys[c][d]);
-            let Some(q) = packed[d][number..].first_chunk::<R>() else { break };
             for r in 0..R {
-                let factor = simd.splat_f32s(q[r]);
+                let factor = simd.splat_f32s(packed[d][number + r]);
                 for c in 0..C {
                     for v in 0..V {
                         sums[r][c][v] = simd.mul_add_e_f32s(factor, keys[c][v], sums[r][c][v]);

@@ -12,6 +12,7 @@ use super::matmul::Work;
 use super::packed::{Layout, PANEL, Packed};
 use super::tile::{Kernel, ROWS, Rows, STRETCH, Scratch};
 use std::arch::x86_64::*;
+use std::hint::black_box;
 use std::ops::Range;
 
 /// Proof that the machine has the instructions.
@@ -52,17 +53,20 @@ impl Kernel for Avx512 {
                 (part.codes, part.ahead) = (Some(&scratch.codes[..]), false);
             }
             for b in 0..blocks {
-                let rows = work.block(b, first, &mut partial);
-                // SAFETY: `self` is the proof that the machine has the instructions; `block` gives rows that are what they say.
+                // Copied only where it has to be: the panel of a small model takes less than a microsecond.
+                let copy = (first > 0).then(|| work.block(b, first, &mut partial));
+                let rows = copy.as_ref().unwrap_or_else(|| work.rows(b));
+                let sums = copy.map_or_else(|| work.sums(b, true, &mut partial), |copy| copy.sums);
+                // SAFETY: `self` is the proof that the machine has the instructions; `rows` and `sums` are what they say.
                 unsafe {
                     match rows.count {
                         0 => {}
-                        1 => of_format::<1>(work, &rows, &part),
-                        2 => of_format::<2>(work, &rows, &part),
-                        3 => of_format::<3>(work, &rows, &part),
-                        4 => of_format::<4>(work, &rows, &part),
-                        5 => of_format::<5>(work, &rows, &part),
-                        _ => of_format::<6>(work, &rows, &part),
+                        1 => of_format::<1>(work, rows, &sums, &part),
+                        2 => of_format::<2>(work, rows, &sums, &part),
+                        3 => of_format::<3>(work, rows, &sums, &part),
+                        4 => of_format::<4>(work, rows, &sums, &part),
+                        5 => of_format::<5>(work, rows, &sums, &part),
+                        _ => of_format::<6>(work, rows, &sums, &part),
                     }
                 }
                 work.store(b, &partial);
@@ -114,29 +118,29 @@ unsafe fn unpack<const BITS: usize>(work: &Work<'_>, part: &Part<'_>, codes: &mu
 /// A part of a panel times `R` rows, by the kernel for the format of its weights.
 ///
 /// # Safety
-/// The machine has the instructions; `rows` is what its type says, for all groups of the part.
+/// The machine has the instructions; `rows` is what its type says, for all groups of the part; its sums go to `to`.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 #[allow(unsafe_code, reason = "hands on what the caller promises")]
-unsafe fn of_format<const R: usize>(work: &Work<'_>, rows: &Rows, part: &Part<'_>) {
+unsafe fn of_format<const R: usize>(work: &Work<'_>, rows: &Rows, to: &[*mut f32; ROWS], part: &Part<'_>) {
     let (weights, panel) = (work.weights, work.panel());
     let format = &weights.format;
     // SAFETY: what the caller promises.
     unsafe {
         match (part.codes.is_some(), format.bits, format.scales, format.min, format.nested) {
-            (false, 4, 1, false, false) => panel_rows::<R, 4, 1, false, false>(weights, panel, rows, part),
-            (false, 4, 1, true, false) => panel_rows::<R, 4, 1, true, false>(weights, panel, rows, part),
-            (false, 5, 1, false, false) => panel_rows::<R, 5, 1, false, false>(weights, panel, rows, part),
-            (false, 5, 1, true, false) => panel_rows::<R, 5, 1, true, false>(weights, panel, rows, part),
-            (false, 4, 1, true, true) => panel_rows::<R, 4, 1, true, true>(weights, panel, rows, part),
-            (false, 5, 1, true, true) => panel_rows::<R, 5, 1, true, true>(weights, panel, rows, part),
-            (false, 4, 2, true, true) => panel_rows::<R, 4, 2, true, true>(weights, panel, rows, part),
-            (false, 4, 2, false, true) => panel_rows::<R, 4, 2, false, true>(weights, panel, rows, part),
-            (false, 6, 2, false, true) => panel_rows::<R, 6, 2, false, true>(weights, panel, rows, part),
-            (true, _, 1, true, false) => panel_rows::<R, UNPACKED, 1, true, false>(weights, panel, rows, part),
-            (true, _, 1, true, true) => panel_rows::<R, UNPACKED, 1, true, true>(weights, panel, rows, part),
-            (true, _, 2, false, true) => panel_rows::<R, UNPACKED, 2, false, true>(weights, panel, rows, part),
-            (true, ..) => panel_rows::<R, UNPACKED, 1, false, false>(weights, panel, rows, part),
-            _ => panel_rows::<R, 8, 1, false, false>(weights, panel, rows, part),
+            (false, 4, 1, false, false) => panel_rows::<R, 4, 1, false, false>(weights, panel, rows, to, part),
+            (false, 4, 1, true, false) => panel_rows::<R, 4, 1, true, false>(weights, panel, rows, to, part),
+            (false, 5, 1, false, false) => panel_rows::<R, 5, 1, false, false>(weights, panel, rows, to, part),
+            (false, 5, 1, true, false) => panel_rows::<R, 5, 1, true, false>(weights, panel, rows, to, part),
+            (false, 4, 1, true, true) => panel_rows::<R, 4, 1, true, true>(weights, panel, rows, to, part),
+            (false, 5, 1, true, true) => panel_rows::<R, 5, 1, true, true>(weights, panel, rows, to, part),
+            (false, 4, 2, true, true) => panel_rows::<R, 4, 2, true, true>(weights, panel, rows, to, part),
+            (false, 4, 2, false, true) => panel_rows::<R, 4, 2, false, true>(weights, panel, rows, to, part),
+            (false, 6, 2, false, true) => panel_rows::<R, 6, 2, false, true>(weights, panel, rows, to, part),
+            (true, _, 1, true, false) => panel_rows::<R, UNPACKED, 1, true, false>(weights, panel, rows, to, part),
+            (true, _, 1, true, true) => panel_rows::<R, UNPACKED, 1, true, true>(weights, panel, rows, to, part),
+            (true, _, 2, false, true) => panel_rows::<R, UNPACKED, 2, false, true>(weights, panel, rows, to, part),
+            (true, ..) => panel_rows::<R, UNPACKED, 1, false, false>(weights, panel, rows, to, part),
+            _ => panel_rows::<R, 8, 1, false, false>(weights, panel, rows, to, part),
         }
     }
 }
@@ -159,44 +163,56 @@ unsafe fn panel_rows<const R: usize, const BITS: usize, const SCALES: usize, con
     weights: &Packed,
     panel: &[Line],
     rows: &Rows,
+    to: &[*mut f32; ROWS],
     part: &Part<'_>,
 ) {
     let (layout, groups) = (&weights.layout, part.count);
     assert!(groups > 0 && layout.group_at(part.first + groups - 1) + layout.group <= size_of_val(panel));
-    // A part begins where a span does, for otherwise its first groups would have no header.
-    assert!(part.first.is_multiple_of(layout.groups_per_span));
+    // What the compiler shall know of the layout. A part begins where a span does, for otherwise its first groups would have no
+    // header.
+    let span = if NESTED { 8 } else { 1 };
+    let size = if BITS == UNPACKED { layout.group } else { const { group_bytes(BITS, SCALES, MIN, NESTED) } };
+    assert!(layout.groups_per_span == span && layout.group == size && part.first.is_multiple_of(span));
     let unpacked = part.codes.unwrap_or_default();
     assert!(BITS != UNPACKED || unpacked.len() >= groups * 16);
-    let offset = weights.format.offset;
+    let (offset, ahead) = (weights.format.offset, part.ahead);
     // SAFETY: by the assertions all groups lie in the panel (and among the unpacked codes), and their parts are where `Layout`
     // puts them; what the caller promises.
     unsafe {
         let mut at = panel.as_ptr().cast::<u8>().add(layout.span_at(part.first));
         let mut header = at;
-        let mut sum = sums::<R>(rows);
+        let mut sum = sums::<R>(to, rows.fresh);
         for from in (0..groups).step_by(STRETCH) {
-            let to = (from + STRETCH).min(groups);
-            for g in from..to {
-                if NESTED && g % layout.groups_per_span == 0 {
+            let until = (from + STRETCH).min(groups);
+            for g in from..until {
+                if NESTED && g % span == 0 {
                     header = at;
                     at = at.add(layout.header);
                 }
-                if part.ahead {
-                    for line in 0..layout.group / 64 {
+                if ahead {
+                    // A loop of unknown length, on purpose: unrolled, the requests come in bursts, and few rows are read a third
+                    // slower (measured on Zen 4).
+                    for line in 0..black_box(size) / 64 {
                         // A prefetch reads nothing and may be of any address.
                         _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(AHEAD + line * 64).cast());
                     }
                 }
                 let codes = if BITS == UNPACKED { unpacked.as_ptr().add(g * 16).cast::<u8>() } else { at };
                 group::<R, BITS, SCALES, MIN, NESTED>(layout, (at, header, codes), rows, g, offset, &mut sum);
-                at = at.add(layout.group);
+                at = at.add(size);
             }
-            if (from..to).any(|g| rows.have_rests(g)) {
-                sum = rests::<R, BITS, SCALES, MIN, NESTED>(weights, panel, rows, part, from..to, sum);
+            if rows.rests_within(from, until) != 0 {
+                sum = rests::<R, BITS, SCALES, MIN, NESTED>(weights, panel, rows, part, from..until, sum);
             }
         }
-        store_sums(rows, &sum);
+        store_sums(to, &sum);
     }
+}
+
+/// Bytes of a group in a panel, see [`Layout`].
+const fn group_bytes(bits: usize, scales: usize, min: bool, nested: bool) -> usize {
+    let numbers = PANEL * scales * if nested { 1 } else { 2 } * if min { 2 } else { 1 };
+    (PANEL * GROUP * bits / 8 + numbers).next_multiple_of(64)
 }
 
 /// Adds one group: `at` points to it, `header` to its span's scales, `codes` to its codes.
@@ -253,10 +269,16 @@ unsafe fn rests<const R: usize, const BITS: usize, const SCALES: usize, const MI
 ) -> [[__m512; 2]; R] {
     let (layout, base) = (&weights.layout, panel.as_ptr().cast::<u8>());
     let steps = 8 / SCALES;
-    for g in groups.filter(|g| rows.have_rests(*g)) {
-        // SAFETY: what the caller promises; it has made sure that the groups lie in the panel and among the unpacked codes.
+    let span = if NESTED { 8 } else { 1 };
+    let mut marks = rows.rests_within(groups.start, groups.end);
+    while marks != 0 {
+        let g = groups.start + marks.trailing_zeros() as usize;
+        marks &= marks - 1;
+        // SAFETY: what the caller promises; it has made sure that the groups lie in the panel and among the unpacked codes, and
+        // that spans are what is said here.
         unsafe {
-            let (at, header) = (base.add(layout.group_at(part.first + g)), base.add(layout.span_at(part.first + g)));
+            let header = base.add((part.first + g) / span * (layout.header + span * layout.group));
+            let at = header.add(layout.header + (part.first + g) % span * layout.group);
             let codes = match part.codes {
                 Some(codes) if BITS == UNPACKED => codes.as_ptr().add(g * 16).cast::<u8>(),
                 _ => at,
@@ -347,13 +369,13 @@ unsafe fn numbers<const NESTED: bool>(from: *const u8, of_span: *const u8) -> [_
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 #[allow(unsafe_code, reason = "vector loads")]
-unsafe fn sums<const R: usize>(rows: &Rows) -> [[__m512; 2]; R] {
+unsafe fn sums<const R: usize>(from: &[*mut f32; ROWS], fresh: bool) -> [[__m512; 2]; R] {
     let mut sum = [[_mm512_setzero_ps(); 2]; R];
-    if !rows.fresh {
+    if !fresh {
         for r in 0..R {
             for h in 0..2 {
                 // SAFETY: what the caller promises.
-                sum[r][h] = unsafe { _mm512_loadu_ps(rows.sums[r].add(h * 16)) };
+                sum[r][h] = unsafe { _mm512_loadu_ps(from[r].add(h * 16)) };
             }
         }
     }
@@ -363,11 +385,11 @@ unsafe fn sums<const R: usize>(rows: &Rows) -> [[__m512; 2]; R] {
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 #[allow(unsafe_code, reason = "vector stores")]
-unsafe fn store_sums<const R: usize>(rows: &Rows, sum: &[[__m512; 2]; R]) {
+unsafe fn store_sums<const R: usize>(to: &[*mut f32; ROWS], sum: &[[__m512; 2]; R]) {
     for r in 0..R {
         for h in 0..2 {
             // SAFETY: what the caller promises.
-            unsafe { _mm512_storeu_ps(rows.sums[r].add(h * 16), sum[r][h]) };
+            unsafe { _mm512_storeu_ps(to[r].add(h * 16), sum[r][h]) };
         }
     }
 }

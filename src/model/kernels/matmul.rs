@@ -115,10 +115,13 @@ fn multiply_with(pool: &Pool, kernel: impl Kernel, parts: &[&Packed], x: &Activa
     let width: usize = parts.iter().map(|p| p.outputs).sum();
     assert!(out.len() == x.rows() * width && parts.iter().all(|p| p.inputs == x.width()));
     let all: usize = parts.iter().map(|p| p.panels()).sum();
-    // Many tasks a thread, so that none waits long for the last, or for one that lost time to another program; but fewer where
-    // there is so little work that handing it out would count.
-    let (least, most) = ((all / (pool.threads() * 16)).max(1), all.div_ceil(pool.threads() * 6).max(1));
-    let per_task = (TASK / (PANEL * x.width() * x.rows()).max(1)).clamp(least, most);
+    // Many tasks a thread, so that none waits long for the last, or for one that lost time to another program; fewer for few
+    // rows, where all time goes into reading weights, which is fastest in long stretches.
+    let per_task = match x.rows() {
+        0..ROWS => all.div_ceil(pool.threads() * 6),
+        _ => all / (pool.threads() * 16),
+    }
+    .max(1);
     let out = Columns { base: out.as_mut_ptr(), width, rows: x.rows() };
     let blocks = blocks(x);
     let tasks = all.div_ceil(per_task);
@@ -143,9 +146,6 @@ fn multiply_with(pool: &Pool, kernel: impl Kernel, parts: &[&Packed], x: &Activa
         });
     });
 }
-
-/// Products of a task that are worth handing out: some microseconds of work.
-const TASK: usize = 1 << 16;
 
 /// Numbers of activations that a task takes at most, so that they stay in the second-level cache from panel to panel.
 const CHUNK: usize = 64 << 10;
@@ -182,27 +182,44 @@ impl Work<'_> {
         self.blocks.len()
     }
 
+    /// The rows of block `b` from their first group on, with no places for their sums.
+    #[inline]
+    pub fn rows(&self, b: usize) -> &Rows {
+        &self.blocks[b]
+    }
+
     /// The rows of block `b`, from group `first` on. Their sums go to the output, or, where some of the panel's outputs do not
     /// exist and so have no place there, to `partial`, which gets the sums so far. They start from zero with the first group.
     #[inline]
     pub fn block(&self, b: usize, first: usize, partial: &mut [[f32; PANEL]; ROWS]) -> Rows {
         let mut rows = self.blocks[b];
         (rows.first, rows.fresh) = (first, first == 0);
-        for (i, partial) in partial.iter_mut().enumerate().take(rows.count) {
+        rows.sums = self.sums(b, rows.fresh, partial);
+        for i in 0..rows.count {
             rows.codes[i] = rows.codes[i].wrapping_add(first * GROUP);
             rows.rests[i] = rows.rests[i].wrapping_add(first * GROUP);
             rows.scales[i] = rows.scales[i].wrapping_add(first);
-            rows.sums[i] = match self.columns {
+        }
+        rows
+    }
+
+    /// Where the sums of block `b` go, see [`Self::block`].
+    #[inline]
+    pub fn sums(&self, b: usize, fresh: bool, partial: &mut [[f32; PANEL]; ROWS]) -> [*mut f32; ROWS] {
+        let rows = &self.blocks[b];
+        let mut sums = [std::ptr::null_mut(); ROWS];
+        for (i, (sums, partial)) in sums.iter_mut().zip(partial).enumerate().take(rows.count) {
+            *sums = match self.columns {
                 PANEL => self.out.place(rows.start + i, self.at, PANEL),
                 columns => {
-                    if !rows.fresh {
+                    if !fresh {
                         partial[..columns].copy_from_slice(self.out.part(rows.start + i, self.at, columns));
                     }
                     partial.as_mut_ptr()
                 }
             };
         }
-        rows
+        sums
     }
 
     /// Takes the sums of block `b` out of `partial` where that is where they went.

@@ -32,12 +32,17 @@ struct Job {
     count: usize,
 }
 
+/// A value with cache lines of its own (two, since processors fetch neighbours together): what one thread watches must not lie
+/// beside what another writes, or every write waits for the watcher to let go.
+#[repr(align(128))]
+struct Apart<T>(T);
+
 struct Shared {
     /// Written by the owner while the gate is shut and nobody is inside, read by those inside.
-    job: UnsafeCell<Option<Job>>,
-    gate: AtomicU64,
+    job: Apart<UnsafeCell<Option<Job>>>,
+    gate: Apart<AtomicU64>,
     /// The next task to take.
-    next: AtomicUsize,
+    next: Apart<AtomicUsize>,
     asleep: AtomicUsize,
     /// Passes under way: more loops follow at once.
     passes: AtomicUsize,
@@ -73,9 +78,9 @@ impl Pool {
             n => n,
         };
         let shared = Arc::new(Shared {
-            job: UnsafeCell::new(None),
-            gate: AtomicU64::new(0),
-            next: AtomicUsize::new(0),
+            job: Apart(UnsafeCell::new(None)),
+            gate: Apart(AtomicU64::new(0)),
+            next: Apart(AtomicUsize::new(0)),
             asleep: AtomicUsize::new(0),
             passes: AtomicUsize::new(0),
             quit: AtomicBool::new(false),
@@ -111,11 +116,11 @@ impl Pool {
         }
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         self.open(Job { body: erase(body), count });
-        let mine = catch_unwind(AssertUnwindSafe(|| take_tasks(&self.shared.next, count, body)));
+        let mine = catch_unwind(AssertUnwindSafe(|| take_tasks(&self.shared.next.0, count, body)));
         // Nobody may enter any more; those inside finish the task they are at.
-        self.shared.gate.fetch_and(!OPEN, Ordering::AcqRel);
+        self.shared.gate.0.fetch_and(!OPEN, Ordering::AcqRel);
         let mut spins = 0u32;
-        while !self.shared.gate.load(Ordering::Acquire).is_multiple_of(LOOP) {
+        while !self.shared.gate.0.load(Ordering::Acquire).is_multiple_of(LOOP) {
             spins += 1;
             // A helper may have lost its core to another program; give it ours.
             if spins.is_multiple_of(1 << 12) { thread::yield_now() } else { spin_loop() }
@@ -130,10 +135,10 @@ impl Pool {
     fn open(&self, job: Job) {
         let shared = &self.shared;
         // SAFETY: the gate is shut and nobody is inside: the last loop waited for that, and `turn` keeps other loops out.
-        unsafe { *shared.job.get() = Some(job) };
-        shared.next.store(0, Ordering::Relaxed);
-        let number = (shared.gate.load(Ordering::Relaxed) / LOOP).wrapping_add(1);
-        shared.gate.store(((number % LOOP) * LOOP) | OPEN, Ordering::SeqCst);
+        unsafe { *shared.job.0.get() = Some(job) };
+        shared.next.0.store(0, Ordering::Relaxed);
+        let number = (shared.gate.0.load(Ordering::Relaxed) / LOOP).wrapping_add(1);
+        shared.gate.0.store(((number % LOOP) * LOOP) | OPEN, Ordering::SeqCst);
         if shared.asleep.load(Ordering::SeqCst) > 0 {
             self.helpers.iter().for_each(|h| h.thread().unpark());
         }
@@ -230,9 +235,9 @@ fn help(shared: &Shared) {
 
 /// Goes through the gate if it is open for another loop than number `done`; gives the loop's number.
 fn enter(shared: &Shared, done: u64) -> Option<u64> {
-    let mut gate = shared.gate.load(Ordering::Acquire);
+    let mut gate = shared.gate.0.load(Ordering::Acquire);
     while gate & OPEN != 0 && gate / LOOP != done {
-        match shared.gate.compare_exchange_weak(gate, gate + INSIDE, Ordering::AcqRel, Ordering::Acquire) {
+        match shared.gate.0.compare_exchange_weak(gate, gate + INSIDE, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => return Some(gate / LOOP),
             Err(now) => gate = now,
         }
@@ -243,19 +248,19 @@ fn enter(shared: &Shared, done: u64) -> Option<u64> {
 #[allow(unsafe_code, reason = "takes the job over")]
 fn work(shared: &Shared) {
     // SAFETY: this thread is inside the gate.
-    if let Some(job) = unsafe { *shared.job.get() } {
+    if let Some(job) = unsafe { *shared.job.0.get() } {
         // SAFETY: this thread is inside the gate, so `run` has not returned and the body lives.
         let body = unsafe { &*job.body };
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| take_tasks(&shared.next, job.count, body))) {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| take_tasks(&shared.next.0, job.count, body))) {
             *shared.panic.lock().unwrap_or_else(PoisonError::into_inner) = Some(panic);
         }
     }
-    shared.gate.fetch_sub(INSIDE, Ordering::Release);
+    shared.gate.0.fetch_sub(INSIDE, Ordering::Release);
 }
 
 fn sleep(shared: &Shared, done: u64) {
     shared.asleep.fetch_add(1, Ordering::SeqCst);
-    let gate = shared.gate.load(Ordering::SeqCst);
+    let gate = shared.gate.0.load(Ordering::SeqCst);
     let work = gate & OPEN != 0 && gate / LOOP != done;
     if !work && !shared.quit.load(Ordering::SeqCst) {
         thread::park();

@@ -146,6 +146,13 @@ fn stretches<T: Tiles, const SCALES: usize, const MIN: bool>(kernel: T, work: &W
 }
 
 impl Rows {
+    /// Which of the groups `from..to` of those at hand, all of one stretch, have rests in any row, or may: bit 0 is for `from`.
+    #[inline(always)]
+    pub fn rests_within(&self, from: usize, to: usize) -> u64 {
+        let (word, bit) = ((self.first + from) / MARKS, (self.first + from) % MARKS);
+        self.marks.get(word).map_or(u64::MAX, |word| word >> bit) & (u64::MAX >> (MARKS - (to - from)))
+    }
+
     /// Whether any row may have rests in group `g` of those at hand.
     #[inline(always)]
     pub fn have_rests(&self, g: usize) -> bool {
