@@ -170,13 +170,13 @@ fn a_person_at_the_prompt_steps_repeats_completes_and_leaves() {
     pty.wait_text("1 awareness  no 0.800");
     pty.wait_prompt("crossexam 1/fiction> ");
     pty.line("");
-    let screen = pty.wait_text("2 fiction  no 0.800");
+    pty.wait_text("2 fiction  no 0.800");
+    let screen = pty.wait_prompt("crossexam 1/request> ");
     assert_eq!(
         screen.matches("scripted rationale").count(),
         2,
         "what was streamed is replaced, not repeated:\n{screen}"
     );
-    pty.wait_prompt("crossexam 1");
     pty.send("info bre\t");
     pty.wait_text("info breakpoints");
     pty.send("\r");
