@@ -153,6 +153,20 @@ fn a_signal_ends_a_script_that_waits_for_its_next_line() {
     drop(held_open);
 }
 
+#[test]
+fn every_command_that_opens_a_model_names_a_file_that_is_none() {
+    let dir = folder();
+    std::fs::write(dir.path().join("bad.gguf"), "not a model").expect("a file");
+    for command in [&["bench"][..], &["models", "score"], &["models", "tokenize"]] {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_crossexam"));
+        program.args(command).arg("bad.gguf").current_dir(dir.path()).env_clear().env("HOME", dir.path());
+        let output = program.stdin(Stdio::null()).output().expect("the binary starts");
+        let said = text(&output.stderr);
+        assert!(said.contains("bad.gguf: not a usable GGUF file") && said.contains("hint: "), "{command:?}: {said}");
+        assert_eq!(output.status.code(), Some(1), "{command:?}");
+    }
+}
+
 /// A prompt in a terminal.
 fn prompt(dir: &Path) -> Pty {
     let args: Vec<&str> = ["repl"].iter().chain(OPEN).copied().collect();

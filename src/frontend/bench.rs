@@ -44,7 +44,7 @@ pub fn run(file: &Path, args: &BenchArgs, out: &mut dyn Write, cancel: &Cancel) 
     let (threads, device) = (args.threads.unwrap_or(0), args.device.device);
     let mut figures = Map::new();
     {
-        let model = Measured::open(file, threads, device, args.repeats, cancel)?;
+        let model = Measured::open(file, threads, device, args.repeats, cancel).map_err(|e| e.in_file(file))?;
         figures.insert("threads".to_owned(), json!(model.threads()));
         figures.insert("device".to_owned(), json!(model.device()));
         figures.insert("isa".to_owned(), json!(model.isa()));
@@ -120,7 +120,7 @@ fn walked(
     mode: Mode,
     cancel: &Cancel,
 ) -> Result<f64, JudgeError> {
-    let mut judge = local::open_gguf(file, options, &mut |_| {}, cancel)?;
+    let mut judge = local::open_gguf(file, options, &mut |_| {}, cancel).map_err(|e| e.in_file(file))?;
     let warm = samples.get(..1).unwrap_or_default();
     judge.judge_all(&mut Walks::new(warm, mode), cancel)?;
     let mut walks = Walks::new(samples, mode);

@@ -49,8 +49,8 @@ pub fn tokenize(
     output: &mut dyn Write,
     cancel: &Cancel,
 ) -> Result<u8, FilterError> {
-    let file = GgufFile::open(model, cancel).map_err(JudgeError::from)?;
-    let tokenizer = Tokenizer::from_metadata(file.metadata()).map_err(JudgeError::from)?;
+    let file = GgufFile::open(model, cancel).map_err(|e| JudgeError::from(e).in_file(model))?;
+    let tokenizer = Tokenizer::from_metadata(file.metadata()).map_err(|e| JudgeError::from(e).in_file(model))?;
     each_line(input, output, cancel, &mut |line| {
         let text = line.get("text").ok_or_else(|| LineError::bad_line("the object has no `text`"))?;
         let text = text.as_str().ok_or_else(|| LineError::bad_line("`text` is not a string"))?;

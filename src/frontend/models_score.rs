@@ -29,8 +29,8 @@ pub fn score(
     output: &mut dyn Write,
     cancel: &Cancel,
 ) -> Result<u8, FilterError> {
-    let file = GgufFile::open(model, cancel).map_err(JudgeError::from)?;
-    let decoder = Decoder::load(&file, arithmetic, threads, &mut |_| {}, cancel)?;
+    let file = GgufFile::open(model, cancel).map_err(|e| JudgeError::from(e).in_file(model))?;
+    let decoder = Decoder::load(&file, arithmetic, threads, &mut |_| {}, cancel).map_err(|e| e.in_file(model))?;
     each_line(input, output, cancel, &mut |line| {
         let ids = line.get("ids").ok_or_else(|| LineError::bad_line("the object has no `ids`"))?;
         let ids = ids.as_array().ok_or_else(|| LineError::bad_line("`ids` is not an array"))?;

@@ -4,6 +4,7 @@
 
 use crate::domain::{Cancel, Examination, Judgement, Mode, ModelInfo, Name, Prompt};
 use crate::text::Untrusted;
+use std::path::Path;
 
 pub mod arch;
 mod attention;
@@ -176,4 +177,17 @@ pub enum JudgeError {
     /// A fault of ours or of a library.
     #[error("internal error of the model layer: {0:?}")]
     Internal(Untrusted),
+}
+
+impl JudgeError {
+    /// The same error with the file at fault.
+    #[must_use]
+    pub fn in_file(self, path: &Path) -> Self {
+        match self {
+            Self::Unusable { message, hint } => {
+                Self::Unusable { message: format!("{}: {}", path.display(), message.raw()).into(), hint }
+            }
+            other => other,
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! Vector arithmetic in safe Rust: one instruction-set dispatch, the register tile that every product of the decoder is
+//! Vector arithmetic in safe Rust: one instruction-set dispatch, the register tile that products of floats with weights are
 //! made of, and `exp`. Each result is accumulated in one order, whatever the batch, so it has the same bits in every batch.
 //!
 //! Must stay free of `unsafe` and of any knowledge of tensors, models or threads.

@@ -72,17 +72,7 @@ impl JudgeSource for LocalSource {
             Resolved::Manifest(manifest) => hub::fetch(&manifest, &self.options, progress, cancel)?.path,
             Resolved::File(path) => path,
         };
-        (self.load)(&path, name, progress, cancel).map_err(|error| in_file(&path, error))
-    }
-}
-
-/// The same error with the file at fault.
-fn in_file(path: &Path, error: JudgeError) -> JudgeError {
-    match error {
-        JudgeError::Unusable { message, hint } => {
-            JudgeError::Unusable { message: format!("{}: {}", path.display(), message.raw()).into(), hint }
-        }
-        other => other,
+        (self.load)(&path, name, progress, cancel).map_err(|error| error.in_file(&path))
     }
 }
 

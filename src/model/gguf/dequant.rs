@@ -88,22 +88,6 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const ALL: [GgmlType; 13] = [
-        GgmlType::F32,
-        GgmlType::F16,
-        GgmlType::BF16,
-        GgmlType::Q4_0,
-        GgmlType::Q4_1,
-        GgmlType::Q5_0,
-        GgmlType::Q5_1,
-        GgmlType::Q8_0,
-        GgmlType::Q2_K,
-        GgmlType::Q3_K,
-        GgmlType::Q4_K,
-        GgmlType::Q5_K,
-        GgmlType::Q6_K,
-    ];
-
     fn widen(dtype: GgmlType, bytes: &[u8], len: usize) -> Vec<f32> {
         let mut out = vec![f32::NAN; len];
         dequantize_into(dtype, bytes, &mut out).unwrap();
@@ -152,7 +136,7 @@ mod tests {
 
     #[test]
     fn lengths_that_do_not_fit_and_unknown_types_are_errors() {
-        for dtype in ALL {
+        for dtype in GgmlType::ALL {
             let (per_block, bytes) = dtype.block().unwrap();
             assert!(dequantize_into(dtype, &vec![0; bytes + 1], &mut vec![0.0; per_block]).is_err());
             assert!(dequantize_into(dtype, &vec![0; bytes], &mut vec![0.0; per_block + 1]).is_err());
@@ -168,7 +152,7 @@ mod tests {
         fn any_bytes_at_any_address_widen_block_by_block_as_in_candle(
             which in 3usize..13, seed in any::<u64>(), blocks in 1usize..300, shift in 0usize..3,
         ) {
-            let dtype = ALL[which];
+            let dtype = GgmlType::ALL[which];
             let (per_block, block_bytes) = dtype.block().unwrap();
             let mut state = seed;
             let mut next = || { state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1); (state >> 56) as u8 };

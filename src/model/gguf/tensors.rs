@@ -49,6 +49,24 @@ pub enum GgmlType {
 }
 
 impl GgmlType {
+    /// All that can be read: floats first, then the quantised ones.
+    #[cfg(test)]
+    pub const ALL: [Self; 13] = [
+        Self::F32,
+        Self::F16,
+        Self::BF16,
+        Self::Q4_0,
+        Self::Q4_1,
+        Self::Q5_0,
+        Self::Q5_1,
+        Self::Q8_0,
+        Self::Q2_K,
+        Self::Q3_K,
+        Self::Q4_K,
+        Self::Q5_K,
+        Self::Q6_K,
+    ];
+
     fn from_code(code: u32) -> Self {
         match code {
             0 => Self::F32,

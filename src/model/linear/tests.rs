@@ -142,27 +142,11 @@ fn rounded(n: usize, k: usize, dtype: GgmlType) -> TensorData {
     TensorData { dtype, shape: vec![n, k], bytes }
 }
 
-const TYPES: [GgmlType; 13] = [
-    GgmlType::F32,
-    GgmlType::F16,
-    GgmlType::BF16,
-    GgmlType::Q4_0,
-    GgmlType::Q4_1,
-    GgmlType::Q5_0,
-    GgmlType::Q5_1,
-    GgmlType::Q8_0,
-    GgmlType::Q2_K,
-    GgmlType::Q3_K,
-    GgmlType::Q4_K,
-    GgmlType::Q5_K,
-    GgmlType::Q6_K,
-];
-
 #[test]
 fn a_device_differs_from_exact_arithmetic_by_no_more_than_activations_of_8_bits_do_and_by_nothing_for_floats() {
     let pool = Pool::new(1).unwrap();
     let (n, k) = (40, 512);
-    for dtype in TYPES {
+    for dtype in GgmlType::ALL {
         let w = rounded(n, k, dtype);
         let floats = w.to_f32().unwrap();
         // A row's largest number is below 1, so half a step is below 1/254; scales of 16 bits add a little.
