@@ -6,10 +6,10 @@
     reason = "loops over registers with bounds known to the compiler, which it unrolls"
 )]
 
-use super::activations::GROUP;
+use super::activations::{MASS, RECORD, ROWS, Rest, SCALE, SUMS};
 use super::arena::Line;
-use super::packed::{PANEL, Packed};
-use super::tile::{ROWS, Rows, STRETCH, Scratch, Stretch, Tiles};
+use super::packed::{PANEL, Packed, plane};
+use super::tile::{Rows, STRETCH, Scratch, Stretch, Tiles};
 use std::arch::x86_64::*;
 
 /// Proof that the machine has AVX2, FMA and half-precision conversion.
@@ -115,72 +115,141 @@ macro_rules! kernel {
                 assert!(groups == 0 || stretch.codes.len() >= (groups - 1) * stretch.stride + 16);
                 let numbers = groups * SCALES * PANEL;
                 assert!(stretch.scales.len() >= numbers && (!MIN || stretch.mins.len() >= numbers));
-                let (scales, sums) = (&rows.scales, &rows.sums);
-                // Whether the dot product takes the offset off by itself, making the weights signed.
-                let signed = WIDE && $signed;
                 for quarter in 0..4 {
                     let mut sum = [_mm256_setzero_ps(); R];
-                    if !rows.fresh {
+                    // SAFETY: the assertions above and what the caller promises.
+                    unsafe {
+                        if !rows.fresh {
+                            for r in 0..R {
+                                sum[r] = _mm256_loadu_ps(rows.sums.add(r * rows.stride + quarter * 8));
+                            }
+                        }
+                        for g in 0..groups {
+                            group::<R, SCALES, MIN, WIDE>(stretch, rows, g, quarter, &mut sum);
+                        }
                         for r in 0..R {
-                            // SAFETY: what the caller promises.
-                            sum[r] = unsafe { _mm256_loadu_ps(sums[r].add(quarter * 8)) };
+                            _mm256_storeu_ps(rows.sums.add(r * rows.stride + quarter * 8), sum[r]);
                         }
                     }
-                    // Once with the codes; where there are any, once with the rests.
-                    let with_rests = (0..groups).filter(|g| rows.have_rests(*g));
-                    let passes = (0..groups).map(|g| (g, 0)).chain(with_rests.map(|g| (g, 1)));
-                    for (g, rest) in passes {
-                        // SAFETY: the assertions above and what the caller promises: each row has codes and scales for `groups` groups, the stretch has 16
-                        // vectors of 64 bytes every `stride` for each and `SCALES * PANEL` scales (and minima).
-                        unsafe {
-                            let vectors = stretch.codes.as_ptr().add(g * stretch.stride).cast::<__m256i>().add(quarter);
-                            for sub in 0..SCALES {
-                                let at = (g * SCALES + sub) * PANEL + quarter * 8;
-                                let scale = _mm256_loadu_ps(stretch.scales.as_ptr().add(at));
-                                let steps = 8 / SCALES;
-                                let codes = if rest == 0 { &rows.codes } else { &rows.rests };
-                                let mut dot = [_mm256_setzero_si256(); R];
-                                if !MIN && !signed {
-                                    for r in 0..R {
-                                        let of_row = &*scales[r].add(g);
-                                        let codes = match (SCALES, rest) {
-                                            (1, 0) => of_row.sum,
-                                            (1, _) => of_row.rest_sum,
-                                            (_, 0) => of_row.half_sum[sub],
-                                            _ => of_row.half_rest_sum[sub],
-                                        };
-                                        dot[r] = _mm256_set1_epi32(-stretch.offset * codes);
-                                    }
-                                }
-                                for s in sub * steps..(sub + 1) * steps {
-                                    let weights = _mm256_load_si256(vectors.add(s * 4));
-                                    for r in 0..R {
-                                        let four = codes[r].add(g * GROUP + s * 4).cast::<i32>().read_unaligned();
-                                        dot[r] = $dot::<WIDE>(dot[r], weights, _mm256_set1_epi32(four));
-                                    }
-                                }
-                                for r in 0..R {
-                                    let of_row = &*scales[r].add(g);
-                                    let of_row = if rest == 0 { of_row.scale } else { of_row.rest_scale };
-                                    let factor = _mm256_mul_ps(scale, _mm256_set1_ps(of_row));
-                                    sum[r] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dot[r]), factor, sum[r]);
-                                }
-                                if MIN && rest == 0 {
-                                    let min = _mm256_loadu_ps(stretch.mins.as_ptr().add(at));
-                                    for r in 0..R {
-                                        let of_row = &*scales[r].add(g);
-                                        let mass = if SCALES == 1 { of_row.mass } else { of_row.half_mass[sub] };
-                                        sum[r] = _mm256_fmadd_ps(min, _mm256_set1_ps(mass), sum[r]);
-                                    }
-                                }
+                }
+                // SAFETY: what the caller promises.
+                for rest in unsafe { rows.rests(0) } {
+                    // SAFETY: the same; the rests are of these groups and rows.
+                    unsafe {
+                        rest_of::<SCALES, MIN, WIDE>(
+                            stretch,
+                            rest,
+                            rest.group as usize - rows.first,
+                            rows.sums.add(rest.row as usize * rows.stride),
+                        );
+                    }
+                }
+            }
+
+            /// Adds the products with the codes of one group, for eight outputs.
+            ///
+            /// # Safety
+            /// See [`tile`]: each row has what its type says for group `g`; the stretch has 16 vectors of 64 bytes every `stride` for it
+            /// and `SCALES * PANEL` scales (and minima).
+            #[inline]
+            #[target_feature(enable = $features)]
+            #[allow(unsafe_code, reason = "vector loads and reads through pointers")]
+            unsafe fn group<const R: usize, const SCALES: usize, const MIN: bool, const WIDE: bool>(
+                stretch: &Stretch<'_>,
+                rows: &Rows,
+                g: usize,
+                quarter: usize,
+                sum: &mut [__m256; R],
+            ) {
+                // SAFETY: what the caller promises.
+                unsafe {
+                    let x = rows.words.add(g * RECORD * R);
+                    let vectors = stretch.codes.as_ptr().add(g * stretch.stride).cast::<__m256i>().add(quarter);
+                    for sub in 0..SCALES {
+                        let at = (g * SCALES + sub) * PANEL + quarter * 8;
+                        let scale = _mm256_loadu_ps(stretch.scales.as_ptr().add(at));
+                        let steps = 8 / SCALES;
+                        let mut dot = [_mm256_setzero_si256(); R];
+                        for r in 0..R {
+                            let sums = x.add(SUMS * R + r).read();
+                            let sums = [i32::from(sums as i16), i32::from((sums >> 16) as i16)];
+                            dot[r] = zero::<SCALES, MIN, WIDE>(stretch.offset, sums, sub);
+                        }
+                        for s in sub * steps..(sub + 1) * steps {
+                            let weights = _mm256_load_si256(vectors.add(s * 4));
+                            for r in 0..R {
+                                let four = x.add(s * R + r).cast::<i32>().read();
+                                dot[r] = $dot::<WIDE>(dot[r], weights, _mm256_set1_epi32(four));
+                            }
+                        }
+                        for r in 0..R {
+                            let of_row = x.add(SCALE * R + r).cast::<f32>().read();
+                            let factor = _mm256_mul_ps(scale, _mm256_set1_ps(of_row));
+                            sum[r] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dot[r]), factor, sum[r]);
+                        }
+                        if MIN {
+                            let min = _mm256_loadu_ps(stretch.mins.as_ptr().add(at));
+                            for r in 0..R {
+                                let mass = if SCALES == 1 {
+                                    x.add(MASS * R + r).cast::<f32>().read()
+                                } else {
+                                    (*rows.half_masses[r].add(g))[sub]
+                                };
+                                sum[r] = _mm256_fmadd_ps(min, _mm256_set1_ps(mass), sum[r]);
                             }
                         }
                     }
-                    for r in 0..R {
-                        // SAFETY: what the caller promises.
-                        unsafe { _mm256_storeu_ps(sums[r].add(quarter * 8), sum[r]) };
+                }
+            }
+
+            /// Adds the products with the rests of group `g` of one row to its 32 sums.
+            ///
+            /// # Safety
+            /// As for [`group`].
+            #[target_feature(enable = $features)]
+            #[allow(unsafe_code, reason = "vector loads and stores")]
+            unsafe fn rest_of<const SCALES: usize, const MIN: bool, const WIDE: bool>(
+                stretch: &Stretch<'_>,
+                rest: &Rest,
+                g: usize,
+                sums: *mut f32,
+            ) {
+                let steps = 8 / SCALES;
+                for quarter in 0..4 {
+                    // SAFETY: what the caller promises.
+                    unsafe {
+                        let vectors = stretch.codes.as_ptr().add(g * stretch.stride).cast::<__m256i>().add(quarter);
+                        let sums = sums.add(quarter * 8);
+                        for sub in 0..SCALES {
+                            let at = (g * SCALES + sub) * PANEL + quarter * 8;
+                            let mut dot = zero::<SCALES, MIN, WIDE>(stretch.offset, rest.sums, sub);
+                            for s in sub * steps..(sub + 1) * steps {
+                                let four = rest.codes.as_ptr().add(s * 4).cast::<i32>().read_unaligned();
+                                dot = $dot::<WIDE>(dot, _mm256_load_si256(vectors.add(s * 4)), _mm256_set1_epi32(four));
+                            }
+                            let scale = _mm256_loadu_ps(stretch.scales.as_ptr().add(at));
+                            let factor = _mm256_mul_ps(scale, _mm256_set1_ps(rest.scale));
+                            let sum = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dot), factor, _mm256_loadu_ps(sums));
+                            _mm256_storeu_ps(sums, sum);
+                        }
                     }
                 }
+            }
+
+            /// Where dot products begin, so that the offset need not be taken off every weight: `sums` are those of the first and the
+            /// second 16 codes.
+            #[inline]
+            #[target_feature(enable = $features)]
+            fn zero<const SCALES: usize, const MIN: bool, const WIDE: bool>(
+                offset: i32,
+                sums: [i32; 2],
+                sub: usize,
+            ) -> __m256i {
+                // Types with minima have no offset, and the dot product of signed weights takes it off by itself.
+                if MIN || (WIDE && $signed) {
+                    return _mm256_setzero_si256();
+                }
+                _mm256_set1_epi32(-offset * if SCALES == 1 { sums[0] + sums[1] } else { sums[sub] })
             }
         }
     };
@@ -205,15 +274,18 @@ fn unpack<'a>(
         let group = &panel[at / 64..(at + layout.group) / 64];
         let header = &panel[span / 64..(span + layout.header) / 64];
         if format.bits < 8 {
-            let (low, high) = scratch.codes[g * 16..(g + 1) * 16].split_at_mut(8);
-            for (v, ((packed, low), high)) in group.iter().zip(low).zip(high).enumerate() {
-                for ((packed, low), high) in packed.0.iter().zip(&mut low.0).zip(&mut high.0) {
-                    (*low, *high) = (packed & 15, packed >> 4);
+            let codes = &mut scratch.codes[g * 16..(g + 1) * 16];
+            for (v, code) in codes.iter_mut().enumerate() {
+                let low = &group[v % 8].0;
+                for (code, low) in code.0.iter_mut().zip(low) {
+                    *code = low >> (v / 8 * 4) & 15;
                 }
-                for bit in 4..format.bits {
-                    let masks = &group[8 + (bit - 4) * 2..];
-                    add_bits(low, &masks[v / 8].0[v % 8 * 8..], 1 << bit);
-                    add_bits(high, &masks[v / 8 + 1].0[v % 8 * 8..], 1 << bit);
+                if format.bits > 4 {
+                    let (plane, shift) = plane(format.bits, v);
+                    let mask = (1 << (format.bits - 4)) - 1;
+                    for (code, high) in code.0.iter_mut().zip(&group[8 + plane].0) {
+                        *code |= (high >> shift & mask) << 4;
+                    }
                 }
             }
         }
@@ -243,27 +315,6 @@ fn unpack<'a>(
     }
     let from = layout.group_at(first) / 64;
     Stretch { codes: &panel[from..], stride: layout.group / 64, ..scratch.stretch(format.offset, groups) }
-}
-
-/// Adds `bit` to every byte of `line` whose bit in the mask of 64 is set.
-#[inline]
-#[target_feature(enable = "avx2,fma,f16c")]
-#[allow(unsafe_code, reason = "vector loads and stores")]
-fn add_bits(line: &mut Line, mask: &[u8], bit: i8) {
-    // Byte i looks at byte i / 8 of the mask, and there at bit i % 8.
-    let spread = _mm256_setr_epi8(
-        0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3,
-    );
-    let which = _mm256_set1_epi64x(0x8040_2010_0804_0201_u64 as i64);
-    for half in 0..2 {
-        let four = &mask[half * 4..half * 4 + 4];
-        let four = _mm256_set1_epi32(i32::from_le_bytes([four[0], four[1], four[2], four[3]]));
-        let set = _mm256_and_si256(_mm256_shuffle_epi8(four, spread), which);
-        let set = _mm256_and_si256(_mm256_cmpeq_epi8(set, which), _mm256_set1_epi8(bit));
-        let at = line.0[half * 32..half * 32 + 32].as_mut_ptr().cast::<__m256i>();
-        // SAFETY: `at` points to 32 bytes at a multiple of 32.
-        unsafe { _mm256_store_si256(at, _mm256_or_si256(_mm256_load_si256(at), set)) };
-    }
 }
 
 /// Half-precision numbers `8 i .. 8 i + 8` of a line, widened.

@@ -2,17 +2,18 @@
 //!
 //! Must not influence any sum: an output is computed by one task from one row and one panel, whatever else there is.
 
-use super::activations::{Activations, GROUP};
+use super::activations::{Activations, RECORD, ROWS, Rest};
 use super::arena::Line;
 #[cfg(target_arch = "aarch64")]
 use super::neon;
 use super::packed::{PANEL, Packed};
 use super::pool::Pool;
 use super::scalar::Scalar;
-use super::tile::{Kernel, ROWS, Rows, Scratch, WORDS};
+use super::tile::{Kernel, Rows, STRETCH, Scratch};
 #[cfg(target_arch = "x86_64")]
 use super::{avx2, avx512};
 use std::cell::RefCell;
+use std::ops::Range;
 
 /// Which kernels multiply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,7 +124,7 @@ fn multiply_with(pool: &Pool, kernel: impl Kernel, parts: &[&Packed], x: &Activa
     }
     .max(1);
     let out = Columns { base: out.as_mut_ptr(), width, rows: x.rows() };
-    let blocks = blocks(x);
+    let blocks = blocks(x, parts.first().map_or(0, |part| part.groups()));
     let tasks = all.div_ceil(per_task);
     let chunks = x.rows().div_ceil((CHUNK / x.width()).max(CHUNK_ROWS));
     pool.run(tasks * chunks, &|task| {
@@ -194,32 +195,27 @@ impl Work<'_> {
     pub fn block(&self, b: usize, first: usize, partial: &mut [[f32; PANEL]; ROWS]) -> Rows {
         let mut rows = self.blocks[b];
         (rows.first, rows.fresh) = (first, first == 0);
-        rows.sums = self.sums(b, rows.fresh, partial);
+        (rows.sums, rows.stride) = self.sums(b, rows.fresh, partial);
+        rows.words = rows.words.wrapping_add(first * RECORD * rows.count);
         for i in 0..rows.count {
-            rows.codes[i] = rows.codes[i].wrapping_add(first * GROUP);
-            rows.rests[i] = rows.rests[i].wrapping_add(first * GROUP);
-            rows.scales[i] = rows.scales[i].wrapping_add(first);
+            rows.half_masses[i] = rows.half_masses[i].wrapping_add(first);
         }
         rows
     }
 
-    /// Where the sums of block `b` go, see [`Self::block`].
+    /// Where the sums of block `b` go, see [`Self::block`]: those of its first row, and how far it is to the next.
     #[inline]
-    pub fn sums(&self, b: usize, fresh: bool, partial: &mut [[f32; PANEL]; ROWS]) -> [*mut f32; ROWS] {
+    pub fn sums(&self, b: usize, fresh: bool, partial: &mut [[f32; PANEL]; ROWS]) -> (*mut f32, usize) {
         let rows = &self.blocks[b];
-        let mut sums = [std::ptr::null_mut(); ROWS];
-        for (i, (sums, partial)) in sums.iter_mut().zip(partial).enumerate().take(rows.count) {
-            *sums = match self.columns {
-                PANEL => self.out.place(rows.start + i, self.at, PANEL),
-                columns => {
-                    if !fresh {
-                        partial[..columns].copy_from_slice(self.out.part(rows.start + i, self.at, columns));
-                    }
-                    partial.as_mut_ptr()
-                }
-            };
+        if self.columns == PANEL {
+            return (self.out.place(rows.start..rows.start + rows.count, self.at, PANEL), self.out.width);
         }
-        sums
+        if !fresh {
+            for (partial, row) in partial.iter_mut().zip(rows.start..rows.start + rows.count) {
+                partial[..self.columns].copy_from_slice(self.out.part(row, self.at, self.columns));
+            }
+        }
+        (partial.as_mut_ptr().cast(), PANEL)
     }
 
     /// Takes the sums of block `b` out of `partial` where that is where they went.
@@ -234,49 +230,60 @@ impl Work<'_> {
     }
 }
 
-/// All rows in blocks, from their first group on and without places for their sums.
-struct Blocks(Vec<Rows>);
+/// All rows in blocks, from their first group on and without places for their sums, and what the blocks point to.
+struct Blocks {
+    all: Vec<Rows>,
+    _rests: Vec<Rest>,
+    _ends: Vec<u32>,
+}
 
 #[allow(unsafe_code, reason = "pointers into the activations, which all threads read")]
 // SAFETY: `blocks` makes the pointers from a shared reference to activations, which outlives every use of the blocks in
-// `multiply_with`; nobody writes through them, and those to sums are null here.
+// `multiply_with`, and from lists kept beside them; nobody writes through them, and those to sums are null here.
 unsafe impl Sync for Blocks {}
 
 impl Blocks {
     /// Part number `part` of `parts` as even ones as possible.
     fn part(&self, part: usize, parts: usize) -> &[Rows] {
-        let len = self.0.len();
-        &self.0[part * len / parts..(part + 1) * len / parts]
+        let len = self.all.len();
+        &self.all[part * len / parts..(part + 1) * len / parts]
     }
 }
 
-fn blocks(x: &Activations) -> Blocks {
-    // As even blocks as possible: the kernels for few rows make less use of each load.
-    let count = x.rows().div_ceil(ROWS);
+fn blocks(x: &Activations, groups: usize) -> Blocks {
+    let stretches = groups.div_ceil(STRETCH);
+    let (mut rests, mut ends) = (Vec::new(), vec![0]);
+    for b in 0..x.blocks() {
+        let mut left = x.block(b).map(|row| x.rests(row)).collect::<Vec<_>>();
+        for stretch in 1..=stretches {
+            for (row, left) in left.iter_mut().enumerate() {
+                let here = left.partition_point(|rest| (rest.group as usize) < stretch * STRETCH);
+                rests.extend(left[..here].iter().map(|rest| Rest { row: row as u32, ..*rest }));
+                *left = &left[here..];
+            }
+            ends.push(rests.len() as u32);
+        }
+    }
     let block = |b: usize| {
-        let (start, end) = (b * x.rows() / count, (b + 1) * x.rows() / count);
-        let mut rows = Rows {
-            count: end - start,
-            codes: [std::ptr::null(); ROWS],
-            rests: [std::ptr::null(); ROWS],
-            scales: [std::ptr::null(); ROWS],
-            sums: [std::ptr::null_mut(); ROWS],
+        let block = x.block(b);
+        let mut half_masses = [std::ptr::null(); ROWS];
+        for (half_masses, row) in half_masses.iter_mut().zip(block.clone()) {
+            *half_masses = x.half_masses(row).as_ptr();
+        }
+        Rows {
+            count: block.len(),
+            words: x.words(block.clone()).as_ptr().cast(),
+            half_masses,
+            rests: rests.as_ptr(),
+            ends: ends[b * stretches..].as_ptr(),
+            sums: std::ptr::null_mut(),
+            stride: 0,
             fresh: true,
             first: 0,
-            start,
-            marks: [0; WORDS],
-        };
-        for (i, r) in (start..end).enumerate() {
-            for (all, word) in rows.marks.iter_mut().zip(x.marks(r)) {
-                *all |= word;
-            }
-            rows.codes[i] = x.codes(r).as_ptr();
-            rows.rests[i] = x.rests(r).as_ptr();
-            rows.scales[i] = x.groups(r).as_ptr();
+            start: block.start,
         }
-        rows
     };
-    Blocks((0..count).map(block).collect())
+    Blocks { all: (0..x.blocks()).map(block).collect(), _rests: rests, _ends: ends }
 }
 
 /// The output matrix, which tasks write different columns of.
@@ -291,18 +298,18 @@ pub(super) struct Columns {
 unsafe impl Sync for Columns {}
 
 impl Columns {
-    /// Where the `len` numbers of a row from `column` on are.
+    /// Where the `len` numbers from `column` on of the first of some rows are; those of the next are a row further.
     #[allow(unsafe_code, reason = "a place in a matrix")]
-    fn place(&self, row: usize, column: usize, len: usize) -> *mut f32 {
-        assert!(row < self.rows && column + len <= self.width);
+    fn place(&self, rows: Range<usize>, column: usize, len: usize) -> *mut f32 {
+        assert!(rows.end <= self.rows && column + len <= self.width && !rows.is_empty());
         // SAFETY: inside the matrix.
-        unsafe { self.base.add(row * self.width + column) }
+        unsafe { self.base.add(rows.start * self.width + column) }
     }
 
     #[allow(unsafe_code, clippy::mut_from_ref, reason = "see `multiply_with`")]
     fn part(&self, row: usize, column: usize, len: usize) -> &mut [f32] {
         // SAFETY: `multiply_with` holds the matrix exclusively until all tasks are done; the columns belong to the one task that
         // has this panel, and no two parts are held at once.
-        unsafe { std::slice::from_raw_parts_mut(self.place(row, column, len), len) }
+        unsafe { std::slice::from_raw_parts_mut(self.place(row..row + 1, column, len), len) }
     }
 }

@@ -15,6 +15,7 @@ mod neon;
 pub mod packed;
 pub mod pool;
 pub mod probe;
+mod round;
 mod scalar;
 #[cfg(test)]
 mod tests;

@@ -3,18 +3,18 @@
 //! Must equal [`super::scalar::Scalar`] to the bit.
 //!
 //! The 32 registers hold a tile of 6 rows times 8 outputs: 12 registers of integer dot products and 12 of sums, which leaves 8 for
-//! weights and codes. Each of a row's registers of 16 codes serves four steps, since `sdot` multiplies by one lane of it; so at 6
-//! rows there is less than one load to three dot products, and all of those are independent, which hides their latency on cores
-//! with up to four vector units. Fewer rows take more outputs at a time for the same reason.
+//! weights and codes. A register of codes holds one step of four rows, since `sdot` multiplies by one lane of it; so at 6 rows there
+//! is one load to three dot products, and all of those are independent, which hides their latency on cores with up to four vector
+//! units. Fewer rows take more outputs at a time for the same reason.
 #![allow(
     clippy::needless_range_loop,
     reason = "loops over registers with bounds known to the compiler, which it unrolls"
 )]
 
-use super::activations::GROUP;
+use super::activations::{MASS, RECORD, ROWS, Rest, SCALE, SUMS};
 use super::arena::Line;
-use super::packed::{PANEL, Packed};
-use super::tile::{ROWS, Rows, STRETCH, Scratch, Stretch, Tiles};
+use super::packed::{PANEL, Packed, plane};
+use super::tile::{Rows, STRETCH, Scratch, Stretch, Tiles};
 use std::arch::aarch64::*;
 use std::arch::{asm, is_aarch64_feature_detected};
 
@@ -40,7 +40,7 @@ impl NeonDot {
     }
 }
 
-/// `sum + Σ4 weights[0] · lane FIRST of the codes + Σ4 weights[1] · lane NEXT` without `sdot`: the products of neighbours are added
+/// `sum + Σ4 weights[0] · lane FIRST of codes[0] + Σ4 weights[1] · lane NEXT of codes[1]` without `sdot`: the products of neighbours are added
 /// in 16 bits, which must not overflow. Of weights of 8 bits two products fit (`2 · 128 · 127`), of those of at most 6 bits four
 /// (`4 · 63 · 127`), so that half of the additions fall away.
 #[inline]
@@ -48,11 +48,10 @@ impl NeonDot {
 pub(super) fn dot_neon<const WIDE: bool, const FIRST: i32, const NEXT: i32>(
     sum: int32x4_t,
     weights: [int8x16_t; 2],
-    codes: int8x16_t,
+    codes: [int8x16_t; 2],
 ) -> int32x4_t {
-    let lanes = vreinterpretq_s32_s8(codes);
-    let first = vreinterpretq_s8_s32(vdupq_laneq_s32::<FIRST>(lanes));
-    let next = vreinterpretq_s8_s32(vdupq_laneq_s32::<NEXT>(lanes));
+    let first = vreinterpretq_s8_s32(vdupq_laneq_s32::<FIRST>(vreinterpretq_s32_s8(codes[0])));
+    let next = vreinterpretq_s8_s32(vdupq_laneq_s32::<NEXT>(vreinterpretq_s32_s8(codes[1])));
     let low = vmull_s8(vget_low_s8(weights[0]), vget_low_s8(first));
     let high = vmull_high_s8(weights[0], first);
     if WIDE {
@@ -72,19 +71,19 @@ pub(super) fn dot_neon<const WIDE: bool, const FIRST: i32, const NEXT: i32>(
 pub(super) fn dot_sdot<const WIDE: bool, const FIRST: i32, const NEXT: i32>(
     mut sum: int32x4_t,
     weights: [int8x16_t; 2],
-    codes: int8x16_t,
+    codes: [int8x16_t; 2],
 ) -> int32x4_t {
     const { assert!(FIRST >= 0 && FIRST < 4 && NEXT >= 0 && NEXT < 4) };
     // SAFETY: the instruction is among the features of this function and touches these registers only.
     unsafe {
         asm!(
             "sdot {sum:v}.4s, {weights:v}.16b, {codes:v}.4b[{lane}]",
-            sum = inout(vreg) sum, weights = in(vreg) weights[0], codes = in(vreg) codes, lane = const FIRST,
+            sum = inout(vreg) sum, weights = in(vreg) weights[0], codes = in(vreg) codes[0], lane = const FIRST,
             options(pure, nomem, nostack, preserves_flags)
         );
         asm!(
             "sdot {sum:v}.4s, {weights:v}.16b, {codes:v}.4b[{lane}]",
-            sum = inout(vreg) sum, weights = in(vreg) weights[1], codes = in(vreg) codes, lane = const NEXT,
+            sum = inout(vreg) sum, weights = in(vreg) weights[1], codes = in(vreg) codes[1], lane = const NEXT,
             options(pure, nomem, nostack, preserves_flags)
         );
     }
@@ -156,108 +155,171 @@ macro_rules! kernel {
                 );
                 let numbers = groups * SCALES * PANEL;
                 assert!(stretch.scales.len() >= numbers && (!MIN || stretch.mins.len() >= numbers));
-                let (scales, sums) = (&rows.scales, &rows.sums);
                 for column in (0..PANEL).step_by(C * 4) {
                     let mut sum = [[vdupq_n_f32(0.0); C]; R];
-                    if !rows.fresh {
+                    // SAFETY: the assertions above and what the caller promises.
+                    unsafe {
+                        if !rows.fresh {
+                            for r in 0..R {
+                                for c in 0..C {
+                                    sum[r][c] = vld1q_f32(rows.sums.add(r * rows.stride + column + c * 4));
+                                }
+                            }
+                        }
+                        for g in 0..groups {
+                            group::<R, C, SCALES, MIN, WIDE>(stretch, rows, g, column, &mut sum);
+                        }
                         for r in 0..R {
                             for c in 0..C {
-                                // SAFETY: what the caller promises.
-                                sum[r][c] = unsafe { vld1q_f32(sums[r].add(column + c * 4)) };
+                                vst1q_f32(rows.sums.add(r * rows.stride + column + c * 4), sum[r][c]);
                             }
                         }
                     }
-                    // Once with the codes; where there are any, once with the rests.
-                    let with_rests = (0..groups).filter(|g| rows.have_rests(*g));
-                    let passes = (0..groups).map(|g| (g, 0)).chain(with_rests.map(|g| (g, 1)));
-                    for (g, rest) in passes {
-                        // SAFETY: the assertions above and what the caller promises: each row has codes and scales for `groups` groups, the stretch has 16
-                        // vectors of 64 bytes every `stride` for each and `SCALES * PANEL` scales (and minima).
-                        unsafe {
-                            let vectors = stretch.codes.as_ptr().add(g * stretch.stride).cast::<i8>().add(column * 4);
-                            for sub in 0..SCALES {
-                                let at = (g * SCALES + sub) * PANEL + column;
-                                let codes = if rest == 0 { &rows.codes } else { &rows.rests };
-                                let mut dot = [[vdupq_n_s32(0); C]; R];
-                                // Weights of 8 bits are made signed, which takes their offset off.
-                                if !MIN && !WIDE {
-                                    for r in 0..R {
-                                        let of_row = &*scales[r].add(g);
-                                        let codes = match (SCALES, rest) {
-                                            (1, 0) => of_row.sum,
-                                            (1, _) => of_row.rest_sum,
-                                            (_, 0) => of_row.half_sum[sub],
-                                            _ => of_row.half_rest_sum[sub],
-                                        };
-                                        dot[r] = [vdupq_n_s32(-stretch.offset * codes); C];
-                                    }
-                                }
-                                for half in sub..sub + 2 / SCALES {
-                                    let mut of_rows = [vdupq_n_s8(0); R];
-                                    for r in 0..R {
-                                        of_rows[r] = vld1q_s8(codes[r].add(g * GROUP + half * 16));
-                                    }
-                                    let vectors = vectors.add(half * 512);
-                                    products::<R, C, WIDE, 0, 1>(vectors, &of_rows, &mut dot);
-                                    products::<R, C, WIDE, 2, 3>(vectors.add(256), &of_rows, &mut dot);
-                                }
-                                for c in 0..C {
-                                    let scale = vld1q_f32(stretch.scales.as_ptr().add(at + c * 4));
-                                    for r in 0..R {
-                                        let of_row = &*scales[r].add(g);
-                                        let of_row = if rest == 0 { of_row.scale } else { of_row.rest_scale };
-                                        let factor = vmulq_n_f32(scale, of_row);
-                                        sum[r][c] = vfmaq_f32(sum[r][c], vcvtq_f32_s32(dot[r][c]), factor);
-                                    }
-                                }
-                                if MIN && rest == 0 {
-                                    for c in 0..C {
-                                        let min = vld1q_f32(stretch.mins.as_ptr().add(at + c * 4));
-                                        for r in 0..R {
-                                            let of_row = &*scales[r].add(g);
-                                            let mass = if SCALES == 1 { of_row.mass } else { of_row.half_mass[sub] };
-                                            sum[r][c] = vfmaq_n_f32(sum[r][c], min, mass);
-                                        }
-                                    }
+                }
+                // SAFETY: what the caller promises.
+                for rest in unsafe { rows.rests(0) } {
+                    let (g, row) = (rest.group as usize - rows.first, rest.row as usize);
+                    // SAFETY: the same; the rests are of these groups and rows.
+                    unsafe { rest_of::<SCALES, MIN, WIDE>(stretch, rest, g, rows.sums.add(row * rows.stride)) };
+                }
+            }
+
+            /// Adds the products with the codes of one group, for `4 C` outputs from `column` on.
+            ///
+            /// # Safety
+            /// See [`tile`]: each row has what its type says for group `g`; the stretch has 16 vectors of 64 bytes every `stride` for it
+            /// and `SCALES * PANEL` scales (and minima).
+            #[inline]
+            #[target_feature(enable = $features)]
+            #[allow(unsafe_code, reason = "vector loads and reads through pointers")]
+            unsafe fn group<const R: usize, const C: usize, const SCALES: usize, const MIN: bool, const WIDE: bool>(
+                stretch: &Stretch<'_>,
+                rows: &Rows,
+                g: usize,
+                column: usize,
+                sum: &mut [[float32x4_t; C]; R],
+            ) {
+                // SAFETY: what the caller promises.
+                unsafe {
+                    let x = rows.words.add(g * RECORD * R);
+                    let vectors = stretch.codes.as_ptr().add(g * stretch.stride).cast::<i8>().add(column * 4);
+                    for sub in 0..SCALES {
+                        let at = (g * SCALES + sub) * PANEL + column;
+                        let mut dot = [[vdupq_n_s32(0); C]; R];
+                        for r in 0..R {
+                            let sums = x.add(SUMS * R + r).read();
+                            let sums = [i32::from(sums as i16), i32::from((sums >> 16) as i16)];
+                            dot[r] = [vdupq_n_s32(zero::<SCALES, MIN, WIDE>(stretch.offset, sums, sub)); C];
+                        }
+                        let steps = 8 / SCALES;
+                        for s in (sub * steps..(sub + 1) * steps).step_by(2) {
+                            // Reading four rows where there are fewer ends inside the record all the same.
+                            let of_step = |s: usize| {
+                                let at = x.add(s * R).cast::<i8>();
+                                [vld1q_s8(at), if R > 4 { vld1q_s8(at.add(16)) } else { vdupq_n_s8(0) }]
+                            };
+                            let codes = [of_step(s), of_step(s + 1)];
+                            for c in 0..C {
+                                let weights = weights_at::<WIDE>(vectors.add(s * 128 + c * 16));
+                                for r in 0..R {
+                                    let (dot, codes) = (&mut dot[r][c], [codes[0][r / 4], codes[1][r / 4]]);
+                                    *dot = match r % 4 {
+                                        0 => $dot::<WIDE, 0, 0>(*dot, weights, codes),
+                                        1 => $dot::<WIDE, 1, 1>(*dot, weights, codes),
+                                        2 => $dot::<WIDE, 2, 2>(*dot, weights, codes),
+                                        _ => $dot::<WIDE, 3, 3>(*dot, weights, codes),
+                                    };
                                 }
                             }
                         }
-                    }
-                    for r in 0..R {
                         for c in 0..C {
-                            // SAFETY: what the caller promises.
-                            unsafe { vst1q_f32(sums[r].add(column + c * 4), sum[r][c]) };
+                            let scale = vld1q_f32(stretch.scales.as_ptr().add(at + c * 4));
+                            for r in 0..R {
+                                let factor = vmulq_n_f32(scale, x.add(SCALE * R + r).cast::<f32>().read());
+                                sum[r][c] = vfmaq_f32(sum[r][c], vcvtq_f32_s32(dot[r][c]), factor);
+                            }
+                        }
+                        if MIN {
+                            for c in 0..C {
+                                let min = vld1q_f32(stretch.mins.as_ptr().add(at + c * 4));
+                                for r in 0..R {
+                                    let mass = if SCALES == 1 {
+                                        x.add(MASS * R + r).cast::<f32>().read()
+                                    } else {
+                                        (*rows.half_masses[r].add(g))[sub]
+                                    };
+                                    sum[r][c] = vfmaq_n_f32(sum[r][c], min, mass);
+                                }
+                            }
                         }
                     }
                 }
             }
 
-            /// Adds the products of two steps (of four inputs each) to `4 C` outputs of `R` rows, whose codes are in two lanes.
+            /// Adds the products with the rests of group `g` of one row to its 32 sums.
             ///
             /// # Safety
-            /// From `vectors` on there are the weights of these outputs for one step, and 128 bytes further for the next.
-            #[inline]
+            /// As for [`group`].
             #[target_feature(enable = $features)]
-            #[allow(unsafe_code, reason = "vector loads")]
-            unsafe fn products<const R: usize, const C: usize, const WIDE: bool, const FIRST: i32, const NEXT: i32>(
-                vectors: *const i8,
-                codes: &[int8x16_t; R],
-                dot: &mut [[int32x4_t; C]; R],
+            #[allow(unsafe_code, reason = "vector loads and stores")]
+            unsafe fn rest_of<const SCALES: usize, const MIN: bool, const WIDE: bool>(
+                stretch: &Stretch<'_>,
+                rest: &Rest,
+                g: usize,
+                sums: *mut f32,
             ) {
-                for c in 0..C {
-                    // SAFETY: what the caller promises.
-                    let mut weights = unsafe { [vld1q_s8(vectors.add(c * 16)), vld1q_s8(vectors.add(c * 16 + 128))] };
-                    if WIDE {
-                        let sign = vdupq_n_s8(i8::MIN);
-                        weights = [veorq_s8(weights[0], sign), veorq_s8(weights[1], sign)];
-                    }
-                    for r in 0..R {
-                        dot[r][c] = $dot::<WIDE, FIRST, NEXT>(dot[r][c], weights, codes[r]);
+                // SAFETY: what the caller promises.
+                unsafe {
+                    let vectors = stretch.codes.as_ptr().add(g * stretch.stride).cast::<i8>();
+                    for sub in 0..SCALES {
+                        let start = vdupq_n_s32(zero::<SCALES, MIN, WIDE>(stretch.offset, rest.sums, sub));
+                        for column in (0..PANEL).step_by(4) {
+                            let mut dot = start;
+                            for half in sub..sub + 2 / SCALES {
+                                let vectors = vectors.add(half * 512 + column * 4);
+                                let codes = [vld1q_s8(rest.codes.as_ptr().add(half * 16)); 2];
+                                dot = $dot::<WIDE, 0, 1>(dot, weights_at::<WIDE>(vectors), codes);
+                                dot = $dot::<WIDE, 2, 3>(dot, weights_at::<WIDE>(vectors.add(256)), codes);
+                            }
+                            let scale = vld1q_f32(stretch.scales.as_ptr().add((g * SCALES + sub) * PANEL + column));
+                            let sums = sums.add(column);
+                            let sum = vfmaq_f32(vld1q_f32(sums), vcvtq_f32_s32(dot), vmulq_n_f32(scale, rest.scale));
+                            vst1q_f32(sums, sum);
+                        }
                     }
                 }
             }
+
+            /// Where dot products begin, so that the offset need not be taken off every weight: `sums` are those of the first and the
+            /// second 16 codes.
+            #[inline]
+            fn zero<const SCALES: usize, const MIN: bool, const WIDE: bool>(
+                offset: i32,
+                sums: [i32; 2],
+                sub: usize,
+            ) -> i32 {
+                // Types with minima have no offset, and weights of 8 bits are made signed, which takes it off.
+                if MIN || WIDE {
+                    return 0;
+                }
+                -offset * if SCALES == 1 { sums[0] + sums[1] } else { sums[sub] }
+            }
         }
     };
+}
+
+/// The weights of four outputs for two steps, of four inputs each. Those of 8 bits are made signed.
+///
+/// # Safety
+/// `vectors` points to 16 bytes of the one step, and 128 bytes further are those of the next.
+#[inline]
+#[target_feature(enable = "neon")]
+#[allow(unsafe_code, reason = "vector loads")]
+unsafe fn weights_at<const WIDE: bool>(vectors: *const i8) -> [int8x16_t; 2] {
+    // SAFETY: what the caller promises.
+    let [first, next] = unsafe { [vld1q_s8(vectors), vld1q_s8(vectors.add(128))] };
+    let sign = vdupq_n_s8(if WIDE { i8::MIN } else { 0 });
+    [veorq_s8(first, sign), veorq_s8(next, sign)]
 }
 
 kernel!(Neon, neon, "neon", dot_neon);
@@ -325,35 +387,26 @@ fn unpack<'a>(
 #[target_feature(enable = "neon")]
 #[allow(unsafe_code, reason = "vector loads and stores")]
 fn spread<const BITS: usize>(group: &[Line], out: &mut [Line]) {
-    let (low, high) = out.split_at_mut(8);
-    let masks = &group[8..8 + (BITS - 4) * 2];
-    for (v, ((packed, low), high)) in group.iter().zip(low).zip(high).enumerate() {
-        for (quarter, packed) in packed.0.as_chunks::<16>().0.iter().enumerate() {
-            // SAFETY: `packed` is 16 bytes.
-            let packed = unsafe { vld1q_u8(packed.as_ptr()) };
-            let mut codes = [vandq_u8(packed, vdupq_n_u8(15)), vshrq_n_u8::<4>(packed)];
-            for bit in 0..BITS - 4 {
-                for (half, codes) in codes.iter_mut().enumerate() {
-                    let mask = &masks[bit * 2 + half].0[v % 8 * 8 + quarter * 2..];
-                    *codes = vorrq_u8(*codes, vandq_u8(where_set([mask[0], mask[1]]), vdupq_n_u8(16 << bit)));
-                }
-            }
-            // SAFETY: both are 16 bytes.
+    for (v, out) in out.iter_mut().enumerate() {
+        let quarters = group[v % 8].0.as_chunks::<16>().0.iter().zip(out.0.as_chunks_mut::<16>().0);
+        for (quarter, (low, out)) in quarters.enumerate() {
+            // SAFETY: `low`, `out` and a quarter of a line are 16 bytes.
             unsafe {
-                vst1q_u8(low.0[quarter * 16..quarter * 16 + 16].as_mut_ptr(), codes[0]);
-                vst1q_u8(high.0[quarter * 16..quarter * 16 + 16].as_mut_ptr(), codes[1]);
+                let low = vld1q_u8(low.as_ptr());
+                let low = if v < 8 { vandq_u8(low, vdupq_n_u8(15)) } else { vshrq_n_u8::<4>(low) };
+                let code = if BITS > 4 {
+                    let (plane, shift) = plane(BITS, v);
+                    let high = vld1q_u8(group[8 + plane].0.as_ptr().add(quarter * 16));
+                    // A shift by less than nothing goes to the right; from the fifth bit on they belong.
+                    let high = vshlq_u8(high, vdupq_n_s8(4 - shift as i8));
+                    vorrq_u8(low, vandq_u8(high, vdupq_n_u8(if BITS == 5 { 0x10 } else { 0x30 })))
+                } else {
+                    low
+                };
+                vst1q_u8(out.as_mut_ptr(), code);
             }
         }
     }
-}
-
-/// All ones in the bytes whose bit in the mask of 16 is set.
-#[inline]
-#[target_feature(enable = "neon")]
-fn where_set(mask: [u8; 2]) -> uint8x16_t {
-    // Byte i looks at byte i / 8 of the mask, and there at bit i % 8.
-    let which = vcreate_u8(0x8040_2010_0804_0201);
-    vcombine_u8(vtst_u8(vdup_n_u8(mask[0]), which), vtst_u8(vdup_n_u8(mask[1]), which))
 }
 
 /// Half-precision numbers `8 i .. 8 i + 8` of a line, widened.

@@ -6,8 +6,8 @@
 //! A panel is a row of spans (32 inputs, or 256 for nested scales): `[scale f16 × 32][min f16 × 32]` for nested types, then
 //! groups of 32 inputs. A group is `[codes][scales][mins]`. Codes stand as 16 vectors of 64 bytes; vector `2 s + h` holds
 //! inputs `4 s .. 4 s + 4` of outputs `16 h .. 16 h + 16`, four bytes to an output. Of codes of 4 to 6 bits, vectors 0–7
-//! have their low four bits in the low halves of 8 stored vectors, vectors 8–15 in the high halves; the fifth and sixth bits
-//! follow as one 64-bit mask per vector.
+//! have their low four bits in the low halves of 8 stored vectors, vectors 8–15 in the high halves; the fifth (and sixth) bits
+//! follow as 2 (4) vectors of as many bits for each of 8 (4) of the 16, see [`plane`].
 
 use super::activations::GROUP;
 use super::arena::{Arena, Line, Region};
@@ -152,10 +152,12 @@ impl Packed {
             return get(panel, at + vector * 64 + byte);
         }
         let low = get(panel, at + vector % 8 * 64 + byte) >> (vector / 8 * 4) & 15;
-        (4..self.format.bits).fold(low, |code, bit| {
-            let mask = at + 512 + (bit - 4) * 128 + vector * 8 + byte / 8;
-            code | (get(panel, mask) >> (byte % 8) & 1) << bit
-        })
+        if self.format.bits == 4 {
+            return low;
+        }
+        let (plane, shift) = plane(self.format.bits, vector);
+        let high = get(panel, at + GROUP_CODES / 2 + plane * 64 + byte) >> shift;
+        low | (high & ((1 << (self.format.bits - 4)) - 1)) << 4
     }
 
     /// Scale and minimum number `sub` of group `g`, multiplied out: both are exact products of numbers of 11 and 7 bits.
@@ -177,6 +179,13 @@ impl Packed {
 /// Which vector and which of its bytes input `i` of a group has at `column`.
 fn place(i: usize, column: usize) -> (usize, usize) {
     (i / 4 * 2 + column / 16, column % 16 * 4 + i % 4)
+}
+
+/// Where the bits of `vector` beyond the fourth are, in codes of 5 or 6 `bits`: in which of the vectors that follow the low bits,
+/// and how far up in each of its bytes.
+pub const fn plane(bits: usize, vector: usize) -> (usize, usize) {
+    let more = bits - 4;
+    (vector % (2 * more), vector / (2 * more) * more)
 }
 
 fn get(lines: &[Line], at: usize) -> u8 {
@@ -224,9 +233,9 @@ fn write_block(format: &Format, layout: &Layout, panel: &mut [Line], column: usi
                 continue;
             }
             set(panel, at + vector % 8 * 64 + byte, (code & 15) << (vector / 8 * 4));
-            for bit in 4..format.bits {
-                let mask = at + 512 + (bit - 4) * 128 + vector * 8 + byte / 8;
-                set(panel, mask, (code >> bit & 1) << (byte % 8));
+            if format.bits > 4 {
+                let (plane, shift) = plane(format.bits, vector);
+                set(panel, at + GROUP_CODES / 2 + plane * 64 + byte, (code >> 4) << shift);
             }
         }
     }

@@ -141,7 +141,7 @@ mod arm {
                 let mut sums = [vdupq_n_s32(0); 12];
                 for _ in 0..count {
                     for (sum, weights) in sums.iter_mut().zip(weights) {
-                        *sum = $dot::<false, 0, 1>(*sum, [weights; 2], codes);
+                        *sum = $dot::<false, 0, 1>(*sum, [weights; 2], [codes; 2]);
                     }
                     codes = veorq_s8(codes, step);
                 }

@@ -2,7 +2,7 @@
 //!
 //! Must stay as plain as the definition in [`super::tile`].
 
-use super::activations::GROUP;
+use super::activations::{GROUP, MASS, RECORD, SCALE};
 use super::arena::Line;
 use super::packed::{PANEL, Packed};
 use super::tile::{Rows, Scratch, Stretch, Tiles};
@@ -41,42 +41,47 @@ impl Tiles for Scalar {
         for r in 0..rows.count {
             let groups = stretch.groups;
             // SAFETY: what the caller promises.
-            let (codes, rests, scales, sums) = unsafe {
+            let (words, half_masses, rests, sums) = unsafe {
                 (
-                    std::slice::from_raw_parts(rows.codes[r], groups * GROUP),
-                    std::slice::from_raw_parts(rows.rests[r], groups * GROUP),
-                    std::slice::from_raw_parts(rows.scales[r], groups),
-                    &mut *rows.sums[r].cast::<[f32; PANEL]>(),
+                    std::slice::from_raw_parts(rows.words, groups * RECORD * rows.count),
+                    std::slice::from_raw_parts(rows.half_masses[r], groups),
+                    rows.rests(0),
+                    &mut *rows.sums.add(r * rows.stride).cast::<[f32; PANEL]>(),
                 )
             };
             if rows.fresh {
                 *sums = [0.0; PANEL];
             }
-            let order = (0..groups).map(|g| (g, false)).chain((0..groups).map(|g| (g, true)));
-            for (g, rest) in order.filter(|(g, rest)| !rest || scales[*g].rest_scale != 0.0) {
-                let of_row = &scales[g];
-                let (codes, rests) = (&codes[g * GROUP..(g + 1) * GROUP], &rests[g * GROUP..(g + 1) * GROUP]);
-                let vectors = &stretch.codes[g * stretch.stride..];
-                for sub in 0..SCALES {
-                    let inputs = sub * GROUP / SCALES..(sub + 1) * GROUP / SCALES;
-                    let mass = if SCALES == 1 { of_row.mass } else { of_row.half_mass[sub] };
+            // The codes of scale `sub` of group `g` times the weights of a column.
+            let dot = |g: usize, sub: usize, column: usize, of_row: &dyn Fn(usize) -> i8| -> f32 {
+                let product = |i: usize| {
+                    let weight = stretch.codes[g * stretch.stride + i / 4 * 2 + column / 16].0[column % 16 * 4 + i % 4];
+                    (i32::from(weight) - stretch.offset) * i32::from(of_row(i))
+                };
+                (sub * GROUP / SCALES..(sub + 1) * GROUP / SCALES).map(product).sum::<i32>() as f32
+            };
+            let at = |g: usize, sub: usize, column: usize| (g * SCALES + sub) * PANEL + column;
+            for g in 0..groups {
+                let word = |w: usize| words[(g * RECORD + w) * rows.count + r];
+                let float = |w: usize| f32::from_bits(word(w));
+                let code = |i: usize| word(i / 4).to_le_bytes()[i % 4] as i8;
+                for (sub, half_mass) in half_masses[g].iter().enumerate().take(SCALES) {
+                    let mass = if SCALES == 1 { float(MASS) } else { *half_mass };
                     for (column, sum) in sums.iter_mut().enumerate() {
-                        let at = (g * SCALES + sub) * PANEL + column;
-                        let dot = |codes: &[i8]| -> f32 {
-                            let product = |i: usize| {
-                                let code = vectors[i / 4 * 2 + column / 16].0[column % 16 * 4 + i % 4];
-                                (i32::from(code) - stretch.offset) * i32::from(codes[i])
-                            };
-                            inputs.clone().map(product).sum::<i32>() as f32
-                        };
-                        if rest {
-                            *sum = dot(rests).mul_add(stretch.scales[at] * of_row.rest_scale, *sum);
-                            continue;
-                        }
-                        *sum = dot(codes).mul_add(stretch.scales[at] * of_row.scale, *sum);
+                        let at = at(g, sub, column);
+                        *sum = dot(g, sub, column, &code).mul_add(stretch.scales[at] * float(SCALE), *sum);
                         if MIN {
                             *sum = stretch.mins[at].mul_add(mass, *sum);
                         }
+                    }
+                }
+            }
+            for rest in rests.iter().filter(|rest| rest.row as usize == r) {
+                let g = rest.group as usize - rows.first;
+                for sub in 0..SCALES {
+                    for (column, sum) in sums.iter_mut().enumerate() {
+                        let factor = stretch.scales[at(g, sub, column)] * rest.scale;
+                        *sum = dot(g, sub, column, &|i| rest.codes[i]).mul_add(factor, *sum);
                     }
                 }
             }

@@ -101,9 +101,9 @@ fn products_equal_the_sum_in_f64_over_the_dequantised_weights_and_the_rounded_ac
             multiply(&Pool::new(1).unwrap(), Isa::best(), &[&weights], &x, &mut out);
             for r in 0..7 {
                 let number = |i: usize| {
-                    let group = &x.groups(r)[i / 32];
-                    f64::from(x.codes(r)[i]) * f64::from(group.scale)
-                        + f64::from(x.rests(r)[i]) * f64::from(group.rest_scale)
+                    let group = x.group(r, i / 32);
+                    f64::from(group.codes[i % 32]) * f64::from(group.scale)
+                        + f64::from(group.rest.codes[i % 32]) * f64::from(group.rest.scale)
                 };
                 let rounded: Vec<f64> = (0..inputs).map(number).collect();
                 for j in 0..outputs {
@@ -150,7 +150,7 @@ fn codes_at_their_limits_give_the_bits_of_the_scalar_reference() {
     x.fill(&pool, rows, inputs, |row, x| {
         x.iter_mut().enumerate().for_each(|(i, x)| *x = if i & row == 0 { 3.0 } else { -3.0 });
     });
-    assert!(x.codes(3).iter().all(|code| code.abs() == 127));
+    assert!((0..8).all(|g| x.group(3, g).codes.iter().all(|code| code.abs() == 127)));
     for dtype in types() {
         // 0x80 and 0x7f: the limits of signed weights.
         for byte in [0x00, 0x7f, 0x80, 0xff] {

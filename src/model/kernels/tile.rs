@@ -6,13 +6,10 @@
 //! minima, `sum = fma(min_w, mass_x, sum)`. After that, group by group again, the same with the rests (but no minima), where a
 //! row has some; adding the zeros of one that has none is nothing. It does not depend on the number of rows.
 
-use super::activations::{GroupScale, MARKS};
+use super::activations::{HalfMasses, ROWS, Rest};
 use super::arena::Line;
 use super::matmul::Work;
 use super::packed::{GROUP_CODES, PANEL, Packed};
-
-/// Most rows at once: 6 rows of 32 outputs fill the registers of AVX-512.
-pub const ROWS: usize = 6;
 
 /// Groups that are worked through before their rests are, and unpacked at once: their codes and scales fit the first-level
 /// cache. A multiple of the groups of a span.
@@ -59,35 +56,34 @@ pub struct Stretch<'a> {
     pub groups: usize,
 }
 
-/// Up to [`ROWS`] rows of activations and where their sums go.
+/// A block of up to [`ROWS`] rows of activations and where their sums go.
 ///
-/// For each row: `codes` and `rests` point to its codes of the first group at hand, `scales` to that group's scale, both followed by those
-/// of the other groups; `sums` to 32 floats that nobody else reads or writes meanwhile.
+/// `words` points to the record (see [`super::activations::RECORD`]) of the first group at hand, followed by those of the other
+/// groups; so does, for each row, one of `half_masses`. The rests of stretch `s`, by ascending groups for each row, are
+/// `rests[ends[s]..ends[s + 1]]`. Of row `r` the sums are the 32 floats from `sums + r * stride` on, which nobody else reads or writes meanwhile.
 #[derive(Clone, Copy)]
 pub struct Rows {
     /// How many.
     pub count: usize,
-    /// Codes.
-    pub codes: [*const i8; ROWS],
-    /// Rests.
-    pub rests: [*const i8; ROWS],
-    /// Scales.
-    pub scales: [*const GroupScale; ROWS],
-    /// Sums.
-    pub sums: [*mut f32; ROWS],
+    /// Codes, scales, sums of codes, masses.
+    pub words: *const u32,
+    /// Half masses.
+    pub half_masses: [*const HalfMasses; ROWS],
+    /// Rests of all blocks, stretch after stretch.
+    pub rests: *const Rest,
+    /// Where those of this block end, stretch after stretch, beginning with where they start.
+    pub ends: *const u32,
+    /// Sums of the first row.
+    pub sums: *mut f32,
+    /// Floats from one row's sums to the next row's.
+    pub stride: usize,
     /// The sums hold rubbish and start from zero.
     pub fresh: bool,
     /// Number of the first group at hand in its row.
     pub first: usize,
     /// Number of the first of the rows.
     pub start: usize,
-    /// Groups, by their numbers in the row, that have rests in any of the rows, as far as these words go; the others may.
-    /// Made once for all groups, because looking at the scales of six rows for every group took a third of the time.
-    pub marks: [u64; WORDS],
 }
-
-/// Words of marks: as many groups as a row of 16,384 inputs has.
-pub const WORDS: usize = 8;
 
 /// The kernels of one instruction set.
 pub trait Kernel: Copy + Send + Sync {
@@ -146,18 +142,19 @@ fn stretches<T: Tiles, const SCALES: usize, const MIN: bool>(kernel: T, work: &W
 }
 
 impl Rows {
-    /// Which of the groups `from..to` of those at hand, all of one stretch, have rests in any row, or may: bit 0 is for `from`.
+    /// The rests of the stretch that begins with group `from` of those at hand.
+    ///
+    /// # Safety
+    /// The rows are what their type says.
     #[inline(always)]
-    pub fn rests_within(&self, from: usize, to: usize) -> u64 {
-        let (word, bit) = ((self.first + from) / MARKS, (self.first + from) % MARKS);
-        self.marks.get(word).map_or(u64::MAX, |word| word >> bit) & (u64::MAX >> (MARKS - (to - from)))
-    }
-
-    /// Whether any row may have rests in group `g` of those at hand.
-    #[inline(always)]
-    pub fn have_rests(&self, g: usize) -> bool {
-        let g = self.first + g;
-        self.marks.get(g / MARKS).is_none_or(|word| word >> (g % MARKS) & 1 == 1)
+    #[allow(unsafe_code, reason = "a list that the makers of a block keep alive")]
+    pub unsafe fn rests(&self, from: usize) -> &[Rest] {
+        // SAFETY: what the caller promises.
+        unsafe {
+            let ends = self.ends.add((self.first + from) / STRETCH);
+            let (start, end) = (ends.read() as usize, ends.add(1).read() as usize);
+            std::slice::from_raw_parts(self.rests.add(start), end - start)
+        }
     }
 }
 
