@@ -71,6 +71,7 @@ impl Default for Rest {
 
 /// What one task fills: a row in all its forms.
 struct Row<'a, T> {
+    number: usize,
     source: &'a mut [T],
     floats: &'a mut [f32],
     words: Words<'a>,
@@ -184,29 +185,31 @@ impl Activations {
         grow(&mut self.half_masses, rows * groups);
         grow(&mut self.rests, rows * groups);
         grow(&mut self.rested, rows);
-        let blocks = (0..self.blocks()).map(|b| self.block(b));
-        let places: Vec<(Range<usize>, usize)> =
-            blocks.flat_map(|b| b.clone().map(move |row| (b.clone(), row))).collect();
+        let blocks: Vec<Range<usize>> = (0..self.blocks()).map(|b| self.block(b)).collect();
         let words = &self.words;
         let (mut half_masses, mut rests) = (&mut self.half_masses[..], &mut self.rests[..]);
-        let floats = self.floats.chunks_mut(width.max(1)).zip(source.chunks_mut(size));
-        let mut all: Vec<Row<'_, T>> = floats
-            .zip(places.into_iter().zip(&mut self.rested))
-            .map(|((floats, source), ((block, row), rested))| {
+        let mut forms = self.floats.chunks_mut(width.max(1)).zip(source.chunks_mut(size)).zip(&mut self.rested);
+        // A block is one task's, since threads that write the rows of one take its cache lines from each other.
+        let mut all: Vec<Vec<Row<'_, T>>> = blocks
+            .into_iter()
+            .map(|block| {
                 let of_block = &words[block.start * groups * RECORD..block.end * groups * RECORD];
-                Row {
+                let rows = block.clone().zip(forms.by_ref().take(block.len()));
+                rows.map(|(number, ((floats, source), rested))| Row {
+                    number,
                     source,
                     floats,
-                    words: Words { block: of_block, count: block.len(), row: row - block.start },
+                    words: Words { block: of_block, count: block.len(), row: number - block.start },
                     half_masses: half_masses.split_off_mut(..groups).unwrap_or_default(),
                     rests: rests.split_off_mut(..groups).unwrap_or_default(),
                     rested,
-                }
+                })
+                .collect()
             })
             .collect();
-        pool.pieces(&mut all, 1, GRAIN.div_ceil(width.max(1)), |row, part| {
-            for Row { source, floats, words, half_masses, rests, rested } in part {
-                write(row, source, floats);
+        pool.pieces(&mut all, 1, GRAIN.div_ceil(ROWS * width.max(1)), |_, blocks| {
+            for Row { number, source, floats, words, half_masses, rests, rested } in blocks.iter_mut().flatten() {
+                write(*number, source, floats);
                 **rested = simd::dispatch(Round { floats, words: *words, half_masses, rests });
             }
         });
