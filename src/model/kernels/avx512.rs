@@ -35,8 +35,7 @@ impl Kernel for Avx512 {
         let mut partial = [[0.0; PANEL]; ROWS];
         for b in 0..work.blocks() {
             let (rows, to) = (work.rows(b), work.sums(b, true, &mut partial));
-            // The first block brings the panel into the cache, and what comes after it.
-            let ahead = b == 0;
+            let ahead = Ahead::of(size_of_val(work.panel()), work.weights.groups(), b, work.blocks());
             // SAFETY: `self` is the proof that the machine has the instructions; `rows` and `to` are what they say.
             unsafe {
                 match rows.count {
@@ -60,7 +59,7 @@ impl Kernel for Avx512 {
 /// The machine has the instructions; `rows` is what its type says, for all groups of the panel; its sums go to `to`.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 #[allow(unsafe_code, reason = "hands on what the caller promises")]
-unsafe fn of_format<const R: usize>(work: &Work<'_>, rows: &Rows, to: (*mut f32, usize), ahead: bool) {
+unsafe fn of_format<const R: usize>(work: &Work<'_>, rows: &Rows, to: (*mut f32, usize), ahead: Ahead) {
     let (weights, panel) = (work.weights, work.panel());
     let format = &weights.format;
     // SAFETY: what the caller promises.
@@ -80,14 +79,36 @@ unsafe fn of_format<const R: usize>(work: &Work<'_>, rows: &Rows, to: (*mut f32,
     }
 }
 
-/// How far ahead of its use a panel is asked for.
-const AHEAD: usize = 3072;
+/// What is asked for from memory while a block of rows is multiplied with a panel.
+#[derive(Clone, Copy)]
+enum Ahead {
+    /// The only block: what it will soon use itself.
+    Near,
+    /// One of several: its part of the next panel, from so many bytes behind the start of this one on, so many lines with each
+    /// group. All blocks together ask for all of it, so that memory is read all the time and not with the first block only.
+    Next { from: usize, lines: usize },
+}
+
+impl Ahead {
+    /// For block `b` of `blocks`, with panels of so many bytes and groups.
+    fn of(panel: usize, groups: usize, b: usize, blocks: usize) -> Self {
+        if blocks == 1 {
+            return Self::Near;
+        }
+        let lines = (panel / 64).div_ceil(groups.max(1) * blocks);
+        let done = b * groups * lines * 64;
+        Self::Next { from: panel + done, lines: if done < panel { lines } else { 0 } }
+    }
+}
+
+/// How far ahead of its use the only block of rows asks for its panel.
+const NEAR: usize = 3072;
 
 /// A panel times `R` rows. Codes are taken apart in registers and never stored; `2 R` registers hold integer dot products, `2 R`
 /// sums.
 ///
 /// # Safety
-/// As for [`of_format`]; the parameters are those of the format of `weights`. `ahead`: whether to ask for what comes after.
+/// As for [`of_format`]; the parameters are those of the format of `weights`.
 #[inline(never)]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 #[allow(unsafe_code, reason = "vector loads and stores without bounds checks in the innermost loop")]
@@ -96,7 +117,7 @@ unsafe fn panel_rows<const R: usize, const BITS: usize, const SCALES: usize, con
     panel: &[Line],
     rows: &Rows,
     to: (*mut f32, usize),
-    ahead: bool,
+    ahead: Ahead,
 ) {
     let (layout, groups) = (&weights.layout, weights.groups());
     assert!(groups > 0 && layout.group_at(groups - 1) + layout.group <= size_of_val(panel));
@@ -118,12 +139,20 @@ unsafe fn panel_rows<const R: usize, const BITS: usize, const SCALES: usize, con
                     header = at;
                     at = at.add(layout.header);
                 }
-                if ahead {
+                // A prefetch reads nothing and may be of any address.
+                match ahead {
                     // A loop of unknown length, on purpose: unrolled, the requests come in bursts, and few rows are read a third
                     // slower (measured on Zen 4).
-                    for line in 0..black_box(size) / 64 {
-                        // A prefetch reads nothing and may be of any address.
-                        _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(AHEAD + line * 64).cast());
+                    Ahead::Near => {
+                        for line in 0..black_box(size) / 64 {
+                            _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(NEAR + line * 64).cast());
+                        }
+                    }
+                    Ahead::Next { from, lines } => {
+                        let from = panel.as_ptr().cast::<u8>().wrapping_add(from + g * lines * 64);
+                        for line in 0..lines {
+                            _mm_prefetch::<_MM_HINT_T1>(from.wrapping_add(line * 64).cast());
+                        }
                     }
                 }
                 group::<R, BITS, SCALES, MIN, NESTED>(layout, (at, header), (x, rows, g), offset, &mut sum);
