@@ -7,7 +7,6 @@ use super::super::simd;
 use super::pool::Pool;
 use super::round::Round;
 use std::ops::Range;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Numbers per scale.
 pub const GROUP: usize = 32;
@@ -34,8 +33,8 @@ pub struct Activations {
     rows: usize,
     width: usize,
     floats: Vec<f32>,
-    /// Of each block the records of its groups. Atomic, because threads write the rows of a block side by side.
-    words: Vec<AtomicU32>,
+    /// Of each block the records of its groups.
+    words: Vec<u32>,
     /// `[row][groups]`.
     half_masses: Vec<HalfMasses>,
     /// `[row][groups]`, of which each row uses as many as it has, from the first on.
@@ -68,46 +67,42 @@ impl Default for Rest {
     }
 }
 
-/// What one task fills: a row in all its forms.
-struct Row<'a, T> {
-    number: usize,
+/// What one task fills: a block of rows in all their forms. A block is one task's, since threads that write the rows of one would
+/// take its cache lines from each other.
+struct Block<'a, T> {
+    /// Number of its first row.
+    first: usize,
     source: &'a mut [T],
     floats: &'a mut [f32],
-    words: Words<'a>,
+    words: &'a mut [u32],
     half_masses: &'a mut [HalfMasses],
     rests: &'a mut [Rest],
-    rested: &'a mut usize,
+    rested: &'a mut [usize],
 }
 
 /// A row's words in its block.
-#[derive(Clone, Copy)]
 pub struct Words<'a> {
-    block: &'a [AtomicU32],
+    block: &'a mut [u32],
     /// Rows of the block.
     count: usize,
     /// Number of the row in it.
-    row: usize,
+    pub row: usize,
 }
 
 impl Words<'_> {
     /// Sets all words of group `g`.
     #[inline(always)]
-    pub fn set(&self, g: usize, record: &[u32; RECORD]) {
-        let of_group = &self.block[g * RECORD * self.count..(g + 1) * RECORD * self.count];
-        for (to, word) in of_group.chunks_exact(self.count).zip(record) {
-            to[self.row].store(*word, Ordering::Relaxed);
+    pub fn set(&mut self, g: usize, record: &[u32; RECORD]) {
+        let of_group = &mut self.block[g * RECORD * self.count..(g + 1) * RECORD * self.count];
+        for (to, word) in of_group.chunks_exact_mut(self.count).zip(record) {
+            to[self.row] = *word;
         }
-    }
-
-    /// Sets one word of group `g`.
-    pub fn set_one(&self, g: usize, word: usize, to: u32) {
-        self.block[(g * RECORD + word) * self.count + self.row].store(to, Ordering::Relaxed);
     }
 
     /// One word of group `g`.
     #[inline(always)]
-    pub fn get(&self, g: usize, word: usize) -> u32 {
-        self.block[(g * RECORD + word) * self.count + self.row].load(Ordering::Relaxed)
+    pub fn word(&mut self, g: usize, word: usize) -> &mut u32 {
+        &mut self.block[(g * RECORD + word) * self.count + self.row]
     }
 }
 
@@ -139,7 +134,7 @@ impl Activations {
     }
 
     /// The records of a block with these rows, group after group; none where the width is no multiple of [`GROUP`].
-    pub fn words(&self, block: Range<usize>) -> &[AtomicU32] {
+    pub fn words(&self, block: Range<usize>) -> &[u32] {
         let per_row = self.groups() * RECORD;
         &self.words[block.start * per_row..block.end * per_row]
     }
@@ -185,34 +180,43 @@ impl Activations {
         grow(&mut self.rests, rows * groups);
         grow(&mut self.rested, rows);
         let blocks: Vec<Range<usize>> = (0..self.blocks()).map(|b| self.block(b)).collect();
-        let words = &self.words;
+        let (mut source, mut floats, mut words) = (source, &mut self.floats[..], &mut self.words[..]);
         let (mut half_masses, mut rests) = (&mut self.half_masses[..], &mut self.rests[..]);
-        let mut forms = self.floats.chunks_mut(width.max(1)).zip(source.chunks_mut(size)).zip(&mut self.rested);
-        // A block is one task's, since threads that write the rows of one take its cache lines from each other.
-        let mut all: Vec<Vec<Row<'_, T>>> = blocks
+        let mut rested = &mut self.rested[..];
+        let mut all: Vec<Block<'_, T>> = blocks
             .into_iter()
-            .map(|block| {
-                let of_block = &words[block.start * groups * RECORD..block.end * groups * RECORD];
-                let rows = block.clone().zip(forms.by_ref().take(block.len()));
-                rows.map(|(number, ((floats, source), rested))| Row {
-                    number,
-                    source,
-                    floats,
-                    words: Words { block: of_block, count: block.len(), row: number - block.start },
-                    half_masses: half_masses.split_off_mut(..groups).unwrap_or_default(),
-                    rests: rests.split_off_mut(..groups).unwrap_or_default(),
-                    rested,
-                })
-                .collect()
+            .map(|block| Block {
+                first: block.start,
+                source: next(&mut source, block.len() * size),
+                floats: next(&mut floats, block.len() * width),
+                words: next(&mut words, block.len() * groups * RECORD),
+                half_masses: next(&mut half_masses, block.len() * groups),
+                rests: next(&mut rests, block.len() * groups),
+                rested: next(&mut rested, block.len()),
             })
             .collect();
         pool.pieces(&mut all, 1, GRAIN.div_ceil(ROWS * width.max(1)), |_, blocks| {
-            for Row { number, source, floats, words, half_masses, rests, rested } in blocks.iter_mut().flatten() {
-                write(*number, source, floats);
-                **rested = simd::dispatch(Round { floats, words: *words, half_masses, rests });
+            for Block { first, source, floats, words, half_masses, rests, rested } in blocks {
+                let count = rested.len();
+                for (row, rested) in rested.iter_mut().enumerate() {
+                    let floats = &mut floats[row * width..(row + 1) * width];
+                    write(*first + row, &mut source[row * size..(row + 1) * size], floats);
+                    let of_row = row * groups..(row + 1) * groups;
+                    *rested = simd::dispatch(Round {
+                        floats,
+                        words: Words { block: words, count, row },
+                        half_masses: &mut half_masses[of_row.clone()],
+                        rests: &mut rests[of_row],
+                    });
+                }
             }
         });
     }
+}
+
+/// Takes the next `len` off the front.
+fn next<'a, T>(rest: &mut &'a mut [T], len: usize) -> &'a mut [T] {
+    rest.split_off_mut(..len).unwrap_or_default()
 }
 
 /// Makes room for `len` numbers without ever giving any back.
@@ -248,14 +252,13 @@ impl Activations {
     /// Group `g` of `row`.
     pub fn group(&self, row: usize, g: usize) -> Rounded {
         let block = (0..self.blocks()).map(|b| self.block(b)).find(|b| b.contains(&row)).expect("a row");
-        let words = Words { block: self.words(block.clone()), count: block.len(), row: row - block.start };
-        let codes: Vec<i8> = (0..8).flat_map(|w| words.get(g, w).to_le_bytes().map(|byte| byte as i8)).collect();
-        let sums = words.get(g, SUMS);
+        let word = |w: usize| self.words(block.clone())[(g * RECORD + w) * block.len() + row - block.start];
+        let codes: Vec<i8> = (0..8).flat_map(|w| word(w).to_le_bytes().map(|byte| byte as i8)).collect();
         Rounded {
             codes: codes.try_into().expect("32 codes"),
-            scale: f32::from_bits(words.get(g, SCALE)),
-            sums: [sums as i16, (sums >> 16) as i16],
-            mass: f32::from_bits(words.get(g, MASS)),
+            scale: f32::from_bits(word(SCALE)),
+            sums: [word(SUMS) as i16, (word(SUMS) >> 16) as i16],
+            mass: f32::from_bits(word(MASS)),
             half_masses: self.half_masses(row)[g],
             rest: self.rests(row).iter().find(|rest| rest.group as usize == g).copied().unwrap_or_default(),
         }

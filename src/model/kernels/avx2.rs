@@ -6,7 +6,7 @@
     reason = "loops over registers with bounds known to the compiler, which it unrolls"
 )]
 
-use super::activations::{MASS, RECORD, ROWS, Rest, SCALE, SUMS};
+use super::activations::{RECORD, ROWS, Rest, SCALE};
 use super::arena::Line;
 use super::packed::{PANEL, Packed, plane};
 use super::tile::{Rows, STRETCH, Scratch, Stretch, Tiles};
@@ -136,7 +136,7 @@ macro_rules! kernel {
                 for rest in unsafe { rows.rests(0) } {
                     // SAFETY: the same; the rests are of these groups and rows.
                     unsafe {
-                        rest_of::<SCALES, MIN, WIDE>(
+                        rest_of::<SCALES, WIDE>(
                             stretch,
                             rest,
                             rest.group as usize - rows.first,
@@ -170,10 +170,11 @@ macro_rules! kernel {
                         let scale = _mm256_loadu_ps(stretch.scales.as_ptr().add(at));
                         let steps = 8 / SCALES;
                         let mut dot = [_mm256_setzero_si256(); R];
-                        for r in 0..R {
-                            let sums = x.add(SUMS * R + r).read();
-                            let sums = [i32::from(sums as i16), i32::from((sums >> 16) as i16)];
-                            dot[r] = zero::<SCALES, MIN, WIDE>(stretch.offset, sums, sub);
+                        // Types with minima have no offset, and the dot product of signed weights takes it off by itself.
+                        if !MIN && !(WIDE && $signed) {
+                            for r in 0..R {
+                                dot[r] = _mm256_set1_epi32(stretch.start::<SCALES>(rows.sums_of_codes::<R>(g, r), sub));
+                            }
                         }
                         for s in sub * steps..(sub + 1) * steps {
                             let weights = _mm256_load_si256(vectors.add(s * 4));
@@ -190,11 +191,7 @@ macro_rules! kernel {
                         if MIN {
                             let min = _mm256_loadu_ps(stretch.mins.as_ptr().add(at));
                             for r in 0..R {
-                                let mass = if SCALES == 1 {
-                                    x.add(MASS * R + r).cast::<f32>().read()
-                                } else {
-                                    (*rows.half_masses[r].add(g))[sub]
-                                };
+                                let mass = rows.mass::<R, SCALES>(g, r, sub);
                                 sum[r] = _mm256_fmadd_ps(min, _mm256_set1_ps(mass), sum[r]);
                             }
                         }
@@ -208,7 +205,7 @@ macro_rules! kernel {
             /// As for [`group`].
             #[target_feature(enable = $features)]
             #[allow(unsafe_code, reason = "vector loads and stores")]
-            unsafe fn rest_of<const SCALES: usize, const MIN: bool, const WIDE: bool>(
+            unsafe fn rest_of<const SCALES: usize, const WIDE: bool>(
                 stretch: &Stretch<'_>,
                 rest: &Rest,
                 g: usize,
@@ -222,7 +219,9 @@ macro_rules! kernel {
                         let sums = sums.add(quarter * 8);
                         for sub in 0..SCALES {
                             let at = (g * SCALES + sub) * PANEL + quarter * 8;
-                            let mut dot = zero::<SCALES, MIN, WIDE>(stretch.offset, rest.sums, sub);
+                            let signed = WIDE && $signed;
+                            let start = if signed { 0 } else { stretch.start::<SCALES>(rest.sums, sub) };
+                            let mut dot = _mm256_set1_epi32(start);
                             for s in sub * steps..(sub + 1) * steps {
                                 let four = rest.codes.as_ptr().add(s * 4).cast::<i32>().read_unaligned();
                                 dot = $dot::<WIDE>(dot, _mm256_load_si256(vectors.add(s * 4)), _mm256_set1_epi32(four));
@@ -234,22 +233,6 @@ macro_rules! kernel {
                         }
                     }
                 }
-            }
-
-            /// Where dot products begin, so that the offset need not be taken off every weight: `sums` are those of the first and the
-            /// second 16 codes.
-            #[inline]
-            #[target_feature(enable = $features)]
-            fn zero<const SCALES: usize, const MIN: bool, const WIDE: bool>(
-                offset: i32,
-                sums: [i32; 2],
-                sub: usize,
-            ) -> __m256i {
-                // Types with minima have no offset, and the dot product of signed weights takes it off by itself.
-                if MIN || (WIDE && $signed) {
-                    return _mm256_setzero_si256();
-                }
-                _mm256_set1_epi32(-offset * if SCALES == 1 { sums[0] + sums[1] } else { sums[sub] })
             }
         }
     };

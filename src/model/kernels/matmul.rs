@@ -256,9 +256,9 @@ fn blocks(x: &Activations, groups: usize) -> Blocks {
     for b in 0..x.blocks() {
         let mut left = x.block(b).map(|row| x.rests(row)).collect::<Vec<_>>();
         for stretch in 1..=stretches {
-            for (row, left) in left.iter_mut().enumerate() {
+            for left in &mut left {
                 let here = left.partition_point(|rest| (rest.group as usize) < stretch * STRETCH);
-                rests.extend(left[..here].iter().map(|rest| Rest { row: row as u32, ..*rest }));
+                rests.extend_from_slice(&left[..here]);
                 *left = &left[here..];
             }
             ends.push(rests.len() as u32);
@@ -272,7 +272,7 @@ fn blocks(x: &Activations, groups: usize) -> Blocks {
         }
         Rows {
             count: block.len(),
-            words: x.words(block.clone()).as_ptr().cast(),
+            words: x.words(block.clone()).as_ptr(),
             half_masses,
             rests: rests.as_ptr(),
             ends: ends[b * stretches..].as_ptr(),

@@ -11,7 +11,7 @@
     reason = "loops over registers with bounds known to the compiler, which it unrolls"
 )]
 
-use super::activations::{MASS, RECORD, ROWS, Rest, SCALE, SUMS};
+use super::activations::{RECORD, ROWS, Rest, SCALE};
 use super::arena::Line;
 use super::packed::{PANEL, Packed, plane};
 use super::tile::{Rows, STRETCH, Scratch, Stretch, Tiles};
@@ -180,7 +180,7 @@ macro_rules! kernel {
                 for rest in unsafe { rows.rests(0) } {
                     let (g, row) = (rest.group as usize - rows.first, rest.row as usize);
                     // SAFETY: the same; the rests are of these groups and rows.
-                    unsafe { rest_of::<SCALES, MIN, WIDE>(stretch, rest, g, rows.sums.add(row * rows.stride)) };
+                    unsafe { rest_of::<SCALES, WIDE>(stretch, rest, g, rows.sums.add(row * rows.stride)) };
                 }
             }
 
@@ -206,10 +206,12 @@ macro_rules! kernel {
                     for sub in 0..SCALES {
                         let at = (g * SCALES + sub) * PANEL + column;
                         let mut dot = [[vdupq_n_s32(0); C]; R];
-                        for r in 0..R {
-                            let sums = x.add(SUMS * R + r).read();
-                            let sums = [i32::from(sums as i16), i32::from((sums >> 16) as i16)];
-                            dot[r] = [vdupq_n_s32(zero::<SCALES, MIN, WIDE>(stretch.offset, sums, sub)); C];
+                        // Types with minima have no offset, and weights of 8 bits are made signed, which takes it off.
+                        if !MIN && !WIDE {
+                            for r in 0..R {
+                                let sums = rows.sums_of_codes::<R>(g, r);
+                                dot[r] = [vdupq_n_s32(stretch.start::<SCALES>(sums, sub)); C];
+                            }
                         }
                         let steps = 8 / SCALES;
                         for s in (sub * steps..(sub + 1) * steps).step_by(2) {
@@ -243,11 +245,7 @@ macro_rules! kernel {
                             for c in 0..C {
                                 let min = vld1q_f32(stretch.mins.as_ptr().add(at + c * 4));
                                 for r in 0..R {
-                                    let mass = if SCALES == 1 {
-                                        x.add(MASS * R + r).cast::<f32>().read()
-                                    } else {
-                                        (*rows.half_masses[r].add(g))[sub]
-                                    };
+                                    let mass = rows.mass::<R, SCALES>(g, r, sub);
                                     sum[r][c] = vfmaq_n_f32(sum[r][c], min, mass);
                                 }
                             }
@@ -262,7 +260,7 @@ macro_rules! kernel {
             /// As for [`group`].
             #[target_feature(enable = $features)]
             #[allow(unsafe_code, reason = "vector loads and stores")]
-            unsafe fn rest_of<const SCALES: usize, const MIN: bool, const WIDE: bool>(
+            unsafe fn rest_of<const SCALES: usize, const WIDE: bool>(
                 stretch: &Stretch<'_>,
                 rest: &Rest,
                 g: usize,
@@ -272,9 +270,9 @@ macro_rules! kernel {
                 unsafe {
                     let vectors = stretch.codes.as_ptr().add(g * stretch.stride).cast::<i8>();
                     for sub in 0..SCALES {
-                        let start = vdupq_n_s32(zero::<SCALES, MIN, WIDE>(stretch.offset, rest.sums, sub));
+                        let start = if WIDE { 0 } else { stretch.start::<SCALES>(rest.sums, sub) };
                         for column in (0..PANEL).step_by(4) {
-                            let mut dot = start;
+                            let mut dot = vdupq_n_s32(start);
                             for half in sub..sub + 2 / SCALES {
                                 let vectors = vectors.add(half * 512 + column * 4);
                                 let codes = [vld1q_s8(rest.codes.as_ptr().add(half * 16)); 2];
@@ -288,21 +286,6 @@ macro_rules! kernel {
                         }
                     }
                 }
-            }
-
-            /// Where dot products begin, so that the offset need not be taken off every weight: `sums` are those of the first and the
-            /// second 16 codes.
-            #[inline]
-            fn zero<const SCALES: usize, const MIN: bool, const WIDE: bool>(
-                offset: i32,
-                sums: [i32; 2],
-                sub: usize,
-            ) -> i32 {
-                // Types with minima have no offset, and weights of 8 bits are made signed, which takes it off.
-                if MIN || WIDE {
-                    return 0;
-                }
-                -offset * if SCALES == 1 { sums[0] + sums[1] } else { sums[sub] }
             }
         }
     };

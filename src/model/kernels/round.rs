@@ -32,7 +32,7 @@ impl Vectors for Round<'_> {
     type Output = usize;
 
     #[inline(always)]
-    fn run<S: Simd, const V: usize>(self, _simd: S) -> usize {
+    fn run<S: Simd, const V: usize>(mut self, _simd: S) -> usize {
         let floats = self.floats.as_chunks::<GROUP>().0;
         let mut power = 0.0;
         for (g, (x, half_masses)) in floats.iter().zip(self.half_masses.iter_mut()).enumerate() {
@@ -52,11 +52,11 @@ impl Vectors for Round<'_> {
         let limit = OUTLIER * power / floats.len().max(1) as f32;
         let mut count = 0;
         for (g, (x, half_masses)) in floats.iter().zip(self.half_masses).enumerate() {
-            let scale = f32::from_bits(self.words.get(g, SCALE));
+            let scale = f32::from_bits(*self.words.word(g, SCALE));
             if scale * scale > limit {
-                let mass = round_rest(x, &mut self.rests[count], half_masses);
-                self.rests[count].group = g as u32;
-                self.words.set_one(g, MASS, mass.to_bits());
+                let rest = &mut self.rests[count];
+                (rest.group, rest.row) = (g as u32, self.words.row as u32);
+                *self.words.word(g, MASS) = round_rest(x, rest, half_masses).to_bits();
                 count += 1;
             }
         }

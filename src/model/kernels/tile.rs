@@ -3,10 +3,10 @@
 //! Must define the order of summation, which all kernels keep to the bit: for each output, stretches of 16 groups of 32 inputs
 //! in ascending order. In a stretch, group by group in ascending order, and in a group the scales in ascending order:
 //! `sum = fma(dot as f32, scale_w * scale_x, sum)` with the dot product of the codes as an exact integer, then, for types with
-//! minima, `sum = fma(min_w, mass_x, sum)`. After that, group by group again, the same with the rests (but no minima), where a
-//! row has some; adding the zeros of one that has none is nothing. It does not depend on the number of rows.
+//! minima, `sum = fma(min_w, mass_x, sum)`. After that, group by group again, the same with the rests (but no minima) of those groups
+//! of the row that have some. It does not depend on the number of rows.
 
-use super::activations::{HalfMasses, ROWS, Rest};
+use super::activations::{HalfMasses, MASS, RECORD, ROWS, Rest, SUMS};
 use super::arena::Line;
 use super::matmul::Work;
 use super::packed::{GROUP_CODES, PANEL, Packed};
@@ -155,6 +155,43 @@ impl Rows {
             let (start, end) = (ends.read() as usize, ends.add(1).read() as usize);
             std::slice::from_raw_parts(self.rests.add(start), end - start)
         }
+    }
+
+    /// The factor of the minimum of scale `sub` in group `g` of those at hand, for row `r` of `R`.
+    ///
+    /// # Safety
+    /// The rows are what their type says, and have that group.
+    #[inline(always)]
+    #[allow(unsafe_code, reason = "reads through pointers")]
+    pub unsafe fn mass<const R: usize, const SCALES: usize>(&self, g: usize, r: usize, sub: usize) -> f32 {
+        // SAFETY: what the caller promises.
+        unsafe {
+            if SCALES == 1 {
+                return self.words.add((g * RECORD + MASS) * R + r).cast::<f32>().read();
+            }
+            (*self.half_masses[r].add(g))[sub]
+        }
+    }
+
+    /// Sums of the first and the second 16 codes of group `g` of those at hand, for row `r` of `R`.
+    ///
+    /// # Safety
+    /// As for [`Self::mass`].
+    #[inline(always)]
+    #[allow(unsafe_code, reason = "reads through pointers")]
+    pub unsafe fn sums_of_codes<const R: usize>(&self, g: usize, r: usize) -> [i32; 2] {
+        // SAFETY: what the caller promises.
+        let sums = unsafe { self.words.add((g * RECORD + SUMS) * R + r).read() };
+        [i32::from(sums as i16), i32::from((sums >> 16) as i16)]
+    }
+}
+
+impl Stretch<'_> {
+    /// Where the dot products of scale `sub` begin, so that the offset need not be taken off every weight: `sums` are those of the
+    /// first and the second 16 codes.
+    #[inline(always)]
+    pub fn start<const SCALES: usize>(&self, sums: [i32; 2], sub: usize) -> i32 {
+        -self.offset * if SCALES == 1 { sums[0] + sums[1] } else { sums[sub] }
     }
 }
 
