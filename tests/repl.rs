@@ -202,7 +202,9 @@ fn a_person_at_the_prompt_steps_repeats_completes_and_leaves() {
     pty.line("stpe");
     pty.wait_text("did you mean `step`?");
     pty.wait_prompt("crossexam 1");
-    pty.send("note first\\\rsecond\r");
+    pty.line("note first\\");
+    pty.line("second");
+    pty.wait_text("noted on walk 1, step 2");
     pty.wait_prompt("crossexam 1");
     pty.line("info notes");
     pty.wait_text("second");

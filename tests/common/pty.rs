@@ -116,9 +116,16 @@ impl Pty {
         writer.write_all(keys.as_bytes()).and_then(|()| writer.flush()).expect("the program reads its terminal");
     }
 
-    /// Types a line and Enter.
+    /// Types a line, waits until it stands before the cursor, and types Enter: so a prompt that is waited for afterwards is
+    /// the next one, and nothing is typed while the terminal changes its mode.
+    #[track_caller]
     pub fn line(&mut self, line: &str) {
-        self.send(&format!("{line}\r"));
+        self.send(line);
+        self.wait(&format!("{line:?} before the cursor"), |screen| {
+            let (row, column) = screen.cursor_position();
+            screen.contents_between(row, 0, row, column).ends_with(line)
+        });
+        self.send("\r");
     }
 
     /// Waits until `holds` is true of the current screen and returns the screen's text.
