@@ -10,7 +10,7 @@ use super::kernels::activations::Activations;
 use super::kernels::arena::Arena;
 use super::kernels::matmul::Isa;
 use super::kernels::pool::Pool;
-use super::kv::{KvShape, Run, Sequence};
+use super::kv::{KvMemory, KvShape, Run, Sequence};
 use super::linear::{self, Arithmetic, Linear};
 use super::rope::{Angles, Frequencies};
 use super::simd::LANES;
@@ -53,6 +53,7 @@ pub struct Decoder {
     local_frequencies: Frequencies,
     parameters: u64,
     pool: Pool,
+    kv: KvMemory,
     /// Where the linear layers are, if not on the CPU.
     processor: Option<Processor>,
 }
@@ -168,6 +169,7 @@ impl Decoder {
         Ok(Self {
             frequencies: Frequencies::new(arch.rope, arch.rope_dims, &factors),
             local_frequencies: local.unwrap_or_default(),
+            kv: KvMemory::new(KvShape { layers: arch.layers, heads: arch.kv_heads, dim: arch.head_dim }),
             parameters: file.tensors().map(|(_, info)| info.elements() as u64).sum(),
             arch,
             embedding,
@@ -198,9 +200,9 @@ impl Decoder {
         self.parameters
     }
 
-    /// Sizes of the cache.
-    pub fn kv_shape(&self) -> KvShape {
-        KvShape { layers: self.arch.layers, heads: self.arch.kv_heads, dim: self.arch.head_dim }
+    /// Memory for keys and values.
+    pub fn kv(&self) -> &KvMemory {
+        &self.kv
     }
 
     /// Where the weights are multiplied: `cpu`, `cuda:0`, …; the rest is computed on the CPU in any case.
@@ -248,17 +250,19 @@ impl Decoder {
     /// room in the context; the caller sees to both.
     ///
     /// # Errors
-    /// An embedding of a type that cannot be read, or linear layers that could not be computed. The sequences then forget what
-    /// they do not share: positions of a pass that broke off have no keys and values and must never be taken for known.
-    pub fn forward(&self, sequences: &mut [Sequence], rows: &[Row]) -> Result<Vec<f32>, JudgeError> {
-        let logits = self.pass(sequences, rows);
+    /// Cancelled between two layers, an embedding of a type that cannot be read, or linear layers that could not be computed. The
+    /// sequences then are as they were: positions of a pass that broke off have no keys and values and must never be taken for
+    /// known.
+    pub fn forward(&self, sequences: &mut [Sequence], rows: &[Row], cancel: &Cancel) -> Result<Vec<f32>, JudgeError> {
+        let before: Vec<usize> = sequences.iter().map(Sequence::len).collect();
+        let logits = self.pass(sequences, rows, cancel);
         if logits.is_err() {
-            sequences.iter_mut().for_each(Sequence::forget_own);
+            sequences.iter_mut().zip(before).for_each(|(sequence, len)| sequence.back_to(len));
         }
         logits
     }
 
-    fn pass(&self, sequences: &mut [Sequence], rows: &[Row]) -> Result<Vec<f32>, JudgeError> {
+    fn pass(&self, sequences: &mut [Sequence], rows: &[Row], cancel: &Cancel) -> Result<Vec<f32>, JudgeError> {
         let (arch, pool) = (&self.arch, &self.pool);
         let _pass = pool.pass();
         let mut at = Vec::with_capacity(rows.len());
@@ -287,6 +291,9 @@ impl Decoder {
             norm_rows(pool, &mut x, &first.attention_norm, arch.norm_eps, &mut input);
         }
         for (index, layer) in self.layers.iter().enumerate() {
+            if cancel.is_cancelled() {
+                return Err(JudgeError::Cancelled);
+            }
             let window = arch.window(index);
             let angles = match arch.layer_rope(index) {
                 LayerRope::Global => &angles,

@@ -2,7 +2,11 @@
 //!
 //! Must keep every position in the same lane group whatever the segment cuts, because attention reduces in that order.
 
+mod slab;
+
 use super::simd::LANES;
+use slab::{Slab, Slabs};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Sizes of one model's cache.
@@ -17,7 +21,7 @@ pub struct KvShape {
 }
 
 impl KvShape {
-    /// Numbers of one lane group of one layer, all heads.
+    /// Keys, and also values, of one lane group of one layer, all heads.
     fn group(&self) -> usize {
         self.heads * self.dim * LANES
     }
@@ -28,29 +32,42 @@ impl KvShape {
     }
 }
 
+/// A model's memory for keys and values.
+#[derive(Clone, Debug)]
+pub struct KvMemory {
+    shape: KvShape,
+    /// Each holds one lane group of all layers: `[layer][keys, values]`.
+    slabs: Arc<Slabs>,
+}
+
+impl KvMemory {
+    /// For a model of this shape.
+    pub fn new(shape: KvShape) -> Self {
+        Self { shape, slabs: Slabs::new(2 * shape.layers * shape.group()) }
+    }
+
+    /// The sizes.
+    pub fn shape(&self) -> KvShape {
+        self.shape
+    }
+}
+
 /// Keys and values of the positions `start..start + len` of one token sequence.
 ///
-/// A lane group is [`LANES`] positions beginning at a multiple of [`LANES`]. Keys are `[group][head][dim][position]`, so
-/// that one query meets 16 positions at once; values are `[group][head][dim / 16][position][16]`, so that 16 numbers are
-/// summed at once. Lanes outside the segment hold zeros.
-#[derive(Debug, PartialEq)]
+/// A lane group is [`LANES`] positions beginning at a multiple of [`LANES`]. Keys are `[head][dim][position]`, so that one query
+/// meets 16 positions at once; values are `[head][dim / 16][position][16]`, so that 16 numbers are summed at once. What lanes
+/// outside the segment hold is of no meaning: a slab may be shared with a segment that has those positions.
+#[derive(Debug)]
 pub struct Segment {
-    shape: KvShape,
+    memory: KvMemory,
     start: usize,
     tokens: Vec<u32>,
-    keys: Vec<Vec<f32>>,
-    values: Vec<Vec<f32>>,
+    slabs: Vec<Arc<Slab>>,
 }
 
 impl Segment {
-    fn new(shape: KvShape, start: usize) -> Self {
-        Self {
-            shape,
-            start,
-            tokens: Vec::new(),
-            keys: vec![Vec::new(); shape.layers],
-            values: vec![Vec::new(); shape.layers],
-        }
+    fn new(memory: &KvMemory, start: usize) -> Self {
+        Self { memory: memory.clone(), start, tokens: Vec::new(), slabs: Vec::new() }
     }
 
     /// First position.
@@ -68,85 +85,81 @@ impl Segment {
         self.start + self.tokens.len()
     }
 
-    /// Bytes held.
+    /// Bytes held, those of a shared slab included.
     pub fn bytes(&self) -> usize {
-        self.keys.iter().chain(&self.values).map(|v| v.len() * 4).sum::<usize>() + self.tokens.len() * 4
+        (self.slabs.len() * self.memory.slabs.floats() + self.tokens.len()) * 4
     }
 
     /// Keys `[dim][LANES]` of one head and of the lane group with the number `group` (position / [`LANES`]).
     pub fn keys(&self, layer: usize, head: usize, group: usize) -> &[f32] {
-        let size = self.shape.dim * LANES;
-        let from = ((group - self.start / LANES) * self.shape.heads + head) * size;
-        &self.keys[layer][from..from + size]
+        self.part(2 * layer, head, group)
     }
 
     /// Values `[dim / LANES][LANES positions][LANES]`, as [`Self::keys`].
     pub fn values(&self, layer: usize, head: usize, group: usize) -> &[f32] {
-        let size = self.shape.dim * LANES;
-        let from = ((group - self.start / LANES) * self.shape.heads + head) * size;
-        &self.values[layer][from..from + size]
+        self.part(2 * layer + 1, head, group)
+    }
+
+    fn part(&self, part: usize, head: usize, group: usize) -> &[f32] {
+        let size = self.memory.shape.dim * LANES;
+        let from = (part * self.memory.shape.heads + head) * size;
+        &self.slabs[group - self.start / LANES].floats()[from..from + size]
     }
 
     /// Makes room for `tokens` after the last position.
     fn extend(&mut self, tokens: impl IntoIterator<Item = u32>) {
         self.tokens.extend(tokens);
         let groups = self.end().div_ceil(LANES) - self.start / LANES;
-        let size = groups * self.shape.group();
-        for buffer in self.keys.iter_mut().chain(&mut self.values) {
-            buffer.resize(size, 0.0);
-        }
+        self.slabs.resize_with(groups, || Arc::new(self.memory.slabs.take()));
     }
 
-    /// Gives back the room kept for growing, which the budget of the prefix tree does not count.
-    fn shrink(&mut self) {
-        self.keys.iter_mut().chain(&mut self.values).for_each(Vec::shrink_to_fit);
-        self.tokens.shrink_to_fit();
-    }
-
-    /// Where number 0 of `head` at `position` lies in keys and in values.
-    fn place(&self, head: usize, position: usize) -> (usize, usize) {
-        let group = position / LANES - self.start / LANES;
-        let lane = position % LANES;
-        let from = (group * self.shape.heads + head) * self.shape.dim * LANES;
-        (from + lane, from + lane * LANES)
+    /// Forgets the positions from `end` on.
+    fn cut_off(&mut self, end: usize) {
+        self.tokens.truncate(end.saturating_sub(self.start));
+        self.slabs.truncate(self.end().div_ceil(LANES) - self.start / LANES);
     }
 
     /// The lane groups of one layer from the one that holds `position` on, each with its first position.
     fn groups(&mut self, layer: usize, position: usize) -> impl Iterator<Item = Group<'_>> {
-        let (shape, skip) = (self.shape, position / LANES - self.start / LANES);
-        let size = shape.group();
-        let (keys, values) = (&mut self.keys[layer][skip * size..], &mut self.values[layer][skip * size..]);
-        let both = keys.chunks_exact_mut(size).zip(values.chunks_exact_mut(size));
+        let shape = self.memory.shape;
         let first = position / LANES * LANES;
-        both.enumerate().map(move |(g, (keys, values))| Group { shape, first: first + g * LANES, keys, values })
+        let slabs = self.slabs[position / LANES - self.start / LANES..].iter_mut();
+        slabs.enumerate().map(move |(g, slab)| {
+            let of_layer = &mut Arc::make_mut(slab).floats_mut()[2 * layer * shape.group()..][..2 * shape.group()];
+            let (keys, values) = of_layer.split_at_mut(shape.group());
+            Group { shape, first: first + g * LANES, keys, values }
+        })
     }
 
-    /// Puts in keys and values `[head][dim]` of one position of one layer.
-    fn write(&mut self, layer: usize, position: usize, keys: &[f32], values: &[f32]) {
-        if let Some(mut group) = self.groups(layer, position).next() {
-            group.write(position, keys, values);
+    /// Takes over the positions `from..to` of `other`, which come after the last position here. Lane groups that have no other
+    /// positions yet are shared, not copied.
+    fn append(&mut self, other: &Self, from: usize, to: usize) {
+        self.tokens.extend(&other.tokens[from - other.start..to - other.start]);
+        for group in from / LANES..to.div_ceil(LANES) {
+            let theirs = &other.slabs[group - other.start / LANES];
+            match self.slabs.get_mut(group - self.start / LANES) {
+                None => self.slabs.push(Arc::clone(theirs)),
+                Some(slab) => {
+                    let lanes = from.max(group * LANES) - group * LANES..to.min((group + 1) * LANES) - group * LANES;
+                    copy_lanes(self.memory.shape, Arc::make_mut(slab).floats_mut(), theirs.floats(), lanes);
+                }
+            }
         }
     }
+}
 
-    /// Copies the positions `from..to` of `other` after the last position.
-    fn append(&mut self, other: &Self, from: usize, to: usize) {
-        self.extend(other.tokens[from - other.start..to - other.start].iter().copied());
-        let mut row = vec![0.0; 2 * self.shape.dim * self.shape.heads];
-        let (keys, values) = row.split_at_mut(self.shape.dim * self.shape.heads);
-        for layer in 0..self.shape.layers {
-            for position in from..to {
-                for head in 0..self.shape.heads {
-                    let (k, v) = other.place(head, position);
-                    let of_head = head * self.shape.dim..(head + 1) * self.shape.dim;
-                    let from = other.keys[layer][k..].iter().step_by(LANES);
-                    keys[of_head.clone()].iter_mut().zip(from).for_each(|(slot, x)| *slot = *x);
-                    let from = other.values[layer][v..].chunks(LANES * LANES);
-                    values[of_head].chunks_exact_mut(LANES).zip(from).for_each(|(slot, x)| {
-                        slot.copy_from_slice(&x[..LANES]);
-                    });
-                }
-                self.write(layer, position, keys, values);
-            }
+/// Copies the keys and values of some positions of a lane group, in all layers.
+fn copy_lanes(shape: KvShape, to: &mut [f32], from: &[f32], lanes: Range<usize>) {
+    let parts = to.chunks_exact_mut(shape.group()).zip(from.chunks_exact(shape.group()));
+    for (part, (to, from)) in parts.enumerate() {
+        // Of keys, a row holds one number of each position; of values, 16 numbers of each.
+        let (row, lanes) = if part % 2 == 0 {
+            (LANES, lanes.clone())
+        } else {
+            (LANES * LANES, lanes.start * LANES..lanes.end * LANES)
+        };
+        for (to, from) in to.chunks_exact_mut(row).zip(from.chunks_exact(row)) {
+            to[lanes.clone()].copy_from_slice(&from[lanes.clone()]);
         }
     }
 }
@@ -192,7 +205,7 @@ pub struct Run {
 /// What a model has read so far on one branch: shared segments and a tail of its own. Forking costs a few `Arc` clones.
 #[derive(Debug)]
 pub struct Sequence {
-    shape: KvShape,
+    memory: KvMemory,
     /// Segments in order, each with how many of its positions belong to this sequence.
     chain: Vec<(Arc<Segment>, usize)>,
     tail: Segment,
@@ -200,9 +213,9 @@ pub struct Sequence {
 
 impl Sequence {
     /// Continues after `chain`: segments in order of position, each used up to the given number of positions.
-    pub fn new(shape: KvShape, chain: Vec<(Arc<Segment>, usize)>) -> Self {
+    pub fn new(memory: &KvMemory, chain: Vec<(Arc<Segment>, usize)>) -> Self {
         let start = chain.last().map_or(0, |(s, len)| s.start() + len);
-        Self { shape, chain, tail: Segment::new(shape, start) }
+        Self { memory: memory.clone(), chain, tail: Segment::new(memory, start) }
     }
 
     /// Number of positions.
@@ -224,21 +237,20 @@ impl Sequence {
     /// A second sequence that shares all positions so far. What this one wrote becomes a shared segment.
     pub fn fork(&mut self) -> Self {
         self.freeze();
-        Self { shape: self.shape, chain: self.chain.clone(), tail: Segment::new(self.shape, self.len()) }
+        Self::new(&self.memory, self.chain.clone())
     }
 
     /// Ends the tail, so that it can be shared.
     fn freeze(&mut self) {
         if !self.tail.tokens().is_empty() {
-            let next = Segment::new(self.shape, self.tail.end());
-            let mut done = std::mem::replace(&mut self.tail, next);
-            done.shrink();
+            let next = Segment::new(&self.memory, self.tail.end());
+            let done = std::mem::replace(&mut self.tail, next);
             let len = done.tokens().len();
             self.chain.push((Arc::new(done), len));
         }
     }
 
-    /// The positions `from..` as one segment: the very segment where there is one, else a copy.
+    /// The positions `from..` as one segment: the very segment where there is one, else a new one.
     pub fn share_from(&mut self, from: usize) -> Arc<Segment> {
         self.freeze();
         if let Some((last, len)) = self.chain.last()
@@ -247,7 +259,7 @@ impl Sequence {
         {
             return Arc::clone(last);
         }
-        let mut copy = Segment::new(self.shape, from);
+        let mut copy = Segment::new(&self.memory, from);
         for (segment, len) in &self.chain {
             let end = segment.start() + len;
             if end > from {
@@ -262,9 +274,9 @@ impl Sequence {
         self.tail.extend(tokens);
     }
 
-    /// Goes back to where the last shared segment ends: after a pass that broke off, nothing of its own can be trusted.
-    pub(super) fn forget_own(&mut self) {
-        self.tail = Segment::new(self.shape, self.tail.start());
+    /// Forgets all positions from `len` on, none of which may be shared: those of a pass that broke off.
+    pub(super) fn back_to(&mut self, len: usize) {
+        self.tail.cut_off(len);
     }
 
     /// Where keys and values of one layer go, of `position` and all that were pushed after it.
@@ -294,9 +306,9 @@ impl Sequence {
     }
 }
 
-/// A copy of the positions `from..to` of a segment, for splitting it.
+/// The positions `from..to` of a segment, for splitting it.
 pub(super) fn cut(segment: &Segment, from: usize, to: usize) -> Segment {
-    let mut copy = Segment::new(segment.shape, from);
+    let mut copy = Segment::new(&segment.memory, from);
     copy.append(segment, from, to);
     copy
 }

@@ -91,7 +91,7 @@ impl Measured {
         let tokens = self.tokens(len);
         let mut pace = Pace::default();
         self.median(|| {
-            let mut sequence = Sequence::new(self.decoder.kv_shape(), Vec::new());
+            let mut sequence = Sequence::new(self.decoder.kv(), Vec::new());
             let start = Instant::now();
             scoring::read(&self.decoder, &mut sequence, &tokens, &mut pace, &mut |_| {}, &self.cancel)?;
             Ok(len as f64 / start.elapsed().as_secs_f64())
@@ -104,18 +104,15 @@ impl Measured {
     /// Cancelled.
     pub fn decode(&self, batch: usize) -> Result<f64, JudgeError> {
         self.median(|| {
-            let fresh = || Sequence::new(self.decoder.kv_shape(), Vec::new());
+            let fresh = || Sequence::new(self.decoder.kv(), Vec::new());
             let mut sequences: Vec<Sequence> = (0..batch).map(|_| fresh()).collect();
             let mut next: Vec<u32> = self.tokens(batch);
             let vocabulary = self.decoder.vocabulary();
             let start = Instant::now();
             for _ in 0..WRITTEN {
-                if self.cancel.is_cancelled() {
-                    return Err(JudgeError::Cancelled);
-                }
                 let row = |(sequence, token): (usize, &u32)| Row { logits: true, ..Row::new(*token, sequence) };
                 let rows: Vec<Row> = next.iter().enumerate().map(row).collect();
-                let logits = self.decoder.forward(&mut sequences, &rows)?;
+                let logits = self.decoder.forward(&mut sequences, &rows, &self.cancel)?;
                 next = logits.chunks_exact(vocabulary).map(scoring::argmax).collect();
             }
             Ok((WRITTEN * batch) as f64 / start.elapsed().as_secs_f64())

@@ -86,7 +86,7 @@ fn insert(level: &mut Vec<Node>, tokens: &[u32], from: usize, sequence: &mut Seq
     let matched = common(node.segment.tokens(), rest);
     let mut grown = 0;
     if matched < len && matched < rest.len() {
-        // Both halves are copies, so that giving up one of them frees its memory.
+        // Segments of their own, so that giving up one half frees its memory.
         let old = Arc::clone(&node.segment);
         let middle = old.start() + matched;
         let below = Node {
@@ -125,7 +125,7 @@ fn remove(level: &mut Vec<Node>, used: u64) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::kv::KvShape;
+    use crate::model::kv::{KvMemory, KvShape};
     use proptest::prelude::*;
 
     const SHAPE: KvShape = KvShape { layers: 2, heads: 2, dim: 16 };
@@ -190,14 +190,15 @@ mod tests {
             prompts in prop::collection::vec(prop::collection::vec(0u32..3, 1..60), 1..12),
             cuts in prop::collection::vec(1usize..20, 12),
         ) {
-            let mut tree = PrefixTree::new(usize::MAX);
+            let memory = KvMemory::new(SHAPE);
+        let mut tree = PrefixTree::new(usize::MAX);
             let mut naive: Vec<Vec<u32>> = Vec::new();
             for (prompt, cut) in prompts.iter().zip(&cuts) {
                 let chain = tree.lookup(prompt);
                 let known: usize = chain.iter().map(|(_, n)| n).sum();
                 let longest = naive.iter().map(|p| common(p, prompt)).max().unwrap_or(0);
                 prop_assert_eq!(known, longest);
-                let mut sequence = Sequence::new(SHAPE, chain);
+                let mut sequence = Sequence::new(&memory, chain);
                 for chunk in prompt[known..].chunks(*cut) {
                     extend(&mut sequence, chunk);
                     let mut fork = sequence.fork();
@@ -216,12 +217,13 @@ mod tests {
             prompts in prop::collection::vec(prop::collection::vec(0u32..4, 1..50), 2..12),
             budget in 10_000usize..100_000,
         ) {
-            let mut tree = PrefixTree::new(budget);
+            let memory = KvMemory::new(SHAPE);
+        let mut tree = PrefixTree::new(budget);
             let mut held = None;
             for (index, prompt) in prompts.iter().enumerate() {
                 let chain = tree.lookup(prompt);
                 let known: usize = chain.iter().map(|(_, n)| n).sum();
-                let mut sequence = Sequence::new(SHAPE, chain);
+                let mut sequence = Sequence::new(&memory, chain);
                 extend(&mut sequence, &prompt[known..]);
                 tree.insert(&mut sequence);
                 check(&sequence);
@@ -233,11 +235,11 @@ mod tests {
             check(held.as_ref().unwrap());
             drop(held);
             // With nothing in use, one more insertion brings the tree within its budget.
-            let mut last = Sequence::new(SHAPE, Vec::new());
+            let mut last = Sequence::new(&memory, Vec::new());
             extend(&mut last, &[7]);
             tree.insert(&mut last);
             drop(last);
-            let mut empty = Sequence::new(SHAPE, Vec::new());
+            let mut empty = Sequence::new(&memory, Vec::new());
             tree.insert(&mut empty);
             prop_assert!(tree.bytes <= budget);
         }
@@ -246,12 +248,13 @@ mod tests {
     #[test]
     fn a_prefix_shared_by_many_samples_outlives_the_samples() {
         let prompt = |sample: u32| [vec![1; 40], vec![sample; 20]].concat();
+        let memory = KvMemory::new(SHAPE);
         let mut tree = PrefixTree::new(SHAPE.bytes(40 + 16 * 3 + 60));
         for sample in 10..30 {
             let chain = tree.lookup(&prompt(sample));
             let known: usize = chain.iter().map(|(_, n)| n).sum();
             assert!(sample == 10 || known == 40, "sample {sample} found {known}");
-            let mut sequence = Sequence::new(SHAPE, chain);
+            let mut sequence = Sequence::new(&memory, chain);
             extend(&mut sequence, &prompt(sample)[known..]);
             tree.insert(&mut sequence);
         }

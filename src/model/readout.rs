@@ -201,23 +201,6 @@ impl Plan {
     }
 }
 
-/// Scores `answers` after `sequence`, whose last logits are `logits`.
-///
-/// # Errors
-/// Where an answer does not fit the context, or the model's numbers are not finite.
-pub fn score(
-    decoder: &Decoder,
-    sequence: &mut Sequence,
-    logits: &[f32],
-    answers: &[Vec<u32>],
-    endings: &[u32],
-) -> Result<Scores, JudgeError> {
-    let plan = Plan::new(decoder, sequence.len(), answers)?;
-    let rows: Vec<Row> = plan.rows(0).collect();
-    let after = decoder.forward(&mut plan.branches(sequence), &rows)?;
-    plan.scores(logits, &after, endings)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

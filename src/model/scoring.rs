@@ -10,14 +10,15 @@ use crate::domain::Cancel;
 use pulp::Simd;
 use std::time::{Duration, Instant};
 
-/// How many tokens go through the model at once when a prompt is read. Many make good use of the weights; but a cancel waits
-/// for one pass, so the number follows the machine's speed. It has no influence on any result.
+/// How many tokens go through the model at once when a prompt is read. Many make good use of the weights; but progress is seen,
+/// and what was read is kept after a cancel, pass by pass, and a cancel waits for a layer of one, so the number follows the
+/// machine's speed. It has no influence on any result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace(usize);
 
 impl Pace {
     const MOST: usize = 128;
-    const PASS: Duration = Duration::from_millis(80);
+    const PASS: Duration = Duration::from_millis(500);
 
     /// How many rows the next pass may have.
     pub fn rows(self) -> usize {
@@ -179,7 +180,7 @@ pub fn argmax(logits: &[f32]) -> u32 {
 /// none). `progress` gets the number of tokens done.
 ///
 /// # Errors
-/// [`JudgeError::Cancelled`] between two chunks; [`JudgeError::TooLong`]; an id outside the vocabulary.
+/// [`JudgeError::Cancelled`], when the chunks before are read; [`JudgeError::TooLong`]; an id outside the vocabulary.
 pub fn read(
     decoder: &Decoder,
     sequence: &mut Sequence,
@@ -192,9 +193,6 @@ pub fn read(
     let mut done = 0;
     let mut logits = Vec::new();
     while done < tokens.len() {
-        if cancel.is_cancelled() {
-            return Err(JudgeError::Cancelled);
-        }
         let chunk = &tokens[done..(done + pace.0).min(tokens.len())];
         done += chunk.len();
         let mut rows: Vec<Row> = chunk.iter().map(|t| Row::new(*t, 0)).collect();
@@ -202,7 +200,7 @@ pub fn read(
             last.logits = true;
         }
         let start = Instant::now();
-        logits = decoder.forward(std::slice::from_mut(sequence), &rows)?;
+        logits = decoder.forward(std::slice::from_mut(sequence), &rows, cancel)?;
         if rows.len() > 1 {
             pace.adapt(rows.len(), start.elapsed());
         }
@@ -244,7 +242,7 @@ pub fn next(decoder: &Decoder, ids: &[u32], k: usize, greedy: usize, cancel: &Ca
             hint: Some("give at least one id".to_owned()),
         });
     }
-    let mut sequence = Sequence::new(decoder.kv_shape(), Vec::new());
+    let mut sequence = Sequence::new(decoder.kv(), Vec::new());
     let mut pace = Pace::default();
     let mut logits = read(decoder, &mut sequence, ids, &mut pace, &mut |_| {}, cancel)?;
     let top = top(&logits, k)?;

@@ -1,4 +1,4 @@
-//! Memory for weights: few large blocks in huge pages, cut into regions.
+//! Memory for weights, keys and values: few large blocks in huge pages, cut into regions.
 //!
 //! Must hand out each byte once. A model is read from end to end for every token; in pages of 4 KiB the processor would spend
 //! as long on finding the pages as on reading them.
@@ -11,6 +11,9 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
 pub struct Line(pub [u8; 64]);
+
+/// Floats in a line.
+pub const LINE_FLOATS: usize = 16;
 
 /// Lines per block at least: 64 MiB. What is not written takes no memory.
 const BLOCK: usize = 1 << 20;
@@ -81,6 +84,22 @@ impl Region {
         // SAFETY: `take` keeps regions inside the block and apart; a mapping begins at a page and every byte pattern is a
         // `Line`; the block lives as long as this region.
         unsafe { std::slice::from_raw_parts(self.block.base.add(self.from), self.len) }
+    }
+
+    /// Its numbers.
+    #[allow(unsafe_code, reason = "views bytes as floats")]
+    pub fn floats(&self) -> &[f32] {
+        let lines = self.lines();
+        // SAFETY: a line is 16 floats long and aligned for them, and all bytes make floats.
+        unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), lines.len() * LINE_FLOATS) }
+    }
+
+    /// Its numbers, to write.
+    #[allow(unsafe_code, reason = "views bytes as floats")]
+    pub fn floats_mut(&mut self) -> &mut [f32] {
+        let lines = self.lines_mut();
+        // SAFETY: as in `floats`; all floats are bytes.
+        unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), lines.len() * LINE_FLOATS) }
     }
 
     /// Its lines, to write.

@@ -85,7 +85,7 @@ impl Batch<'_> {
             if self.tasks.is_empty() {
                 return Ok(());
             }
-            self.pass(questions)?;
+            self.pass(questions, cancel)?;
         }
     }
 
@@ -108,7 +108,7 @@ impl Batch<'_> {
 
     /// Whether what the tasks hold for themselves leaves half of the budget for prompts that are known.
     fn has_room(&self) -> bool {
-        let shape = self.judge.decoder.kv_shape();
+        let shape = self.judge.decoder.kv().shape();
         let held = self.tasks.iter().map(|t| shape.bytes(t.tokens.ids.len() - t.reused.min(t.tokens.ids.len())));
         self.tasks.is_empty() || held.sum::<usize>() < self.judge.kv_bytes / 2
     }
@@ -129,7 +129,7 @@ impl Batch<'_> {
     }
 
     /// One pass of the model: a token of everything that is written or answered, and as much reading as the pace allows.
-    fn pass(&mut self, questions: &mut dyn Questions) -> Result<(), JudgeError> {
+    fn pass(&mut self, questions: &mut dyn Questions, cancel: &Cancel) -> Result<(), JudgeError> {
         let start = Instant::now();
         let (mut rows, mut sequences, mut shares) = (Vec::new(), Vec::new(), Vec::new());
         let fixed: usize = self.tasks.iter().map(|t| t.fixed_rows()).sum();
@@ -143,7 +143,7 @@ impl Batch<'_> {
                 shares.push(share);
             }
         }
-        let logits = self.judge.decoder.forward(&mut sequences, &rows);
+        let logits = self.judge.decoder.forward(&mut sequences, &rows, cancel);
         let mut back = sequences.into_iter();
         for share in &shares {
             self.tasks[share.task].sequences = back.by_ref().take(share.sequences).collect();

@@ -182,7 +182,7 @@ impl LocalJudge {
     /// A sequence of as many of `ids` as are known; never the last one, since logits are not kept.
     fn known_part(&mut self, ids: &[u32]) -> Sequence {
         let before_last = ids.get(..ids.len().saturating_sub(1)).unwrap_or_default();
-        Sequence::new(self.decoder.kv_shape(), self.known.lookup(before_last))
+        Sequence::new(self.decoder.kv(), self.known.lookup(before_last))
     }
 }
 

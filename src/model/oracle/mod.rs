@@ -12,7 +12,8 @@ use super::gguf::GgufFile;
 use super::gguf::write::GgufWriter;
 use super::kv::Sequence;
 use super::linear::Arithmetic;
-use super::{readout, scoring};
+use super::readout::Plan;
+use super::scoring;
 use crate::domain::Cancel;
 use naive::Naive;
 use proptest::prelude::*;
@@ -51,8 +52,8 @@ fn logits_of_every_family_and_variant_equal_a_naive_forward_in_f64_beyond_block_
         let naive = Naive::new(&spec, &tiny::file(&spec).open().unwrap());
         let tokens = prompt(150, 1);
         let decoder = decoder(&spec, 1);
-        let mut sequence = [Sequence::new(decoder.kv_shape(), Vec::new())];
-        let got = decoder.forward(&mut sequence, &rows(&tokens, 0)).unwrap();
+        let mut sequence = [Sequence::new(decoder.kv(), Vec::new())];
+        let got = decoder.forward(&mut sequence, &rows(&tokens, 0), &Cancel::new()).unwrap();
         let want = naive.logits(&tokens);
         let pairs = got.iter().zip(want.iter().flatten());
         let worst = pairs.map(|(a, b)| (f64::from(*a) - b).abs()).fold(0.0, f64::max);
@@ -76,10 +77,10 @@ fn with_linear_layers_on_a_device_every_family_computes_the_same_logits() {
         let decoder = Decoder::load(&file, arithmetic, 1, &mut |_| {}, &Cancel::new()).unwrap();
         assert_eq!((decoder.device(), decoder.kernel()), ("candle", "candle-qmatmul/1"));
         let tokens = prompt(150, 1);
-        let mut sequence = [Sequence::new(decoder.kv_shape(), Vec::new())];
+        let mut sequence = [Sequence::new(decoder.kv(), Vec::new())];
         let mut got = Vec::new();
         for chunk in [&tokens[..1], &tokens[1..8], &tokens[8..141], &tokens[141..]] {
-            got.extend(decoder.forward(&mut sequence, &rows(chunk, 0)).unwrap());
+            got.extend(decoder.forward(&mut sequence, &rows(chunk, 0), &Cancel::new()).unwrap());
         }
         let want = naive.logits(&tokens);
         let worst = got.iter().zip(want.iter().flatten()).map(|(a, b)| (f64::from(*a) - b).abs()).fold(0.0, f64::max);
@@ -92,10 +93,10 @@ fn with_linear_layers_on_a_device_every_family_computes_the_same_logits() {
 fn whole_and_in_chunks(spec: &Spec, cuts: &[usize]) -> (Vec<u32>, Vec<u32>) {
     let (one, two) = (decoder(spec, 1), decoder(spec, 2));
     let tokens = prompt(140, 2);
-    let shape = one.kv_shape();
-    let mut alone = [Sequence::new(shape, Vec::new())];
-    let whole = bits(&one.forward(&mut alone, &rows(&tokens, 0)).unwrap());
-    let mut pair = vec![Sequence::new(shape, Vec::new()), Sequence::new(shape, Vec::new())];
+    let kv = two.kv();
+    let mut alone = [Sequence::new(one.kv(), Vec::new())];
+    let whole = bits(&one.forward(&mut alone, &rows(&tokens, 0), &Cancel::new()).unwrap());
+    let mut pair = vec![Sequence::new(kv, Vec::new()), Sequence::new(kv, Vec::new())];
     let mut chunks = Vec::new();
     let mut done = 0;
     for cut in cuts.iter().cycle() {
@@ -105,12 +106,12 @@ fn whole_and_in_chunks(spec: &Spec, cuts: &[usize]) -> (Vec<u32>, Vec<u32>) {
         let chunk = &tokens[done..(done + cut).min(tokens.len())];
         let mut batch = rows(chunk, 0);
         batch.splice(0..0, rows(&prompt(3, done as u32), 1));
-        let got = two.forward(&mut pair, &batch).unwrap();
+        let got = two.forward(&mut pair, &batch, &Cancel::new()).unwrap();
         chunks.extend(bits(&got[3 * VOCABULARY..]));
         done += chunk.len();
         pair[0] = pair[0].fork();
         if pair[1].len() > 300 {
-            pair[1] = Sequence::new(shape, Vec::new());
+            pair[1] = Sequence::new(kv, Vec::new());
         }
     }
     (whole, chunks)
@@ -149,16 +150,19 @@ fn the_readout_over_the_trie_equals_scoring_each_answer_token_by_token() {
         let answers: [&[u32]; 5] = [&[3, 4, 5], &[3, 4], &[3, 9], &[8], &[3, 4, 5, 6]];
         let endings = [0, 1, 5, 7];
         let tokens = prompt(70, 3);
-        let mut sequence = Sequence::new(decoder.kv_shape(), Vec::new());
+        let mut sequence = Sequence::new(decoder.kv(), Vec::new());
         let read = |sequence: &mut Sequence, tokens: &[u32]| {
             scoring::read(&decoder, sequence, tokens, &mut Default::default(), &mut |_| {}, &Cancel::new()).unwrap()
         };
         let logits = read(&mut sequence, &tokens);
         let all: Vec<Vec<u32>> = answers.iter().map(|a| a.to_vec()).collect();
-        let scores = readout::score(&decoder, &mut sequence, &logits, &all, &endings).unwrap();
+        let plan = Plan::new(&decoder, sequence.len(), &all).unwrap();
+        let rows: Vec<Row> = plan.rows(0).collect();
+        let after = decoder.forward(&mut plan.branches(&mut sequence), &rows, &Cancel::new()).unwrap();
+        let scores = plan.scores(&logits, &after, &endings).unwrap();
         assert_eq!(scores.computed, 6, "each token of the trie once");
         for (answer, got) in answers.iter().zip(&scores.logprobs) {
-            let mut fresh = Sequence::new(decoder.kv_shape(), Vec::new());
+            let mut fresh = Sequence::new(decoder.kv(), Vec::new());
             let mut logits = read(&mut fresh, &tokens);
             let mut want = 0.0;
             for token in *answer {
