@@ -39,9 +39,36 @@ pub struct Activations {
     half_masses: Vec<HalfMasses>,
     /// `[row][groups]`, of which each row uses as many as it has, from the first on.
     rests: Vec<Rest>,
-    /// How many rests each row has.
-    rested: Vec<usize>,
+    /// `[row][groups]`, of which each block uses as many as it has rests, from the first on: in the order of their groups.
+    order: Vec<Place>,
+    /// Of each block, how many of its rests come before each stretch, and how many there are: `[block][stretches + 1]`.
+    ends: Vec<u32>,
 }
+
+/// Where the rests of a group are: its number in the upper half, the index among the rests of the block in the lower.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place(u64);
+
+impl Place {
+    fn new(group: u32, index: usize) -> Self {
+        Self(u64::from(group) << 32 | index as u64)
+    }
+
+    /// Number of the group in its row.
+    #[inline(always)]
+    pub fn group(self) -> usize {
+        (self.0 >> 32) as usize
+    }
+
+    /// Which of the block's rests it is.
+    #[inline(always)]
+    pub fn index(self) -> usize {
+        self.0 as u32 as usize
+    }
+}
+
+/// Groups whose products are summed before those of their rests are. A multiple of the groups of a span.
+pub const STRETCH: usize = 16;
 
 /// `Σ x` as rounded, of the first and the second 16 of a group; few products need it.
 pub type HalfMasses = [f32; 2];
@@ -61,6 +88,17 @@ pub struct Rest {
     pub row: u32,
 }
 
+/// The rests of a block.
+#[derive(Clone, Copy)]
+pub struct Rests<'a> {
+    /// `[row][groups]`, see `order`.
+    pub all: &'a [Rest],
+    /// Those there are, group by group.
+    pub order: &'a [Place],
+    /// How many of them come before each stretch, and how many there are.
+    pub ends: &'a [u32],
+}
+
 impl Default for Rest {
     fn default() -> Self {
         Self { codes: [0; GROUP], scale: 0.0, sums: [0; 2], group: 0, row: 0 }
@@ -77,7 +115,8 @@ struct Block<'a, T> {
     words: &'a mut [u32],
     half_masses: &'a mut [HalfMasses],
     rests: &'a mut [Rest],
-    rested: &'a mut [usize],
+    order: &'a mut [Place],
+    ends: &'a mut [u32],
 }
 
 /// A row's words in its block.
@@ -145,9 +184,19 @@ impl Activations {
         &self.half_masses[row * count..(row + 1) * count]
     }
 
-    /// The rests of one row, by ascending groups.
-    pub fn rests(&self, row: usize) -> &[Rest] {
-        &self.rests[row * self.groups()..][..self.rested[row]]
+    /// The rests of block `b`.
+    pub fn rests(&self, b: usize) -> Rests<'_> {
+        let Range { start, end } = self.block(b);
+        let (places, ends) = (start * self.groups()..end * self.groups(), self.stretches() + 1);
+        Rests {
+            all: &self.rests[places.clone()],
+            order: &self.order[places],
+            ends: &self.ends[b * ends..(b + 1) * ends],
+        }
+    }
+
+    fn stretches(&self) -> usize {
+        self.groups().div_ceil(STRETCH)
     }
 
     /// Groups per row; none where the width is no multiple of [`GROUP`]: such rows are not rounded.
@@ -172,17 +221,18 @@ impl Activations {
     ) {
         let rows = source.len() / size;
         (self.rows, self.width) = (rows, width);
-        let groups = self.groups();
+        let (groups, ends) = (self.groups(), self.stretches() + 1);
         // Widths change from layer to layer; what is longer than needed stays, so that nothing is cleared each time.
         grow(&mut self.floats, rows * width);
         grow(&mut self.words, rows * groups * RECORD);
         grow(&mut self.half_masses, rows * groups);
         grow(&mut self.rests, rows * groups);
-        grow(&mut self.rested, rows);
+        grow(&mut self.order, rows * groups);
         let blocks: Vec<Range<usize>> = (0..self.blocks()).map(|b| self.block(b)).collect();
+        grow(&mut self.ends, blocks.len() * ends);
         let (mut source, mut floats, mut words) = (source, &mut self.floats[..], &mut self.words[..]);
         let (mut half_masses, mut rests) = (&mut self.half_masses[..], &mut self.rests[..]);
-        let mut rested = &mut self.rested[..];
+        let (mut order, mut all_ends) = (&mut self.order[..], &mut self.ends[..]);
         let mut all: Vec<Block<'_, T>> = blocks
             .into_iter()
             .map(|block| Block {
@@ -192,22 +242,33 @@ impl Activations {
                 words: next(&mut words, block.len() * groups * RECORD),
                 half_masses: next(&mut half_masses, block.len() * groups),
                 rests: next(&mut rests, block.len() * groups),
-                rested: next(&mut rested, block.len()),
+                order: next(&mut order, block.len() * groups),
+                ends: next(&mut all_ends, ends),
             })
             .collect();
         pool.pieces(&mut all, 1, GRAIN.div_ceil(ROWS * width.max(1)), |_, blocks| {
-            for Block { first, source, floats, words, half_masses, rests, rested } in blocks {
-                let count = rested.len();
-                for (row, rested) in rested.iter_mut().enumerate() {
+            for Block { first, source, floats, words, half_masses, rests, order, ends } in blocks {
+                let count = source.len() / size;
+                let mut found = 0;
+                for row in 0..count {
                     let floats = &mut floats[row * width..(row + 1) * width];
                     write(*first + row, &mut source[row * size..(row + 1) * size], floats);
                     let of_row = row * groups..(row + 1) * groups;
-                    *rested = simd::dispatch(Round {
+                    let rested = simd::dispatch(Round {
                         floats,
                         words: Words { block: words, count, row },
                         half_masses: &mut half_masses[of_row.clone()],
-                        rests: &mut rests[of_row],
+                        rests: &mut rests[of_row.clone()],
                     });
+                    for index in of_row.start..of_row.start + rested {
+                        order[found] = Place::new(rests[index].group, index);
+                        found += 1;
+                    }
+                }
+                let order = &mut order[..found];
+                order.sort_unstable();
+                for (stretch, end) in ends.iter_mut().enumerate() {
+                    *end = order.partition_point(|place| place.group() < stretch * STRETCH) as u32;
                 }
             }
         });
@@ -251,7 +312,11 @@ pub struct Rounded {
 impl Activations {
     /// Group `g` of `row`.
     pub fn group(&self, row: usize, g: usize) -> Rounded {
-        let block = (0..self.blocks()).map(|b| self.block(b)).find(|b| b.contains(&row)).expect("a row");
+        let b = (0..self.blocks()).find(|b| self.block(*b).contains(&row)).expect("a row");
+        let (block, rests) = (self.block(b), self.rests(b));
+        let there = &rests.order[..rests.ends[rests.ends.len() - 1] as usize];
+        let mut rests = there.iter().map(|place| &rests.all[place.index()]);
+        let rest = rests.find(|rest| (rest.group as usize, rest.row as usize) == (g, row - block.start));
         let word = |w: usize| self.words(block.clone())[(g * RECORD + w) * block.len() + row - block.start];
         let codes: Vec<i8> = (0..8).flat_map(|w| word(w).to_le_bytes().map(|byte| byte as i8)).collect();
         Rounded {
@@ -260,7 +325,7 @@ impl Activations {
             sums: [word(SUMS) as i16, (word(SUMS) >> 16) as i16],
             mass: f32::from_bits(word(MASS)),
             half_masses: self.half_masses(row)[g],
-            rest: self.rests(row).iter().find(|rest| rest.group as usize == g).copied().unwrap_or_default(),
+            rest: rest.copied().unwrap_or_default(),
         }
     }
 }

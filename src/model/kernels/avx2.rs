@@ -6,10 +6,10 @@
     reason = "loops over registers with bounds known to the compiler, which it unrolls"
 )]
 
-use super::activations::{RECORD, ROWS, Rest, SCALE};
+use super::activations::{RECORD, ROWS, Rest, SCALE, STRETCH};
 use super::arena::Line;
 use super::packed::{PANEL, Packed, plane};
-use super::tile::{Rows, STRETCH, Scratch, Stretch, Tiles};
+use super::tile::{Rows, Scratch, Stretch, Tiles};
 use std::arch::x86_64::*;
 
 /// Proof that the machine has AVX2, FMA and half-precision conversion.
@@ -133,7 +133,7 @@ macro_rules! kernel {
                     }
                 }
                 // SAFETY: what the caller promises.
-                for rest in unsafe { rows.rests(0) } {
+                for rest in unsafe { rows.rests() } {
                     // SAFETY: the same; the rests are of these groups and rows.
                     unsafe {
                         rest_of::<SCALES, WIDE>(

@@ -6,11 +6,11 @@
     reason = "loops over registers with bounds known to the compiler, which it unrolls"
 )]
 
-use super::activations::{MASS, RECORD, ROWS, Rest, SCALE, SUMS};
+use super::activations::{MASS, Place, RECORD, ROWS, SCALE, STRETCH, SUMS};
 use super::arena::Line;
 use super::matmul::Work;
 use super::packed::{GROUP_CODES, Layout, PANEL, Packed, plane};
-use super::tile::{Kernel, Rows, STRETCH, Scratch};
+use super::tile::{Kernel, Rows, Scratch};
 use std::arch::x86_64::*;
 use std::hint::black_box;
 
@@ -159,9 +159,9 @@ unsafe fn panel_rows<const R: usize, const BITS: usize, const SCALES: usize, con
                 at = at.add(size);
                 x = x.add(RECORD * R);
             }
-            let rest = rows.rests(from);
-            if !rest.is_empty() {
-                sum = rests::<R, BITS, SCALES, MIN, NESTED>(weights, panel, rest, sum);
+            let places = rows.places(from);
+            if !places.is_empty() {
+                sum = rests::<R, BITS, SCALES, MIN, NESTED>(weights, panel, rows, places, sum);
             }
         }
         for r in 0..R {
@@ -264,34 +264,49 @@ fn offset_factors<const SCALES: usize>(offset: i32, sub: usize) -> __m512i {
 unsafe fn rests<const R: usize, const BITS: usize, const SCALES: usize, const MIN: bool, const NESTED: bool>(
     weights: &Packed,
     panel: &[Line],
-    rests: &[Rest],
+    rows: &Rows,
+    places: &[Place],
     mut sum: [[__m512; 2]; R],
 ) -> [[__m512; 2]; R] {
     let (layout, base) = (&weights.layout, panel.as_ptr().cast::<u8>());
     let steps = 8 / SCALES;
     let span = if NESTED { 8 } else { 1 };
-    for rest in rests {
-        let (g, sum) = (rest.group as usize, &mut sum[rest.row as usize]);
+    // Rows often have rests in the same groups, whose codes are then taken apart once.
+    for places in places.chunk_by(|a, b| a.group() == b.group()) {
+        let g = places[0].group();
         // SAFETY: what the caller promises; it has made sure that the groups lie in the panel, and that spans are what is said here.
         unsafe {
             let header = base.add(g / span * (layout.header + span * layout.group));
             let at = header.add(layout.header + g % span * layout.group);
-            for sub in 0..SCALES {
+            let of = |v: usize| weights_at::<BITS>(at, v);
+            // A loop of sixteen is not unrolled, and shifts would not be known.
+            let low = [of(0), of(1), of(2), of(3), of(4), of(5), of(6), of(7)];
+            let high = [of(8), of(9), of(10), of(11), of(12), of(13), of(14), of(15)];
+            let codes = [low, high];
+            let mut scales = [[_mm512_setzero_ps(); 2]; SCALES];
+            for (sub, scale) in scales.iter_mut().enumerate() {
                 let from = if NESTED { sub * PANEL } else { sub * PANEL * 2 };
-                let scale = numbers::<NESTED>(at.add(layout.scales + from), header);
-                let codes = if SCALES == 1 { rest.sums[0] + rest.sums[1] } else { rest.sums[sub] };
-                let zero = if MIN { 0 } else { -weights.format.offset * codes };
-                // Two sums of integers each, so that few instructions wait for one another.
-                let mut dot = [[_mm512_set1_epi32(zero), _mm512_setzero_si512()]; 2];
-                for s in sub * steps..(sub + 1) * steps {
-                    let four = _mm512_set1_epi32(rest.codes.as_ptr().add(s * 4).cast::<i32>().read_unaligned());
-                    for h in 0..2 {
-                        dot[h][s % 2] = _mm512_dpbusd_epi32(dot[h][s % 2], weights_at::<BITS>(at, s * 2 + h), four);
+                *scale = numbers::<NESTED>(at.add(layout.scales + from), header);
+            }
+            for place in places {
+                let rest = rows.rest(*place);
+                let sum = &mut sum[rest.row as usize];
+                for sub in 0..SCALES {
+                    let of_codes = if SCALES == 1 { rest.sums[0] + rest.sums[1] } else { rest.sums[sub] };
+                    let zero = if MIN { 0 } else { -weights.format.offset * of_codes };
+                    // Two sums of integers each, so that few instructions wait for one another.
+                    let mut dot = [[_mm512_set1_epi32(zero), _mm512_setzero_si512()]; 2];
+                    for s in sub * steps..(sub + 1) * steps {
+                        let four = _mm512_set1_epi32(rest.codes.as_ptr().add(s * 4).cast::<i32>().read_unaligned());
+                        for h in 0..2 {
+                            dot[h][s % 2] = _mm512_dpbusd_epi32(dot[h][s % 2], codes[s / 4][s % 4 * 2 + h], four);
+                        }
                     }
-                }
-                for h in 0..2 {
-                    let dot = _mm512_cvtepi32_ps(_mm512_add_epi32(dot[h][0], dot[h][1]));
-                    sum[h] = _mm512_fmadd_ps(dot, _mm512_mul_ps(scale[h], _mm512_set1_ps(rest.scale)), sum[h]);
+                    for h in 0..2 {
+                        let dot = _mm512_cvtepi32_ps(_mm512_add_epi32(dot[h][0], dot[h][1]));
+                        sum[h] =
+                            _mm512_fmadd_ps(dot, _mm512_mul_ps(scales[sub][h], _mm512_set1_ps(rest.scale)), sum[h]);
+                    }
                 }
             }
         }

@@ -2,14 +2,14 @@
 //!
 //! Must not influence any sum: an output is computed by one task from one row and one panel, whatever else there is.
 
-use super::activations::{Activations, RECORD, ROWS, Rest};
+use super::activations::{Activations, RECORD, ROWS};
 use super::arena::Line;
 #[cfg(target_arch = "aarch64")]
 use super::neon;
 use super::packed::{PANEL, Packed};
 use super::pool::Pool;
 use super::scalar::Scalar;
-use super::tile::{Kernel, Rows, STRETCH, Scratch};
+use super::tile::{Kernel, Rows, Scratch};
 #[cfg(target_arch = "x86_64")]
 use super::{avx2, avx512};
 use std::cell::RefCell;
@@ -124,7 +124,7 @@ fn multiply_with(pool: &Pool, kernel: impl Kernel, parts: &[&Packed], x: &Activa
     }
     .max(1);
     let out = Columns { base: out.as_mut_ptr(), width, rows: x.rows() };
-    let blocks = blocks(x, parts.first().map_or(0, |part| part.groups()));
+    let blocks = blocks(x);
     let tasks = all.div_ceil(per_task);
     let chunks = x.rows().div_ceil((CHUNK / x.width()).max(CHUNK_ROWS));
     pool.run(tasks * chunks, &|task| {
@@ -230,42 +230,25 @@ impl Work<'_> {
     }
 }
 
-/// All rows in blocks, from their first group on and without places for their sums, and what the blocks point to.
-struct Blocks {
-    all: Vec<Rows>,
-    _rests: Vec<Rest>,
-    _ends: Vec<u32>,
-}
+/// All rows in blocks, from their first group on and without places for their sums.
+struct Blocks(Vec<Rows>);
 
 #[allow(unsafe_code, reason = "pointers into the activations, which all threads read")]
 // SAFETY: `blocks` makes the pointers from a shared reference to activations, which outlives every use of the blocks in
-// `multiply_with`, and from lists kept beside them; nobody writes through them, and those to sums are null here.
+// `multiply_with`; nobody writes through them, and those to sums are null here.
 unsafe impl Sync for Blocks {}
 
 impl Blocks {
     /// Part number `part` of `parts` as even ones as possible.
     fn part(&self, part: usize, parts: usize) -> &[Rows] {
-        let len = self.all.len();
-        &self.all[part * len / parts..(part + 1) * len / parts]
+        let len = self.0.len();
+        &self.0[part * len / parts..(part + 1) * len / parts]
     }
 }
 
-fn blocks(x: &Activations, groups: usize) -> Blocks {
-    let stretches = groups.div_ceil(STRETCH);
-    let (mut rests, mut ends) = (Vec::new(), vec![0]);
-    for b in 0..x.blocks() {
-        let mut left = x.block(b).map(|row| x.rests(row)).collect::<Vec<_>>();
-        for stretch in 1..=stretches {
-            for left in &mut left {
-                let here = left.partition_point(|rest| (rest.group as usize) < stretch * STRETCH);
-                rests.extend_from_slice(&left[..here]);
-                *left = &left[here..];
-            }
-            ends.push(rests.len() as u32);
-        }
-    }
+fn blocks(x: &Activations) -> Blocks {
     let block = |b: usize| {
-        let block = x.block(b);
+        let (block, rests) = (x.block(b), x.rests(b));
         let mut half_masses = [std::ptr::null(); ROWS];
         for (half_masses, row) in half_masses.iter_mut().zip(block.clone()) {
             *half_masses = x.half_masses(row).as_ptr();
@@ -274,8 +257,9 @@ fn blocks(x: &Activations, groups: usize) -> Blocks {
             count: block.len(),
             words: x.words(block.clone()).as_ptr(),
             half_masses,
-            rests: rests.as_ptr(),
-            ends: ends[b * stretches..].as_ptr(),
+            rests: rests.all.as_ptr(),
+            order: rests.order.as_ptr(),
+            ends: rests.ends.as_ptr(),
             sums: std::ptr::null_mut(),
             stride: 0,
             fresh: true,
@@ -283,7 +267,7 @@ fn blocks(x: &Activations, groups: usize) -> Blocks {
             start: block.start,
         }
     };
-    Blocks { all: (0..x.blocks()).map(block).collect(), _rests: rests, _ends: ends }
+    Blocks((0..x.blocks()).map(block).collect())
 }
 
 /// The output matrix, which tasks write different columns of.

@@ -11,10 +11,10 @@
     reason = "loops over registers with bounds known to the compiler, which it unrolls"
 )]
 
-use super::activations::{RECORD, ROWS, Rest, SCALE};
+use super::activations::{RECORD, ROWS, Rest, SCALE, STRETCH};
 use super::arena::Line;
 use super::packed::{PANEL, Packed, plane};
-use super::tile::{Rows, STRETCH, Scratch, Stretch, Tiles};
+use super::tile::{Rows, Scratch, Stretch, Tiles};
 use std::arch::aarch64::*;
 use std::arch::{asm, is_aarch64_feature_detected};
 
@@ -177,7 +177,7 @@ macro_rules! kernel {
                     }
                 }
                 // SAFETY: what the caller promises.
-                for rest in unsafe { rows.rests(0) } {
+                for rest in unsafe { rows.rests() } {
                     let (g, row) = (rest.group as usize - rows.first, rest.row as usize);
                     // SAFETY: the same; the rests are of these groups and rows.
                     unsafe { rest_of::<SCALES, WIDE>(stretch, rest, g, rows.sums.add(row * rows.stride)) };

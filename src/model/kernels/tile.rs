@@ -6,19 +6,15 @@
 //! minima, `sum = fma(min_w, mass_x, sum)`. After that, group by group again, the same with the rests (but no minima) of those groups
 //! of the row that have some. It does not depend on the number of rows.
 
-use super::activations::{HalfMasses, MASS, RECORD, ROWS, Rest, SUMS};
+use super::activations::{HalfMasses, MASS, Place, RECORD, ROWS, Rest, STRETCH, SUMS};
 use super::arena::Line;
 use super::matmul::Work;
 use super::packed::{GROUP_CODES, PANEL, Packed};
 
-/// Groups that are worked through before their rests are, and unpacked at once: their codes and scales fit the first-level
-/// cache. A multiple of the groups of a span.
-pub const STRETCH: usize = 16;
-
 /// Unpacked scales and minima of a stretch: `[group][scale][output]`.
 pub type Scales = [f32; STRETCH * 2 * PANEL];
 
-/// Room for one unpacked stretch.
+/// Room for one unpacked stretch, which fits the first-level cache.
 #[repr(C, align(64))]
 pub struct Scratch {
     /// Codes, as vectors of 64 bytes, 16 to a group (see [`super::packed`]).
@@ -59,8 +55,8 @@ pub struct Stretch<'a> {
 /// A block of up to [`ROWS`] rows of activations and where their sums go.
 ///
 /// `words` points to the record (see [`super::activations::RECORD`]) of the first group at hand, followed by those of the other
-/// groups; so does, for each row, one of `half_masses`. The rests of stretch `s`, by ascending groups for each row, are
-/// `rests[ends[s]..ends[s + 1]]`. Of row `r` the sums are the 32 floats from `sums + r * stride` on, which nobody else reads or writes meanwhile.
+/// groups; so does, for each row, one of `half_masses`. The rests of stretch `s`, by ascending groups, are those with the places
+/// `order[ends[s]..ends[s + 1]]`. Of row `r` the sums are the 32 floats from `sums + r * stride` on, which nobody else reads or writes meanwhile.
 #[derive(Clone, Copy)]
 pub struct Rows {
     /// How many.
@@ -69,9 +65,11 @@ pub struct Rows {
     pub words: *const u32,
     /// Half masses.
     pub half_masses: [*const HalfMasses; ROWS],
-    /// Rests of all blocks, stretch after stretch.
+    /// Rests of the block.
     pub rests: *const Rest,
-    /// Where those of this block end, stretch after stretch, beginning with where they start.
+    /// Where they are, group after group.
+    pub order: *const Place,
+    /// Where those of each stretch begin in `order`, and where the last end.
     pub ends: *const u32,
     /// Sums of the first row.
     pub sums: *mut f32,
@@ -142,19 +140,41 @@ fn stretches<T: Tiles, const SCALES: usize, const MIN: bool>(kernel: T, work: &W
 }
 
 impl Rows {
-    /// The rests of the stretch that begins with group `from` of those at hand.
+    /// Where the rests of the stretch are that begins with group `from` of those at hand, group after group.
     ///
     /// # Safety
     /// The rows are what their type says.
     #[inline(always)]
-    #[allow(unsafe_code, reason = "a list that the makers of a block keep alive")]
-    pub unsafe fn rests(&self, from: usize) -> &[Rest] {
+    #[allow(unsafe_code, reason = "a list in the activations")]
+    pub unsafe fn places(&self, from: usize) -> &[Place] {
         // SAFETY: what the caller promises.
         unsafe {
             let ends = self.ends.add((self.first + from) / STRETCH);
             let (start, end) = (ends.read() as usize, ends.add(1).read() as usize);
-            std::slice::from_raw_parts(self.rests.add(start), end - start)
+            std::slice::from_raw_parts(self.order.add(start), end - start)
         }
+    }
+
+    /// The rests at a place.
+    ///
+    /// # Safety
+    /// The rows are what their type says, and the place is one of theirs.
+    #[inline(always)]
+    #[allow(unsafe_code, reason = "a list in the activations")]
+    pub unsafe fn rest(&self, place: Place) -> &Rest {
+        // SAFETY: what the caller promises.
+        unsafe { &*self.rests.add(place.index()) }
+    }
+
+    /// The rests of the stretch at hand, group after group.
+    ///
+    /// # Safety
+    /// The rows are what their type says.
+    #[inline(always)]
+    #[allow(unsafe_code, reason = "lists in the activations")]
+    pub unsafe fn rests(&self) -> impl Iterator<Item = &Rest> {
+        // SAFETY: what the caller promises; the places are those of these rows.
+        unsafe { self.places(0).iter().map(|place| self.rest(*place)) }
     }
 
     /// The factor of the minimum of scale `sub` in group `g` of those at hand, for row `r` of `R`.
