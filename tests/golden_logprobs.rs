@@ -31,8 +31,9 @@ const LIMITS: Limits = Limits { most: 0.35, median: 0.20 };
 /// token is much of it: with it in front, the rounding costs 0.19 and 0.52 (on the worst prompt 0.17 instead of 1.37).
 const GEMMA_LIMITS: Limits = Limits { most: 1.8, median: 0.6 };
 
-/// On one prompt of the larger Qwen our exact arithmetic itself is 0.352 from the reference, our kernels 0.353.
-const QWEN_1_5B_LIMITS: Limits = Limits { most: 0.36, median: 0.20 };
+/// On one prompt of the larger Qwen our exact arithmetic itself is 0.352 from the reference; our kernels, 0.059 from that, are 0.411
+/// away. They are at most 0.076 from exact arithmetic on any prompt, the median being 0.051.
+const QWEN_1_5B_LIMITS: Limits = Limits { most: 0.43, median: 0.20 };
 
 /// On a device candle rounds as the reference does, but not the same numbers the same way, so the distances of both to exact
 /// arithmetic add up. Its CPU kernels in the device's place were 0.186 from the reference in the median and 0.428 at most.
@@ -144,6 +145,12 @@ fn smollm2_is_as_near_to_exact_arithmetic_as_the_reference() {
 fn qwen_half_billion_is_as_near_to_exact_arithmetic_as_the_reference() {
     let file = "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf";
     compare_with_exact("qwen2.5-coder-0.5b-instruct-q4_k_m", file, &EXACT_LIMITS_QWEN);
+}
+
+#[test]
+fn qwen_one_and_a_half_billion_is_as_near_to_exact_arithmetic_as_the_smaller_one_has_to_be() {
+    let file = "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf";
+    compare_with_exact("qwen2.5-coder-1.5b-instruct-q4_k_m", file, &EXACT_LIMITS_QWEN);
 }
 
 #[test]
