@@ -191,7 +191,7 @@ mod tests {
             cuts in prop::collection::vec(1usize..20, 12),
         ) {
             let memory = KvMemory::new(SHAPE);
-        let mut tree = PrefixTree::new(usize::MAX);
+            let mut tree = PrefixTree::new(usize::MAX);
             let mut naive: Vec<Vec<u32>> = Vec::new();
             for (prompt, cut) in prompts.iter().zip(&cuts) {
                 let chain = tree.lookup(prompt);
@@ -218,7 +218,7 @@ mod tests {
             budget in 10_000usize..100_000,
         ) {
             let memory = KvMemory::new(SHAPE);
-        let mut tree = PrefixTree::new(budget);
+            let mut tree = PrefixTree::new(budget);
             let mut held = None;
             for (index, prompt) in prompts.iter().enumerate() {
                 let chain = tree.lookup(prompt);
@@ -243,6 +243,25 @@ mod tests {
             tree.insert(&mut empty);
             prop_assert!(tree.bytes <= budget);
         }
+    }
+
+    #[test]
+    fn a_split_shares_what_was_read_and_copies_nothing() {
+        let memory = KvMemory::new(SHAPE);
+        let mut tree = PrefixTree::new(usize::MAX);
+        let mut first = Sequence::new(&memory, Vec::new());
+        extend(&mut first, &[1; 40]);
+        tree.insert(&mut first);
+        let at = |segment: &Segment, group| segment.keys(0, 0, group).as_ptr();
+        let before: Vec<_> = (0..3).map(|group| at(&tree.roots[0].segment, group)).collect();
+        let mut second = Sequence::new(&memory, tree.lookup(&[[1; 20], [2; 20]].concat()));
+        extend(&mut second, &[2; 20]);
+        tree.insert(&mut second);
+        let (upper, lower) = (&tree.roots[0].segment, &tree.roots[0].children[0].segment);
+        assert_eq!([at(upper, 0), at(upper, 1)], before[..2]);
+        assert_eq!([at(lower, 1), at(lower, 2)], before[1..], "also the group that the split goes through");
+        check(&first);
+        check(&second);
     }
 
     #[test]

@@ -188,11 +188,9 @@ impl Activations {
     pub fn rests(&self, b: usize) -> Rests<'_> {
         let Range { start, end } = self.block(b);
         let (places, ends) = (start * self.groups()..end * self.groups(), self.stretches() + 1);
-        Rests {
-            all: &self.rests[places.clone()],
-            order: &self.order[places],
-            ends: &self.ends[b * ends..(b + 1) * ends],
-        }
+        let ends = &self.ends[b * ends..(b + 1) * ends];
+        let count = ends.last().map_or(0, |end| *end as usize);
+        Rests { order: &self.order[places.clone()][..count], all: &self.rests[places], ends }
     }
 
     fn stretches(&self) -> usize {
@@ -314,8 +312,7 @@ impl Activations {
     pub fn group(&self, row: usize, g: usize) -> Rounded {
         let b = (0..self.blocks()).find(|b| self.block(*b).contains(&row)).expect("a row");
         let (block, rests) = (self.block(b), self.rests(b));
-        let there = &rests.order[..rests.ends[rests.ends.len() - 1] as usize];
-        let mut rests = there.iter().map(|place| &rests.all[place.index()]);
+        let mut rests = rests.order.iter().map(|place| &rests.all[place.index()]);
         let rest = rests.find(|rest| (rest.group as usize, rest.row as usize) == (g, row - block.start));
         let word = |w: usize| self.words(block.clone())[(g * RECORD + w) * block.len() + row - block.start];
         let codes: Vec<i8> = (0..8).flat_map(|w| word(w).to_le_bytes().map(|byte| byte as i8)).collect();
