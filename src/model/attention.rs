@@ -5,18 +5,23 @@
 //! are worked through with it.
 //! The softmax is the online one of Milakov and Gimelshein (arXiv 1805.02867), a block at a time as in FlashAttention.
 
+mod codes;
+mod floats;
+
 use super::kernels::pool::Pool;
+use super::kv::lanes::Form;
 use super::kv::{Run, Sequence};
 use super::simd::{self, LANES, TILE_ROWS, Vectors};
+use codes::Codes;
+use floats::Floats;
 use pulp::Simd;
 use std::array;
-use std::cell::Cell;
 
 /// Positions per step of the online softmax.
 const BLOCK: usize = 64;
 
 /// Most queries of a task: so many tiles find a block of keys and values in the nearest cache.
-const TASK: usize = 4 * TILE_ROWS;
+const TASK: usize = 8 * TILE_ROWS;
 
 /// Sizes and variants of one layer's attention.
 #[derive(Clone, Copy, Debug)]
@@ -88,11 +93,6 @@ pub fn gather(attention: Attention, mixed: &[f32], rows: usize, row: usize, out:
     }
 }
 
-thread_local! {
-    /// Each thread's room for the queries of a task, `[dim][query]`.
-    static PACKED: Cell<Vec<[f32; TASK]>> = const { Cell::new(Vec::new()) };
-}
-
 /// Queries of one key head.
 struct Task<'a> {
     attention: Attention,
@@ -120,25 +120,92 @@ struct Query {
     mass: f32,
 }
 
+/// The keys and values of one head in one block, as far as they are of use.
+#[derive(Clone, Copy)]
+struct Seen<'a> {
+    sequence: &'a Sequence,
+    layer: usize,
+    kv_head: usize,
+    /// First position of the block.
+    from: usize,
+    /// In order of position.
+    runs: &'a [Run],
+}
+
+/// A form of keys and values, and what is computed with it.
+trait Inner {
+    /// A task's queries in the form that they are multiplied in.
+    type Queries;
+    /// Keys and values of a block.
+    type View<'a>;
+    /// Room for what is computed on the way, of no meaning afterwards.
+    type Room: Default;
+
+    /// Room for queries of `dim` numbers, reused by the thread.
+    fn take(dim: usize) -> Self::Queries;
+    /// Gives the room back.
+    fn give(queries: Self::Queries);
+    /// Puts in query `i`.
+    fn put(queries: &mut Self::Queries, i: usize, query: &[f32]);
+    /// What some queries share.
+    fn view(seen: Seen<'_>) -> Self::View<'_>;
+
+    #[allow(clippy::too_many_arguments, reason = "the inner loop of attention")]
+    /// The scores of `R` queries, from number `first` on, against the first `runs` runs, as far as each query sees them; the rest
+    /// stays as it is.
+    fn scores<S: Simd, const V: usize, const R: usize>(
+        simd: S,
+        view: &Self::View<'_>,
+        runs: usize,
+        queries: &Self::Queries,
+        first: usize,
+        of: &[Query; R],
+        scores: &mut [[f32; BLOCK]; R],
+        room: &mut Self::Room,
+    );
+
+    /// `out[r] = out[r] * keep[r] + Σ weights[r][position] * value[position]` over the first `runs` runs, where `out` is
+    /// `[query][dim]`; with no `keep`, what `out[r]` held is of no meaning. What `weights` hold afterwards neither.
+    fn values<S: Simd, const V: usize, const R: usize>(
+        simd: S,
+        view: &Self::View<'_>,
+        runs: usize,
+        weights: &mut [[f32; BLOCK]; R],
+        keep: [Option<f32>; R],
+        out: &mut [f32],
+        room: &mut Self::Room,
+    );
+}
+
 impl Vectors for &mut Task<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd, const V: usize>(self, simd: S) {
+        match self.past.sequences.first().map(Sequence::form) {
+            Some(Form::Codes) => self.walk::<S, V, Codes>(simd),
+            Some(Form::Floats) => self.walk::<S, V, Floats>(simd),
+            None => {}
+        }
+    }
+}
+
+impl<'a> Task<'a> {
+    #[inline(always)]
+    fn walk<S: Simd, const V: usize, F: Inner>(&mut self, simd: S) {
         let Attention { heads, kv_heads, dim, window, .. } = self.attention;
         let (group, count) = (heads / kv_heads, self.out.len() / dim);
-        let mut packed = PACKED.take();
-        packed.resize(packed.len().max(dim), [0.0; TASK]);
-        let mut queries: [Query; TASK] = array::from_fn(|i| {
-            let number = self.first + i.min(count - 1);
-            let at = self.past.rows[number / group];
+        let (mut numbers, mut room) = (F::take(dim), F::Room::default());
+        let row = |i: usize| self.past.rows[(self.first + i) / group];
+        for i in 0..count {
+            let number = self.first + i;
             let from = number / group * self.stride + (self.kv_head * group + number % group) * dim;
-            if i < count {
-                packed.iter_mut().zip(&self.q[from..from + dim]).for_each(|(to, q)| to[i] = *q);
-            }
-            let high = at.position + 1;
-            let low = window.map_or(0, |w| high.saturating_sub(w));
-            Query { sequence: at.sequence, low, high, most: f32::NEG_INFINITY, mass: 0.0 }
+            F::put(&mut numbers, i, &self.q[from..from + dim]);
+        }
+        let mut queries: [Query; TASK] = array::from_fn(|i| {
+            let At { sequence, position } = row(i.min(count - 1));
+            let low = window.map_or(0, |w| (position + 1).saturating_sub(w));
+            Query { sequence, low, high: position + 1, most: f32::NEG_INFINITY, mass: 0.0 }
         });
         let queries = &mut queries[..count];
         let first = queries.iter().map(|q| q.low).min().unwrap_or(0);
@@ -146,30 +213,38 @@ impl Vectors for &mut Task<'_> {
         for block in first / BLOCK..last.div_ceil(BLOCK) {
             let mut done = 0;
             while done < count {
-                let runs = self.runs(queries[done].sequence, block);
-                let same = |query: &&Query| self.same(runs, queries[done].sequence, query.sequence, block);
-                let tile = queries[done..].iter().take(TILE_ROWS).take_while(same).count();
-                let queries = &mut queries[done..done + tile];
-                match tile {
-                    1 => self.block::<S, V, 1>(simd, block, runs, &packed, queries, done),
-                    2 => self.block::<S, V, 2>(simd, block, runs, &packed, queries, done),
-                    3 => self.block::<S, V, 3>(simd, block, runs, &packed, queries, done),
-                    4 => self.block::<S, V, 4>(simd, block, runs, &packed, queries, done),
-                    5 => self.block::<S, V, 5>(simd, block, runs, &packed, queries, done),
-                    _ => self.block::<S, V, 6>(simd, block, runs, &packed, queries, done),
+                let sequence = queries[done].sequence;
+                let runs = self.runs(sequence, block);
+                let same = queries[done..].iter().take_while(|q| self.same(runs, sequence, q.sequence, block)).count();
+                let seen = Seen {
+                    sequence: &self.past.sequences[sequence],
+                    layer: self.layer,
+                    kv_head: self.kv_head,
+                    from: block * BLOCK,
+                    runs,
+                };
+                let view = F::view(seen);
+                for from in (done..done + same).step_by(TILE_ROWS) {
+                    let queries = &mut queries[from..(from + TILE_ROWS).min(done + same)];
+                    match queries.len() {
+                        1 => self.block::<S, V, F, 1>(simd, seen, &view, &numbers, queries, from, &mut room),
+                        2 => self.block::<S, V, F, 2>(simd, seen, &view, &numbers, queries, from, &mut room),
+                        3 => self.block::<S, V, F, 3>(simd, seen, &view, &numbers, queries, from, &mut room),
+                        4 => self.block::<S, V, F, 4>(simd, seen, &view, &numbers, queries, from, &mut room),
+                        5 => self.block::<S, V, F, 5>(simd, seen, &view, &numbers, queries, from, &mut room),
+                        _ => self.block::<S, V, F, 6>(simd, seen, &view, &numbers, queries, from, &mut room),
+                    }
                 }
-                done += tile;
+                done += same;
             }
         }
         for (out, query) in self.out.chunks_exact_mut(dim).zip(queries) {
             let scale = 1.0 / query.mass;
             out.iter_mut().for_each(|x| *x *= scale);
         }
-        PACKED.set(packed);
+        F::give(numbers);
     }
-}
 
-impl<'a> Task<'a> {
     /// The runs of a sequence that lie in a block.
     fn runs(&self, sequence: usize, block: usize) -> &'a [Run] {
         let runs = &self.past.runs[sequence];
@@ -190,40 +265,29 @@ impl<'a> Task<'a> {
         a == b || equal(self.runs(b, block))
     }
 
-    /// One block for `R` queries, which have the same runs there; the first is number `number` of the task.
+    /// One block for `R` queries, which have the same runs there; the first is number `first` of the task.
     #[inline(always)]
-    fn block<S: Simd, const V: usize, const R: usize>(
+    #[allow(clippy::too_many_arguments, reason = "the inner loop of attention")]
+    fn block<S: Simd, const V: usize, F: Inner, const R: usize>(
         &mut self,
         simd: S,
-        block: usize,
-        runs: &[Run],
-        packed: &[[f32; TASK]],
+        seen: Seen<'a>,
+        view: &F::View<'a>,
+        numbers: &F::Queries,
         queries: &mut [Query],
-        number: usize,
+        first: usize,
+        room: &mut F::Room,
     ) {
         let Some(queries) = queries.first_chunk_mut::<R>() else { return };
-        let from = block * BLOCK;
+        let from = seen.from;
         let last = queries.iter().map(|q| q.high).max().unwrap_or(0);
-        let runs = &runs[..runs.iter().take_while(|run| run.from < last).count()];
-        if runs.is_empty() || queries.iter().all(|q| q.low >= from + BLOCK) {
+        let runs = seen.runs.iter().take_while(|run| run.from < last).count();
+        if runs == 0 || queries.iter().all(|q| q.low >= from + BLOCK) {
             return;
         }
         let mut scores = [[f32::NEG_INFINITY; BLOCK]; R];
-        let mut rest = runs;
-        // Sixteen positions of keys take one register of 512 bits, and there are 32: four times six sums.
-        while let (1, Some((four, after))) = (V, rest.split_first_chunk::<4>()) {
-            self.scores::<S, V, R, 4>(simd, four, packed, number, queries, from, &mut scores);
-            rest = after;
-        }
-        while let (1, Some((two, after))) = (V, rest.split_first_chunk::<2>()) {
-            self.scores::<S, V, R, 2>(simd, two, packed, number, queries, from, &mut scores);
-            rest = after;
-        }
-        while let Some((one, after)) = rest.split_first_chunk::<1>() {
-            self.scores::<S, V, R, 1>(simd, one, packed, number, queries, from, &mut scores);
-            rest = after;
-        }
-        let mut keep = [1.0; R];
+        F::scores::<S, V, R>(simd, view, runs, numbers, first, queries, &mut scores, room);
+        let mut keep = [None; R];
         for r in 0..R {
             let query = &mut queries[r];
             if let Some(cap) = self.attention.softcap {
@@ -231,127 +295,13 @@ impl<'a> Task<'a> {
                 let high = query.high.saturating_sub(from).clamp(low, BLOCK);
                 scores[r][low..high].iter_mut().for_each(|s| *s = cap * (*s / cap).tanh());
             }
-            keep[r] = softmax_block::<S, V>(simd, &mut scores[r], &mut query.most, &mut query.mass);
+            let by = softmax_block::<S, V>(simd, &mut scores[r], &mut query.most, &mut query.mass);
+            // What stands in the result before a query's first block is of no meaning.
+            keep[r] = (query.low < from).then_some(by);
         }
-        let fresh = queries.each_ref().map(|q| q.low >= from);
         let dim = self.attention.dim;
-        let mut d = 0;
-        while V == 1 && d + 4 <= dim / LANES {
-            self.values::<S, V, R, 4>(simd, runs, &scores, from, keep, fresh, number, d);
-            d += 4;
-        }
-        while d < dim / LANES {
-            self.values::<S, V, R, 1>(simd, runs, &scores, from, keep, fresh, number, d);
-            d += 1;
-        }
-    }
-
-    /// The scores of `R` queries against `C` runs, as far as each query sees them.
-    #[inline(always)]
-    #[allow(clippy::too_many_arguments, reason = "the inner loop of attention")]
-    fn scores<S: Simd, const V: usize, const R: usize, const C: usize>(
-        &self,
-        simd: S,
-        runs: &[Run; C],
-        packed: &[[f32; TASK]],
-        number: usize,
-        queries: &[Query; R],
-        from: usize,
-        scores: &mut [[f32; BLOCK]; R],
-    ) {
-        let dim = self.attention.dim;
-        let sequence = &self.past.sequences[queries[0].sequence];
-        let keys: [&[[S::f32s; V]]; C] = array::from_fn(|c| {
-            let keys = sequence.segment(runs[c].segment).keys(self.layer, self.kv_head, runs[c].from / LANES);
-            &simd::groups::<S, V>(keys)[..dim]
-        });
-        let packed = &packed[..dim];
-        // Said here so that nothing has to be checked in the loop.
-        assert!(number + R <= TASK && keys.iter().all(|keys| keys.len() == dim));
-        let mut sums = [[[simd.splat_f32s(0.0); V]; C]; R];
-        for d in 0..dim {
-            let keys: [[S::f32s; V]; C] = array::from_fn(|c| keys[c][d]);
-            for r in 0..R {
-                let factor = simd.splat_f32s(packed[d][number + r]);
-                for c in 0..C {
-                    for v in 0..V {
-                        sums[r][c][v] = simd.mul_add_e_f32s(factor, keys[c][v], sums[r][c][v]);
-                    }
-                }
-            }
-        }
-        for (query, (scores, sums)) in queries.iter().zip(scores.iter_mut().zip(&sums)) {
-            for (run, sums) in runs.iter().zip(sums) {
-                let seen = run.from.max(query.low)..run.to.min(query.high);
-                if seen.len() == LANES {
-                    simd::groups_mut::<S, V>(scores)[(run.from - from) / LANES] = *sums;
-                } else if !seen.is_empty() {
-                    let mut lanes = [0.0; LANES];
-                    simd::groups_mut::<S, V>(&mut lanes)[0] = *sums;
-                    let of_group = seen.start % LANES..seen.start % LANES + seen.len();
-                    scores[seen.start - from..seen.end - from].copy_from_slice(&lanes[of_group]);
-                }
-            }
-        }
-    }
-
-    /// `out[r] = out[r] * keep[r] + sum over the runs of weights[r][position] * value[position]`, for the numbers
-    /// `16 d .. 16 (d + C)` of a head.
-    #[inline(always)]
-    #[allow(clippy::too_many_arguments, reason = "the inner loop of attention, called from one place")]
-    fn values<S: Simd, const V: usize, const R: usize, const C: usize>(
-        &mut self,
-        simd: S,
-        runs: &[Run],
-        weights: &[[f32; BLOCK]; R],
-        from: usize,
-        keep: [f32; R],
-        fresh: [bool; R],
-        number: usize,
-        d: usize,
-    ) {
-        let dim = self.attention.dim;
-        let sequence = &self.past.sequences[self.past.rows[(self.first + number) / self.group()].sequence];
-        let mut sums = [[[simd.splat_f32s(0.0); V]; C]; R];
-        for r in 0..R {
-            // What stands there before a query's first block is of no meaning.
-            if !fresh[r] {
-                let by = simd.splat_f32s(keep[r]);
-                let out = &self.out[(number + r) * dim + d * LANES..][..C * LANES];
-                for (sums, out) in sums[r].iter_mut().zip(simd::groups::<S, V>(out)) {
-                    for v in 0..V {
-                        sums[v] = simd.mul_f32s(out[v], by);
-                    }
-                }
-            }
-        }
-        for run in runs {
-            let values = sequence.segment(run.segment).values(self.layer, self.kv_head, run.from / LANES);
-            let values = &simd::groups::<S, V>(values)[d * LANES..(d + C) * LANES];
-            let len = run.to - run.from;
-            let lanes: [&[[S::f32s; V]]; C] = array::from_fn(|c| &values[c * LANES + run.from % LANES..][..len]);
-            let weights: [&[f32]; R] = array::from_fn(|r| &weights[r][run.from - from..][..len]);
-            for p in 0..len {
-                let lanes: [[S::f32s; V]; C] = array::from_fn(|c| lanes[c][p]);
-                for r in 0..R {
-                    let factor = simd.splat_f32s(weights[r][p]);
-                    for c in 0..C {
-                        for v in 0..V {
-                            sums[r][c][v] = simd.mul_add_e_f32s(factor, lanes[c][v], sums[r][c][v]);
-                        }
-                    }
-                }
-            }
-        }
-        for (r, sums) in sums.iter().enumerate() {
-            let out = &mut self.out[(number + r) * dim + d * LANES..][..C * LANES];
-            simd::groups_mut::<S, V>(out).copy_from_slice(sums);
-        }
-    }
-
-    /// Query heads per key head.
-    fn group(&self) -> usize {
-        self.attention.heads / self.attention.kv_heads
+        let out = &mut self.out[first * dim..(first + R) * dim];
+        F::values::<S, V, R>(simd, view, runs, &mut scores, keep, out, room);
     }
 }
 

@@ -10,6 +10,7 @@ use super::kernels::activations::Activations;
 use super::kernels::arena::Arena;
 use super::kernels::matmul::Isa;
 use super::kernels::pool::Pool;
+use super::kv::lanes::Form;
 use super::kv::{KvMemory, KvShape, Run, Sequence};
 use super::linear::{self, Arithmetic, Linear};
 use super::rope::{Angles, Frequencies};
@@ -17,7 +18,7 @@ use super::simd::LANES;
 use super::{JudgeError, ops, simd};
 use crate::domain::Cancel;
 use std::collections::BTreeSet;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// One token to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +55,8 @@ pub struct Decoder {
     parameters: u64,
     pool: Pool,
     kv: KvMemory,
+    /// A pass's logits that nobody wants any more: their memory serves the next pass.
+    spare: Mutex<Vec<f32>>,
     /// Where the linear layers are, if not on the CPU.
     processor: Option<Processor>,
 }
@@ -169,7 +172,17 @@ impl Decoder {
         Ok(Self {
             frequencies: Frequencies::new(arch.rope, arch.rope_dims, &factors),
             local_frequencies: local.unwrap_or_default(),
-            kv: KvMemory::new(KvShape { layers: arch.layers, heads: arch.kv_heads, dim: arch.head_dim }),
+            kv: KvMemory::new(KvShape {
+                layers: arch.layers,
+                heads: arch.kv_heads,
+                dim: arch.head_dim,
+                form: if layers.iter().flat_map(Layer::matrices).any(|l| l.quantized()) {
+                    Form::Codes
+                } else {
+                    Form::Floats
+                },
+            }),
+            spare: Mutex::default(),
             parameters: file.tensors().map(|(_, info)| info.elements() as u64).sum(),
             arch,
             embedding,
@@ -216,10 +229,11 @@ impl Decoder {
         if self.processor.is_some() {
             return "candle-qmatmul/1";
         }
-        if self.matrices().chain([self.head.as_ref()]).any(|l| l.quantized()) { "int8/2" } else { "f32/1" }
+        if self.matrices().chain([self.head.as_ref()]).any(|l| l.quantized()) { "int8/3" } else { "f32/1" }
     }
 
-    /// What they run on: the instruction set for integers, or a device's model; and the one for floats, which attention uses.
+    /// What they run on: the instruction set for integers, or a device's model; and the one for floats, which
+    /// the softmax of attention uses; its sums of integers are the same on all.
     pub fn isa(&self) -> String {
         let multiplies = self.processor.as_ref().map_or(Isa::best().name(), Processor::model);
         format!("{multiplies}, {}", simd::isa())
@@ -236,7 +250,7 @@ impl Decoder {
     }
 
     fn matrices(&self) -> impl Iterator<Item = &dyn Linear> {
-        self.layers.iter().flat_map(|l| [l.qkv.as_ref(), l.out.as_ref(), l.gate_up.as_ref(), l.down.as_ref()])
+        self.layers.iter().flat_map(Layer::matrices)
     }
 
     /// The threads that compute.
@@ -348,7 +362,7 @@ impl Decoder {
             let next = self.layers.get(index + 1).map_or(&self.norm, |next| &next.attention_norm);
             add_and_norm_rows(pool, &mut x, &change, (&layer.post_mlp_norm, next), arch, &mut input);
         }
-        let mut logits = Vec::new();
+        let mut logits = std::mem::take(&mut *self.spare.lock().unwrap_or_else(PoisonError::into_inner));
         multiply(pool, self.head.as_ref(), &input, &mut logits)?;
         if arch.logit_scale != 1.0 {
             logits.iter_mut().for_each(|l| *l *= arch.logit_scale);
@@ -357,6 +371,12 @@ impl Decoder {
             ops::softcap(&mut logits, cap);
         }
         Ok(logits)
+    }
+
+    /// Takes back what [`Self::forward`] returned. Memory that is new to the process has to be cleared by the system first, and for
+    /// many rows of a large vocabulary that takes as long as a layer.
+    pub fn recycle(&self, logits: Vec<f32>) {
+        *self.spare.lock().unwrap_or_else(PoisonError::into_inner) = logits;
     }
 
     fn embed(&self, rows: &[Row]) -> Result<Vec<f32>, String> {
@@ -386,7 +406,9 @@ const FEW_ROWS: usize = 8;
 
 /// The rows with the numbers `wanted`.
 fn pick(x: &[f32], wanted: &[usize], width: usize) -> Vec<f32> {
-    wanted.iter().flat_map(|r| &x[r * width..(r + 1) * width]).copied().collect()
+    let mut some = Vec::with_capacity(wanted.len() * width);
+    wanted.iter().for_each(|r| some.extend_from_slice(&x[r * width..(r + 1) * width]));
+    some
 }
 
 impl Layer {
@@ -426,6 +448,10 @@ impl Layer {
             down: weights.linear(&[(name("ffn_down.weight"), arch.width)], arch.feed_forward)?,
             post_mlp_norm: weights.vector_if(arch.sandwich, &name("post_ffw_norm.weight"), arch.width)?,
         })
+    }
+
+    fn matrices(&self) -> [&dyn Linear; 4] {
+        [self.qkv.as_ref(), self.out.as_ref(), self.gate_up.as_ref(), self.down.as_ref()]
     }
 
     /// Bias, head norms, rotation and the attention scale, on one row of queries, keys and values.

@@ -2,11 +2,12 @@
 //!
 //! Must keep every position in the same lane group whatever the segment cuts, because attention reduces in that order.
 
+pub mod lanes;
 mod slab;
 
 use super::simd::LANES;
+use lanes::{Codes, Floats, Form, Group};
 use slab::{Slab, Slabs};
-use std::ops::Range;
 use std::sync::Arc;
 
 /// Sizes of one model's cache.
@@ -18,17 +19,14 @@ pub struct KvShape {
     pub heads: usize,
     /// Numbers per head; a multiple of [`LANES`].
     pub dim: usize,
+    /// How the numbers are kept.
+    pub form: Form,
 }
 
 impl KvShape {
-    /// Keys, and also values, of one lane group of one layer, all heads.
-    fn group(&self) -> usize {
-        self.heads * self.dim * LANES
-    }
-
     /// Bytes that `positions` positions take, without rounding.
     pub fn bytes(&self, positions: usize) -> usize {
-        2 * 4 * self.layers * self.heads * self.dim * positions
+        4 * self.layers * self.words() / LANES * positions
     }
 }
 
@@ -36,14 +34,14 @@ impl KvShape {
 #[derive(Clone, Debug)]
 pub struct KvMemory {
     shape: KvShape,
-    /// Each holds one lane group of all layers: `[layer][keys, values]`.
+    /// Each holds one lane group of all layers.
     slabs: Arc<Slabs>,
 }
 
 impl KvMemory {
     /// For a model of this shape.
     pub fn new(shape: KvShape) -> Self {
-        Self { shape, slabs: Slabs::new(2 * shape.layers * shape.group()) }
+        Self { shape, slabs: Slabs::new(shape.layers * shape.words()) }
     }
 
     /// The sizes.
@@ -54,9 +52,8 @@ impl KvMemory {
 
 /// Keys and values of the positions `start..start + len` of one token sequence.
 ///
-/// A lane group is [`LANES`] positions beginning at a multiple of [`LANES`]. Keys are `[head][dim][position]`, so that one query
-/// meets 16 positions at once; values are `[head][dim / 16][position][16]`, so that 16 numbers are summed at once. What lanes
-/// outside the segment hold is of no meaning: a slab may be shared with a segment that has those positions.
+/// A lane group is [`LANES`] positions beginning at a multiple of [`LANES`]. What lanes outside the segment hold is of no meaning:
+/// a slab may be shared with a segment that has those positions.
 #[derive(Debug)]
 pub struct Segment {
     memory: KvMemory,
@@ -87,23 +84,18 @@ impl Segment {
 
     /// Bytes held, those of a shared slab included.
     pub fn bytes(&self) -> usize {
-        (self.slabs.len() * self.memory.slabs.floats() + self.tokens.len()) * 4
+        (self.slabs.len() * self.memory.slabs.words() + self.tokens.len()) * 4
     }
 
-    /// Keys `[dim][LANES]` of one head and of the lane group with the number `group` (position / [`LANES`]).
-    pub fn keys(&self, layer: usize, head: usize, group: usize) -> &[f32] {
-        self.part(2 * layer, head, group)
+    /// Keys and values of one head and of the lane group with the number `group` (position / [`LANES`]), kept as floats.
+    pub fn floats(&self, layer: usize, head: usize, group: usize) -> Floats<'_> {
+        self.slabs[group - self.start / LANES].of_floats(self.memory.shape, layer, head)
     }
 
-    /// Values `[dim / LANES][LANES positions][LANES]`, as [`Self::keys`].
-    pub fn values(&self, layer: usize, head: usize, group: usize) -> &[f32] {
-        self.part(2 * layer + 1, head, group)
-    }
-
-    fn part(&self, part: usize, head: usize, group: usize) -> &[f32] {
-        let size = self.memory.shape.dim * LANES;
-        let from = (part * self.memory.shape.heads + head) * size;
-        &self.slabs[group - self.start / LANES].floats()[from..from + size]
+    /// The same, kept as codes.
+    #[inline]
+    pub fn codes(&self, layer: usize, head: usize, group: usize) -> Codes<'_> {
+        self.slabs[group - self.start / LANES].of_codes(self.memory.shape, layer, head)
     }
 
     /// Makes room for `tokens` after the last position.
@@ -124,11 +116,7 @@ impl Segment {
         let shape = self.memory.shape;
         let first = position / LANES * LANES;
         let slabs = self.slabs[position / LANES - self.start / LANES..].iter_mut();
-        slabs.enumerate().map(move |(g, slab)| {
-            let of_layer = &mut Arc::make_mut(slab).floats_mut()[2 * layer * shape.group()..][..2 * shape.group()];
-            let (keys, values) = of_layer.split_at_mut(shape.group());
-            Group { shape, first: first + g * LANES, keys, values }
-        })
+        slabs.enumerate().map(move |(g, slab)| Group::new(shape, layer, first + g * LANES, Arc::make_mut(slab)))
     }
 
     /// Takes over the positions `from..to` of `other`, which come after the last position here. Lane groups that have no other
@@ -141,51 +129,8 @@ impl Segment {
                 None => self.slabs.push(Arc::clone(theirs)),
                 Some(slab) => {
                     let lanes = from.max(group * LANES) - group * LANES..to.min((group + 1) * LANES) - group * LANES;
-                    copy_lanes(self.memory.shape, Arc::make_mut(slab).floats_mut(), theirs.floats(), lanes);
+                    Arc::make_mut(slab).copy_lanes(self.memory.shape, theirs, lanes);
                 }
-            }
-        }
-    }
-}
-
-/// Copies the keys and values of some positions of a lane group, in all layers.
-fn copy_lanes(shape: KvShape, to: &mut [f32], from: &[f32], lanes: Range<usize>) {
-    let parts = to.chunks_exact_mut(shape.group()).zip(from.chunks_exact(shape.group()));
-    for (part, (to, from)) in parts.enumerate() {
-        // Of keys, a row holds one number of each position; of values, 16 numbers of each.
-        let (row, lanes) = if part % 2 == 0 {
-            (LANES, lanes.clone())
-        } else {
-            (LANES * LANES, lanes.start * LANES..lanes.end * LANES)
-        };
-        for (to, from) in to.chunks_exact_mut(row).zip(from.chunks_exact(row)) {
-            to[lanes.clone()].copy_from_slice(&from[lanes.clone()]);
-        }
-    }
-}
-
-/// Room for the keys and values of one lane group of one layer; different threads may fill different ones.
-#[derive(Debug)]
-pub(super) struct Group<'a> {
-    shape: KvShape,
-    /// Position of lane 0.
-    pub first: usize,
-    keys: &'a mut [f32],
-    values: &'a mut [f32],
-}
-
-impl Group<'_> {
-    /// Puts in keys and values `[head][dim]` of one position.
-    pub fn write(&mut self, position: usize, keys: &[f32], values: &[f32]) {
-        let (dim, lane) = (self.shape.dim, position - self.first);
-        let size = dim * LANES;
-        for (slots, keys) in self.keys.chunks_exact_mut(size).zip(keys.chunks_exact(dim)) {
-            slots[lane..].iter_mut().step_by(LANES).zip(keys).for_each(|(slot, x)| *slot = *x);
-        }
-        for (slots, values) in self.values.chunks_exact_mut(size).zip(values.chunks_exact(dim)) {
-            let slots = slots.chunks_exact_mut(LANES * LANES);
-            for (slots, values) in slots.zip(values.chunks_exact(LANES)) {
-                slots[lane * LANES..(lane + 1) * LANES].copy_from_slice(values);
             }
         }
     }
@@ -221,6 +166,11 @@ impl Sequence {
     /// Number of positions.
     pub fn len(&self) -> usize {
         self.tail.end()
+    }
+
+    /// How keys and values are kept.
+    pub(super) fn form(&self) -> Form {
+        self.memory.shape.form
     }
 
     /// Whether nothing was read yet.

@@ -114,6 +114,7 @@ impl Measured {
                 let rows: Vec<Row> = next.iter().enumerate().map(row).collect();
                 let logits = self.decoder.forward(&mut sequences, &rows, &self.cancel)?;
                 next = logits.chunks_exact(vocabulary).map(scoring::argmax).collect();
+                self.decoder.recycle(logits);
             }
             Ok((WRITTEN * batch) as f64 / start.elapsed().as_secs_f64())
         })

@@ -125,10 +125,13 @@ fn remove(level: &mut Vec<Node>, used: u64) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::kernels::pairs::{Bounds, nearest, scale};
+    use crate::model::kv::lanes::Form;
     use crate::model::kv::{KvMemory, KvShape};
     use proptest::prelude::*;
 
-    const SHAPE: KvShape = KvShape { layers: 2, heads: 2, dim: 16 };
+    const SHAPE: KvShape = KvShape { layers: 2, heads: 2, dim: 16, form: Form::Codes };
+    const FLOATS: KvShape = KvShape { form: Form::Floats, ..SHAPE };
 
     /// Keys and values that depend on the whole past, as a model's do: equal pasts, equal numbers.
     fn fake(tokens: &[u32], layer: usize) -> Vec<f32> {
@@ -161,12 +164,26 @@ mod tests {
                 next += 1;
                 for layer in 0..SHAPE.layers {
                     let want = fake(&tokens[..=position], layer);
-                    for head in 0..SHAPE.heads {
-                        let keys = segment.keys(layer, head, position / 16);
-                        let values = segment.values(layer, head, position / 16);
-                        for d in 0..SHAPE.dim {
-                            assert_eq!(keys[d * 16 + position % 16], want[head * 16 + d]);
-                            assert_eq!(values[position % 16 * 16 + d], -want[head * 16 + d]);
+                    for (head, want) in want.chunks_exact(SHAPE.dim).enumerate() {
+                        let group = position / 16;
+                        match sequence.form() {
+                            Form::Floats => {
+                                let held = segment.floats(layer, head, group);
+                                for (d, want) in want.iter().enumerate() {
+                                    assert_eq!(held.keys[d * 16 + position % 16], *want);
+                                    assert_eq!(held.values[position % 16 * 16 + d], -want);
+                                }
+                            }
+                            Form::Codes => {
+                                let (held, lane) = (segment.codes(layer, head, group), position % 16);
+                                let Bounds { keys, values, .. } = Bounds::of(SHAPE.dim);
+                                let (of_keys, of_values) = (scale(want, keys), scale(want, values));
+                                assert_eq!((held.key_scales[lane], held.value_scales[lane]), (of_keys.0, of_values.0));
+                                for (d, want) in want.iter().enumerate() {
+                                    assert_eq!(held.keys[d / 2][lane][d % 2], nearest(want * of_keys.1));
+                                    assert_eq!(held.values[lane / 2][d][lane % 2], nearest(-want * of_values.1));
+                                }
+                            }
                         }
                     }
                 }
@@ -189,8 +206,9 @@ mod tests {
         fn the_tree_finds_the_longest_prefix_ever_read_and_its_numbers_are_those_of_a_recompute(
             prompts in prop::collection::vec(prop::collection::vec(0u32..3, 1..60), 1..12),
             cuts in prop::collection::vec(1usize..20, 12),
+            floats: bool,
         ) {
-            let memory = KvMemory::new(SHAPE);
+            let memory = KvMemory::new(if floats { FLOATS } else { SHAPE });
             let mut tree = PrefixTree::new(usize::MAX);
             let mut naive: Vec<Vec<u32>> = Vec::new();
             for (prompt, cut) in prompts.iter().zip(&cuts) {
@@ -252,7 +270,7 @@ mod tests {
         let mut first = Sequence::new(&memory, Vec::new());
         extend(&mut first, &[1; 40]);
         tree.insert(&mut first);
-        let at = |segment: &Segment, group| segment.keys(0, 0, group).as_ptr();
+        let at = |segment: &Segment, group| segment.codes(0, 0, group).keys.as_ptr();
         let before: Vec<_> = (0..3).map(|group| at(&tree.roots[0].segment, group)).collect();
         let mut second = Sequence::new(&memory, tree.lookup(&[[1; 20], [2; 20]].concat()));
         extend(&mut second, &[2; 20]);

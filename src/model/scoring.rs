@@ -200,6 +200,7 @@ pub fn read(
             last.logits = true;
         }
         let start = Instant::now();
+        decoder.recycle(logits);
         logits = decoder.forward(std::slice::from_mut(sequence), &rows, cancel)?;
         if rows.len() > 1 {
             pace.adapt(rows.len(), start.elapsed());

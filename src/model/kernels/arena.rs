@@ -3,6 +3,7 @@
 //! Must hand out each byte once. A model is read from end to end for every token; in pages of 4 KiB the processor would spend
 //! as long on finding the pages as on reading them.
 
+use super::pairs::Pair;
 use memmap2::MmapMut;
 use std::io;
 use std::sync::Arc;
@@ -12,8 +13,8 @@ use std::sync::Arc;
 #[repr(C, align(64))]
 pub struct Line(pub [u8; 64]);
 
-/// Floats in a line.
-pub const LINE_FLOATS: usize = 16;
+/// Floats in a line, and other things of 32 bits.
+pub const LINE_WORDS: usize = 16;
 
 /// Lines per block at least: 64 MiB. What is not written takes no memory.
 const BLOCK: usize = 1 << 20;
@@ -91,15 +92,23 @@ impl Region {
     pub fn floats(&self) -> &[f32] {
         let lines = self.lines();
         // SAFETY: a line is 16 floats long and aligned for them, and all bytes make floats.
-        unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), lines.len() * LINE_FLOATS) }
+        unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), lines.len() * LINE_WORDS) }
     }
 
-    /// Its numbers, to write.
-    #[allow(unsafe_code, reason = "views bytes as floats")]
-    pub fn floats_mut(&mut self) -> &mut [f32] {
+    /// Its pairs of codes, one to a word.
+    #[allow(unsafe_code, reason = "views bytes as integers")]
+    pub fn pairs(&self) -> &[Pair] {
+        let lines = self.lines();
+        // SAFETY: as in `floats`: a pair is as long as a float.
+        unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), lines.len() * LINE_WORDS) }
+    }
+
+    /// Its pairs of codes, to write.
+    #[allow(unsafe_code, reason = "views bytes as integers")]
+    pub fn pairs_mut(&mut self) -> &mut [Pair] {
         let lines = self.lines_mut();
-        // SAFETY: as in `floats`; all floats are bytes.
-        unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), lines.len() * LINE_FLOATS) }
+        // SAFETY: as in `pairs`; all pairs are bytes.
+        unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), lines.len() * LINE_WORDS) }
     }
 
     /// Its lines, to write.

@@ -13,6 +13,7 @@ pub mod matmul;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 pub mod packed;
+pub mod pairs;
 pub mod pool;
 pub mod probe;
 mod round;

@@ -3,7 +3,8 @@
 //! Must not clear a slab that is given out again: that would cost as much as filling it, and nobody reads a position before it
 //! is written.
 
-use super::super::kernels::arena::{Arena, LINE_FLOATS, Region};
+use super::super::kernels::arena::{Arena, LINE_WORDS, Region};
+use super::super::kernels::pairs::Pair;
 use std::alloc::{Layout, handle_alloc_error};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -11,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// that is new to the process has to be cleared by the system first, which takes longer than a model takes to fill it.
 #[derive(Debug)]
 pub struct Slabs {
-    floats: usize,
+    words: usize,
     free: Mutex<Free>,
 }
 
@@ -21,7 +22,7 @@ struct Free {
     regions: Vec<Region>,
 }
 
-/// Some floats, of any value at first.
+/// Some words of 32 bits, of any value at first.
 #[derive(Debug)]
 pub struct Slab {
     home: Arc<Slabs>,
@@ -30,23 +31,23 @@ pub struct Slab {
 }
 
 impl Slabs {
-    /// Of slabs of `floats` numbers.
-    pub fn new(floats: usize) -> Arc<Self> {
-        Arc::new(Self { floats, free: Mutex::default() })
+    /// Of slabs of `words` words.
+    pub fn new(words: usize) -> Arc<Self> {
+        Arc::new(Self { words, free: Mutex::default() })
     }
 
-    /// Numbers in a slab.
-    pub fn floats(&self) -> usize {
-        self.floats
+    /// Words in a slab.
+    pub fn words(&self) -> usize {
+        self.words
     }
 
     /// A slab. Where the system has no memory left the process ends, as it does for a vector.
     pub fn take(self: &Arc<Self>) -> Slab {
         let mut free = self.free();
         let region = free.regions.pop().unwrap_or_else(|| {
-            let region = free.arena.take(self.floats.div_ceil(LINE_FLOATS));
+            let region = free.arena.take(self.words.div_ceil(LINE_WORDS));
             region.unwrap_or_else(|_| {
-                handle_alloc_error(Layout::array::<f32>(self.floats).unwrap_or(Layout::new::<f32>()))
+                handle_alloc_error(Layout::array::<f32>(self.words).unwrap_or(Layout::new::<f32>()))
             })
         });
         Slab { home: Arc::clone(self), region: Some(region) }
@@ -58,21 +59,26 @@ impl Slabs {
 }
 
 impl Slab {
-    /// Its numbers.
+    /// Its words as floats.
     pub fn floats(&self) -> &[f32] {
-        self.region.as_ref().map_or(&[], |region| &region.floats()[..self.home.floats])
+        self.region.as_ref().map_or(&[], |region| &region.floats()[..self.home.words])
     }
 
-    /// Its numbers, to write.
-    pub fn floats_mut(&mut self) -> &mut [f32] {
-        self.region.as_mut().map_or(&mut [], |region| &mut region.floats_mut()[..self.home.floats])
+    /// Its words as pairs of codes.
+    pub fn pairs(&self) -> &[Pair] {
+        self.region.as_ref().map_or(&[], |region| &region.pairs()[..self.home.words])
+    }
+
+    /// Its words, to write.
+    pub fn pairs_mut(&mut self) -> &mut [Pair] {
+        self.region.as_mut().map_or(&mut [], |region| &mut region.pairs_mut()[..self.home.words])
     }
 }
 
 impl Clone for Slab {
     fn clone(&self) -> Self {
         let mut copy = self.home.take();
-        copy.floats_mut().copy_from_slice(self.floats());
+        copy.pairs_mut().copy_from_slice(self.pairs());
         copy
     }
 }
@@ -91,13 +97,13 @@ mod tests {
     fn what_is_given_back_is_given_out_again_and_copies_stand_apart() {
         let slabs = Slabs::new(100);
         let mut first = slabs.take();
-        first.floats_mut().fill(1.0);
+        first.pairs_mut().fill([1, 2]);
         let mut second = first.clone();
-        second.floats_mut()[99] = 2.0;
-        assert_eq!((first.floats().len(), first.floats()[99], second.floats()[98]), (100, 1.0, 1.0));
-        let at = first.floats().as_ptr();
+        second.pairs_mut()[99] = [3, 4];
+        assert_eq!((first.pairs().len(), first.pairs()[99], second.pairs()[98]), (100, [1, 2], [1, 2]));
+        let at = first.pairs().as_ptr();
         drop(first);
         let third = slabs.take();
-        assert_eq!((third.floats().as_ptr(), second.floats()[99]), (at, 2.0));
+        assert_eq!((third.pairs().as_ptr(), second.pairs()[99]), (at, [3, 4]));
     }
 }

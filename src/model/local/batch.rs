@@ -167,6 +167,7 @@ impl Batch<'_> {
                 Err(error) => done.push((share.task, Err(error))),
             }
         }
+        self.judge.decoder.recycle(logits);
         // From the last to the first, so that the numbers of those before stay true.
         for (index, answer) in done.into_iter().rev() {
             let task = self.tasks.remove(index);
