@@ -5,14 +5,17 @@
 
 mod common;
 
-use crossexam::domain::{Cancel, Examination, Judgement, Mode, Name, Part, Piece, Prompt};
+use crossexam::domain::{Cancel, Examination, Judgement, Mode, Name, Part, Piece, Prompt, StopReason};
 use crossexam::model::local::{LocalJudge, Options, open_gguf};
 use crossexam::model::{Judge, JudgeError, Look, Progress, Question, Questions};
 use std::time::{Duration, Instant};
 
 fn open(threads: usize) -> Option<LocalJudge> {
+    open_with(Options { threads, ..Options::default() })
+}
+
+fn open_with(options: Options) -> Option<LocalJudge> {
     let model = common::model::smollm2()?.join("SmolLM2-135M-Instruct.Q4_1.gguf");
-    let options = Options { threads, ..Options::default() };
     Some(open_gguf(&model, &options, &mut |_| {}, &Cancel::new()).unwrap())
 }
 
@@ -101,6 +104,21 @@ fn thirty_seven_questions_at_once_get_the_bits_they_get_alone() {
         assert_eq!(together.logits_sha256, alone.logits_sha256, "question {index}");
         assert_eq!(together.readout, alone.readout, "question {index}");
     }
+}
+
+#[test]
+fn a_rationale_of_exact_length_never_ends_by_itself_and_is_not_read_again() {
+    let options = Options { exact_length: true, ..Options::default() };
+    let (Some(mut free), Some(mut exact)) = (open(0), open_with(options)) else { return };
+    let asked = question("Lovely shoes, 30 dollars.", ASKED[1], Mode::Rationale { max_tokens: 60 });
+    let rationale = judge(&mut free, &asked).rationale.unwrap();
+    assert_ne!(rationale.stop, StopReason::Length, "one that ends by itself is needed here");
+    let judged = judge(&mut exact, &asked);
+    let longer = judged.rationale.unwrap();
+    assert_eq!((longer.tokens, longer.stop), (60, StopReason::Length));
+    assert!(longer.text.raw().starts_with(rationale.text.raw().trim_end()) && !longer.text.raw().contains("<|"));
+    let own = judged.usage.prompt_tokens + 60;
+    assert!((own..own + 10).contains(&judged.usage.computed_tokens), "{:?}", judged.usage);
 }
 
 #[test]

@@ -13,6 +13,8 @@ pub struct RationaleText {
     cue: String,
     stream: Utf8Stream,
     text: String,
+    /// Whether what is in the text can end it.
+    ends: bool,
     /// How many bytes of `text` were given out.
     shown: usize,
     stop: Option<StopReason>,
@@ -21,12 +23,21 @@ pub struct RationaleText {
 impl RationaleText {
     /// Text that ends where `cue` begins at the start of a line.
     pub fn new(cue: &str) -> Self {
-        Self { cue: cue.trim().to_owned(), stream: Utf8Stream::new(), text: String::new(), shown: 0, stop: None }
+        let (stream, text) = (Utf8Stream::new(), String::new());
+        Self { cue: cue.trim().to_owned(), stream, text, ends: true, shown: 0, stop: None }
+    }
+
+    /// Text that goes on whatever comes.
+    pub fn endless() -> Self {
+        Self { ends: false, ..Self::new("") }
     }
 
     /// Takes the bytes of one token and gives the text that is certain by now; [`Self::stop`] says whether it ends here.
     pub fn push(&mut self, bytes: &[u8]) -> String {
         self.text.push_str(&self.stream.push(bytes));
+        if !self.ends {
+            return self.take(self.text.len());
+        }
         let cue = self.cue_at().map(|at| (at, StopReason::Cue));
         match cue.into_iter().chain(self.over_at()).min_by_key(|(at, _)| *at) {
             Some((at, stop)) => {
@@ -176,6 +187,14 @@ mod tests {
             assert!(text.stop().is_some());
             assert_eq!(text.finish(), (String::new(), "a\n".to_owned()));
         }
+    }
+
+    #[test]
+    fn an_endless_text_is_never_cut() {
+        let mut text = RationaleText::endless();
+        let pieces = ["a\n", "\n", "a\n", "Answer:"].map(|part| text.push(part.as_bytes()));
+        assert_eq!((pieces.concat().as_str(), text.stop()), ("a\n\na\nAnswer:", None));
+        assert_eq!(text.finish(), (String::new(), "a\n\na\nAnswer:".to_owned()));
     }
 
     #[test]

@@ -176,6 +176,16 @@ pub fn argmax(logits: &[f32]) -> u32 {
     logits.iter().position(|l| *l == most).map_or(0, |id| id as u32)
 }
 
+/// [`argmax`] among the ids that `may` allows; `None` where that is none.
+pub fn argmax_of(logits: &[f32], may: impl Fn(u32) -> bool) -> Option<u32> {
+    let best = argmax(logits);
+    if may(best) {
+        return Some(best);
+    }
+    let allowed = logits.iter().zip(0..).filter(|(_, id)| may(*id));
+    allowed.max_by(|(a, i), (b, j)| a.total_cmp(b).then(j.cmp(i))).map(|(_, id)| id)
+}
+
 /// Reads `tokens` at the end of `sequence`, chunk by chunk, and returns the logits after the last one (empty where there are
 /// none). `progress` gets the number of tokens done.
 ///
@@ -270,6 +280,20 @@ mod tests {
         assert!((all.iter().map(|(_, p)| p.exp()).sum::<f64>() - 1.0).abs() < 1e-6);
         assert_eq!(top(&logits, 1).unwrap()[0], all[0]);
         assert_eq!(argmax(&logits), 1);
+    }
+
+    #[test]
+    fn the_most_likely_of_some_tokens_is_the_smallest_id_among_equals() {
+        let logits = [0.0, 2.0, 1.0, 2.0, 1.0];
+        for (allowed, expected) in [
+            (&[0, 1, 2, 3, 4][..], Some(1)),
+            (&[0, 2, 3], Some(3)),
+            (&[0, 2, 4], Some(2)),
+            (&[0], Some(0)),
+            (&[], None),
+        ] {
+            assert_eq!(argmax_of(&logits, |id| allowed.contains(&id)), expected);
+        }
     }
 
     #[test]

@@ -176,7 +176,8 @@ impl Batch<'_> {
         Ok(())
     }
 
-    /// The most likely next token of every task that writes (or begins to): `None` where the numbers are not finite.
+    /// The most likely next token of every task that writes (or begins to): `None` where the numbers are not finite or no token may
+    /// be written.
     fn choose(&self, shares: &[Share], logits: &[f32]) -> Vec<Option<u32>> {
         let vocabulary = self.judge.decoder.vocabulary();
         let mut from = 0;
@@ -187,10 +188,12 @@ impl Batch<'_> {
             choices.push((&logits[from..from + own], None));
             from += share.logits * vocabulary;
         }
-        self.judge.decoder.pool().pieces(&mut choices, 1, 1, |_, choice| {
+        let judge = &*self.judge;
+        let may = |token| !judge.exact_length || judge.has_text(token);
+        judge.decoder.pool().pieces(&mut choices, 1, 1, |_, choice| {
             for (logits, token) in choice {
                 if !logits.is_empty() && scoring::are_finite(logits) {
-                    *token = Some(scoring::argmax(logits));
+                    *token = scoring::argmax_of(logits, may);
                 }
             }
         });
@@ -286,7 +289,10 @@ impl LocalJudge {
         match &mut task.phase {
             Phase::Opening => {
                 self.known.insert(sequence);
-                let text = RationaleText::new(&task.question.prompt.answer_cue);
+                let text = match self.exact_length {
+                    true => RationaleText::endless(),
+                    false => RationaleText::new(&task.question.prompt.answer_cue),
+                };
                 task.phase = Phase::Writing { text, written: 0, next: 0 };
                 self.write(task, choice, questions)?;
                 Ok(None)
@@ -311,26 +317,30 @@ impl LocalJudge {
         }
     }
 
+    /// Whether a token is text of a rationale. Others end the turn, also a padding row of the head, beyond the tokenizer's vocabulary.
+    fn has_text(&self, token: u32) -> bool {
+        let known = (token as usize) < self.tokenizer.vocab_size();
+        known && !self.tokenizer.is_end(token) && !self.tokenizer.is_control(token)
+    }
+
     /// Takes the next token of a rationale, or ends it and goes on to read the whole prompt.
     fn write(&mut self, task: &mut Task, choice: Option<u32>, questions: &mut dyn Questions) -> Result<(), JudgeError> {
         let Mode::Rationale { max_tokens } = task.question.mode else { return Ok(()) };
         let Phase::Writing { text, written, next } = &mut task.phase else { return Ok(()) };
         let token = choice.ok_or_else(scoring::not_finite)?;
         let sequence = task.sequences.first_mut().ok_or_else(|| JudgeError::Internal("a task without text".into()))?;
-        // A padding row of the head, beyond the tokenizer's vocabulary, has no text; it ends the turn like a control token.
-        let unknown = token as usize >= self.tokenizer.vocab_size();
         let stop = if *written == max_tokens || sequence.len() >= self.decoder.arch().context {
             Some(StopReason::Length)
-        } else if !self.exact_length && (unknown || self.tokenizer.is_end(token) || self.tokenizer.is_control(token)) {
+        } else if !self.has_text(token) {
             Some(StopReason::EndOfTurn)
         } else {
             *written += 1;
             *next = token;
-            let piece = text.push(if unknown { &[] } else { self.tokenizer.token_bytes(token) });
+            let piece = text.push(self.tokenizer.token_bytes(token));
             if !piece.is_empty() {
                 questions.progress(task.number, Progress::Token(piece.into()));
             }
-            if self.exact_length { None } else { text.stop() }
+            text.stop()
         };
         let Some(stop) = stop else { return Ok(()) };
         let tokens = *written;

@@ -33,7 +33,8 @@ pub struct Options {
     pub device: Device,
     /// Most bytes of keys and values to keep for prompts read before.
     pub kv_bytes: usize,
-    /// Rationales are as long as they may be, whatever the model writes: for measuring against other programs.
+    /// Rationales are as long as they may be: tokens that would end them are never chosen and no text does. For measuring against
+    /// other programs, which can be told the same.
     pub exact_length: bool,
 }
 
