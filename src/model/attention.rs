@@ -150,9 +150,9 @@ trait Inner {
     /// What some queries share.
     fn view(seen: Seen<'_>) -> Self::View<'_>;
 
-    #[allow(clippy::too_many_arguments, reason = "the inner loop of attention")]
     /// The scores of `R` queries, from number `first` on, against the first `runs` runs, as far as each query sees them; the rest
     /// stays as it is.
+    #[allow(clippy::too_many_arguments, reason = "the inner loop of attention")]
     fn scores<S: Simd, const V: usize, const R: usize>(
         simd: S,
         view: &Self::View<'_>,
@@ -196,14 +196,13 @@ impl<'a> Task<'a> {
         let Attention { heads, kv_heads, dim, window, .. } = self.attention;
         let (group, count) = (heads / kv_heads, self.out.len() / dim);
         let (mut numbers, mut room) = (F::take(dim), F::Room::default());
-        let row = |i: usize| self.past.rows[(self.first + i) / group];
         for i in 0..count {
             let number = self.first + i;
             let from = number / group * self.stride + (self.kv_head * group + number % group) * dim;
             F::put(&mut numbers, i, &self.q[from..from + dim]);
         }
         let mut queries: [Query; TASK] = array::from_fn(|i| {
-            let At { sequence, position } = row(i.min(count - 1));
+            let At { sequence, position } = self.past.rows[(self.first + i.min(count - 1)) / group];
             let low = window.map_or(0, |w| (position + 1).saturating_sub(w));
             Query { sequence, low, high: position + 1, most: f32::NEG_INFINITY, mass: 0.0 }
         });

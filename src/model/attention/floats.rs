@@ -2,7 +2,7 @@
 //!
 //! Must add up each sum in the order of the positions or numbers, whatever the tile.
 
-use super::super::kv::lanes;
+use super::super::kv::{Run, lanes};
 use super::super::simd::{self, LANES};
 use super::{BLOCK, Inner, Query, Seen, TASK};
 use pulp::Simd;
@@ -53,7 +53,7 @@ impl Inner for Floats {
         _room: &mut (),
     ) {
         for run in &view.runs[..runs] {
-            let keys = simd::groups::<S, V>(view.floats(run.segment, run.from).keys);
+            let keys = simd::groups::<S, V>(view.floats(run).keys);
             // Said here so that nothing has to be checked in the loop.
             assert!(first + R <= TASK && keys.len() == queries.len());
             let mut sums = [[simd.splat_f32s(0.0); V]; R];
@@ -98,7 +98,7 @@ impl Inner for Floats {
                 }
             }
             for run in &view.runs[..runs] {
-                let values = simd::groups::<S, V>(view.floats(run.segment, run.from).values);
+                let values = simd::groups::<S, V>(view.floats(run).values);
                 let len = run.to - run.from;
                 let values = &values[d * LANES + run.from % LANES..][..len];
                 let weights: [&[f32]; R] = array::from_fn(|r| &weights[r][run.from - view.from..][..len]);
@@ -119,7 +119,7 @@ impl Inner for Floats {
 }
 
 impl<'a> Seen<'a> {
-    fn floats(&self, segment: usize, position: usize) -> lanes::Floats<'a> {
-        self.sequence.segment(segment).floats(self.layer, self.kv_head, position / LANES)
+    fn floats(&self, run: &Run) -> lanes::Floats<'a> {
+        self.sequence.segment(run.segment).floats(self.layer, self.kv_head, run.from / LANES)
     }
 }

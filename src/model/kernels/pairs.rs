@@ -12,6 +12,7 @@ mod neon;
 mod x86;
 
 use super::matmul::Isa;
+use super::round::{ROUND, largest};
 use std::sync::LazyLock;
 
 /// Two codes that are summed over together.
@@ -60,22 +61,18 @@ impl Bounds {
 /// inverse. Numbers that are not finite make the scale NaN, so that whatever is computed with it is not finite either.
 #[inline(always)]
 pub fn scale(x: &[f32], most: u16) -> (f32, f32) {
-    // As integers, the magnitudes of floats keep their order, and what is not finite comes last.
-    let top = f32::from_bits(x.iter().fold(0u32, |top, x| top.max(x.to_bits() & 0x7fff_ffff)));
     let most = f32::from(most);
-    match top {
-        _ if !top.is_finite() => (f32::NAN, 0.0),
+    match largest(x) {
+        top if !top.is_finite() => (f32::NAN, 0.0),
         // Below this the inverse is not finite; such numbers are nothing beside any other in a row.
-        _ if top < 1e-33 => (0.0, 0.0),
-        _ => (top / most, most / top),
+        top if top < 1e-33 => (0.0, 0.0),
+        top => (top / most, most / top),
     }
 }
 
 /// The integer nearest to a number that fits 16 bits (ties to even); of what does not, some integer.
 #[inline(always)]
 pub fn nearest(x: f32) -> i16 {
-    // Adding it rounds, and leaves the integer in the low bits.
-    const ROUND: f32 = 12_582_912.0;
     (x + ROUND).to_bits() as i16
 }
 

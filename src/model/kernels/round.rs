@@ -106,14 +106,19 @@ impl Vectors for AddRests<'_> {
 }
 
 /// Adding it rounds to the nearest integer (ties to even), which then stands in the low bits.
-const ROUND: f32 = 12_582_912.0;
+pub(super) const ROUND: f32 = 12_582_912.0;
+
+/// The largest magnitude; infinite or NaN where one of the numbers is.
+#[inline(always)]
+pub(super) fn largest(x: &[f32]) -> f32 {
+    // As integers, the magnitudes of floats keep their order, and what is not finite comes last.
+    f32::from_bits(x.iter().fold(0u32, |most, x| most.max(x.to_bits() & 0x7fff_ffff)))
+}
 
 /// Codes, their scale, and the sums of the first and the second 16 of them.
 #[inline(always)]
 fn round(x: &[f32; GROUP]) -> ([i8; GROUP], f32, [i32; 2]) {
-    // As integers, the magnitudes of floats keep their order, and what is not finite comes last.
-    let most = x.iter().fold(0u32, |most, x| most.max(x.to_bits() & 0x7fff_ffff));
-    let most = f32::from_bits(most);
+    let most = largest(x);
     if !most.is_finite() {
         // The readout refuses numbers that are not finite; zeros would hide them.
         return ([0; GROUP], f32::NAN, [0; 2]);

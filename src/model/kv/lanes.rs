@@ -2,8 +2,8 @@
 //!
 //! Must be the only place that knows where a number stands; a number stands there whatever segment it is reached through.
 //!
-//! Codes of 14 bits take half the memory of floats and multiply twice as fast. They are about as fine as half-precision floats, and
-//! what they change is far below what the rounding of activations to 8 bits does (figures in BENCHMARKS.md).
+//! Codes take half the memory of floats and multiply twice as fast. With 12 to 15 bits they are about as fine as half-precision
+//! floats, and what they change is far below what the rounding of activations to 8 bits does (figures in ARCHITECTURE.md).
 
 use super::super::kernels::pairs::{Bounds, Pair, Vector, nearest, scale};
 use super::super::simd::{LANES, Vectors, dispatch};
@@ -139,10 +139,6 @@ impl<'a> Group<'a> {
         let (shape, lane) = (self.shape, position - self.first);
         match shape.form {
             Form::Floats => {
-                let word = |x: f32| {
-                    let bits = x.to_bits();
-                    [bits as i16, (bits >> 16) as i16]
-                };
                 let (of_keys, of_values) = self.words.split_at_mut(shape.numbers());
                 of_keys[lane..].iter_mut().step_by(LANES).zip(keys).for_each(|(slot, x)| *slot = word(*x));
                 for (slots, values) in of_values.chunks_exact_mut(LANES * LANES).zip(values.chunks_exact(LANES)) {
@@ -153,6 +149,12 @@ impl<'a> Group<'a> {
             Form::Codes => dispatch(Write { shape, words: self.words, lane, keys, values }),
         }
     }
+}
+
+/// The bits of a float as a word of a slab.
+fn word(x: f32) -> Pair {
+    let bits = x.to_bits();
+    [bits as i16, (bits >> 16) as i16]
 }
 
 /// Codes one position.
@@ -175,10 +177,6 @@ impl Vectors for Write<'_> {
         let (of_keys, rest) = words.split_at_mut(shape.numbers() / 2);
         let (of_values, scales) = rest.split_at_mut(shape.numbers() / 2);
         let (key_scales, value_scales) = scales.split_at_mut(heads * LANES);
-        let keep = |scales: &mut [Pair], head: usize, scale: f32| {
-            let bits = scale.to_bits();
-            scales[head * LANES + lane] = [bits as i16, (bits >> 16) as i16];
-        };
         for head in 0..heads {
             let (from, half) = (head * dim, head * dim * LANES / 2);
             let x = &keys[from..from + dim];
@@ -187,7 +185,7 @@ impl Vectors for Write<'_> {
             for (slots, x) in slots.chunks_exact_mut(LANES).zip(x.as_chunks::<2>().0) {
                 slots[lane] = x.map(|x| nearest(x * inverse));
             }
-            keep(key_scales, head, of_position);
+            key_scales[head * LANES + lane] = word(of_position);
             let x = &values[from..from + dim];
             let (of_position, inverse) = scale(x, bounds.values);
             let slots = &mut of_values[half..half + dim * LANES / 2];
@@ -195,7 +193,7 @@ impl Vectors for Write<'_> {
                 let slots = &mut slots[lane / 2 * LANES..(lane / 2 + 1) * LANES];
                 slots.iter_mut().zip(x).for_each(|(slot, x)| slot[lane % 2] = nearest(x * inverse));
             }
-            keep(value_scales, head, of_position);
+            value_scales[head * LANES + lane] = word(of_position);
         }
     }
 }
