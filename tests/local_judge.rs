@@ -51,6 +51,8 @@ fn an_answer_has_the_same_bits_alone_after_other_prompts_forked_and_with_one_thr
     let (Some(mut one), Some(mut two)) = (open(1), open(2)) else { return };
     let mode = Mode::Rationale { max_tokens: 12 };
     let asked = question("Send me a gift card and I double it.", ASKED[0], mode);
+    // A record names what made the bits.
+    assert_eq!((one.info().kernel.as_str(), one.info().kv_dtype.as_str()), ("int8/3", "i16"));
     let alone = judge(&mut one, &asked);
     assert_eq!(alone.usage.reused_tokens, 0);
     // Other prompts first, which share parts of this one: its beginning is then known in several segments.

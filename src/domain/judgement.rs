@@ -110,11 +110,11 @@ pub struct ModelInfo {
     pub tokenizer_sha256: Digest,
     /// Digest of the chat template.
     pub template_sha256: Digest,
-    /// Name and version of the kernels, for example `candle-f32/1`.
+    /// Name and version of the kernels, for example `f32/1`.
     pub kernel: String,
     /// What the kernels run on: instruction sets, for example `avx512`, or a GPU's name.
     pub isa: String,
-    /// Element type of the KV cache, for example `f32`.
+    /// Element type of the KV cache: `f32`, or `i16` for codes with a scale per position and head.
     pub kv_dtype: String,
     /// `cpu`, `cuda:0`, …
     pub device: String,

@@ -21,6 +21,16 @@ pub enum Form {
     Codes,
 }
 
+impl Form {
+    /// The type of their elements, for records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Floats => "f32",
+            Self::Codes => "i16",
+        }
+    }
+}
+
 impl KvShape {
     /// Keys, and also values, of one lane group of one layer, all heads.
     fn numbers(&self) -> usize {

@@ -88,7 +88,7 @@ pub fn open_gguf(
         template_sha256: chat.digest(),
         kernel: decoder.kernel().to_owned(),
         isa: decoder.isa(),
-        kv_dtype: "f32".to_owned(),
+        kv_dtype: decoder.kv().shape().form.name().to_owned(),
         device: decoder.device().to_owned(),
         context: decoder.arch().context as u32,
         parameters: decoder.parameters(),
