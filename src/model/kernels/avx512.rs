@@ -35,7 +35,13 @@ impl Kernel for Avx512 {
         let mut partial = [[0.0; PANEL]; ROWS];
         for b in 0..work.blocks() {
             let (rows, to) = (work.rows(b), work.sums(b, true, &mut partial));
-            let ahead = Ahead::of(size_of_val(work.panel()), work.weights.groups(), b, work.blocks());
+            let ahead = Ahead::of(work, b);
+            if work.writes_to_memory() {
+                for at in (0..rows.count).flat_map(|r| [r * to.1, r * to.1 + PANEL / 2]) {
+                    // SAFETY: a prefetch writes nothing and may be of any address.
+                    unsafe { _mm_prefetch::<_MM_HINT_ET0>(to.0.wrapping_add(at).cast()) };
+                }
+            }
             // SAFETY: `self` is the proof that the machine has the instructions; `rows` and `to` are what they say.
             unsafe {
                 match rows.count {
@@ -85,19 +91,21 @@ enum Ahead {
     /// The only block: what it will soon use itself.
     Near,
     /// One of several: its part of the next panel, from so many bytes behind the start of this one on, so many lines with each
-    /// group. All blocks together ask for all of it, so that memory is read all the time and not with the first block only.
+    /// group. The next is the one that this thread will have, which need not lie behind this: what a core has asked for comes into
+    /// its own cache. All blocks together ask for all of it, so that memory is read all the time and not with the first block only.
     Next { from: usize, lines: usize },
 }
 
 impl Ahead {
-    /// For block `b` of `blocks`, with panels of so many bytes and groups.
-    fn of(panel: usize, groups: usize, b: usize, blocks: usize) -> Self {
+    /// For block `b`.
+    fn of(work: &Work<'_>, b: usize) -> Self {
+        let (panel, groups, blocks) = (size_of_val(work.panel()), work.weights.groups(), work.blocks());
         if blocks == 1 {
             return Self::Near;
         }
         let lines = (panel / 64).div_ceil(groups.max(1) * blocks);
         let done = b * groups * lines * 64;
-        Self::Next { from: panel + done, lines: if done < panel { lines } else { 0 } }
+        Self::Next { from: work.next * panel + done, lines: if done < panel { lines } else { 0 } }
     }
 }
 

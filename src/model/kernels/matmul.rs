@@ -136,10 +136,12 @@ fn multiply_with(pool: &Pool, kernel: impl Kernel, parts: &[&Packed], x: &Activa
             for part in parts {
                 let panels = wanted.start.max(first)..wanted.end.min(first + part.panels());
                 for panel in panels {
+                    // Threads that take tasks in turn skip those of the others.
+                    let next = if panel + 1 < wanted.end { 1 } else { 1 + (pool.threads() - 1) * per_task };
                     let panel = panel - first;
                     let columns = (part.outputs - panel * PANEL).min(PANEL);
                     let at = from + panel * PANEL;
-                    kernel.run(&Work { weights: part, panel, blocks, out: &out, at, columns }, scratch);
+                    kernel.run(&Work { weights: part, panel, blocks, out: &out, at, columns, next }, scratch);
                 }
                 first += part.panels();
                 from += part.outputs;
@@ -170,12 +172,20 @@ pub struct Work<'a> {
     at: usize,
     /// How many of the panel's outputs exist.
     columns: usize,
+    /// How many panels further on the one is that the same thread will probably have next.
+    pub next: usize,
 }
 
 impl Work<'_> {
     /// The panel.
     pub fn panel(&self) -> &[Line] {
         self.weights.panel(self.panel)
+    }
+
+    /// Whether the output is too large for the second-level caches, so that it pays to ask for the places of sums before they are
+    /// written. Of a smaller one, another core may be about to write to the same lines.
+    pub fn writes_to_memory(&self) -> bool {
+        self.out.width * self.out.rows > (4 << 20) / size_of::<f32>()
     }
 
     /// Number of blocks of rows.
