@@ -109,8 +109,14 @@ impl Ahead {
     }
 }
 
-/// How far ahead of its use the only block of rows asks for its panel.
-const NEAR: usize = 3072;
+/// How far ahead of its use the only block of rows asks for its panel in the first-level cache, which can wait for too few lines
+/// at a time to use all that memory gives.
+const fn near(rows: usize) -> usize {
+    if rows == 1 { 1536 } else { 3072 }
+}
+
+/// How far ahead it asks for it in the second-level cache.
+const FAR: usize = 10 << 10;
 
 /// A panel times `R` rows. Codes are taken apart in registers and never stored; `2 R` registers hold integer dot products, `2 R`
 /// sums.
@@ -153,7 +159,8 @@ unsafe fn panel_rows<const R: usize, const BITS: usize, const SCALES: usize, con
                     // slower (measured on Zen 4).
                     Ahead::Near => {
                         for line in 0..black_box(size) / 64 {
-                            _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(NEAR + line * 64).cast());
+                            _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(const { near(R) } + line * 64).cast());
+                            _mm_prefetch::<_MM_HINT_T1>(at.wrapping_add(FAR + line * 64).cast());
                         }
                     }
                     Ahead::Next { from, lines } => {

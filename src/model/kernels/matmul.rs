@@ -116,37 +116,36 @@ fn multiply_with(pool: &Pool, kernel: impl Kernel, parts: &[&Packed], x: &Activa
     let width: usize = parts.iter().map(|p| p.outputs).sum();
     assert!(out.len() == x.rows() * width && parts.iter().all(|p| p.inputs == x.width()));
     let all: usize = parts.iter().map(|p| p.panels()).sum();
-    // Many tasks a thread, so that none waits long for the last, or for one that lost time to another program; fewer for few
-    // rows, where all time goes into reading weights, which is fastest in long stretches.
-    let per_task = match x.rows() {
-        0..ROWS => all.div_ceil(pool.threads() * 6),
-        _ => all / (pool.threads() * 16),
-    }
-    .max(1);
     let out = Columns { base: out.as_mut_ptr(), width, rows: x.rows() };
+    let multiply = |panel: usize, blocks: &[Rows], next: usize| {
+        let (mut panel, mut from) = (panel, 0);
+        for part in parts {
+            if panel < part.panels() {
+                let columns = (part.outputs - panel * PANEL).min(PANEL);
+                let work = Work { weights: part, panel, blocks, out: &out, at: from + panel * PANEL, columns, next };
+                return SCRATCH.with_borrow_mut(|scratch| kernel.run(&work, scratch));
+            }
+            panel -= part.panels();
+            from += part.outputs;
+        }
+    };
     let blocks = blocks(x);
+    if x.rows() <= ROWS {
+        // All time goes into reading weights, which is fastest where each thread reads one long stretch.
+        return pool.stretches(all, &|panel| multiply(panel, blocks.part(0, 1), 1));
+    }
+    // Many tasks a thread, so that none waits long for the last, or for one that lost time to another program.
+    let per_task = (all / (pool.threads() * 16)).max(1);
     let tasks = all.div_ceil(per_task);
     let chunks = x.rows().div_ceil((CHUNK / x.width()).max(CHUNK_ROWS));
     pool.run(tasks * chunks, &|task| {
         let (chunk, task) = (task / tasks, task % tasks);
-        let blocks = blocks.part(chunk, chunks);
-        SCRATCH.with_borrow_mut(|scratch| {
-            let (mut first, mut from) = (0, 0);
-            let wanted = task * per_task..(task + 1) * per_task;
-            for part in parts {
-                let panels = wanted.start.max(first)..wanted.end.min(first + part.panels());
-                for panel in panels {
-                    // Threads that take tasks in turn skip those of the others.
-                    let next = if panel + 1 < wanted.end { 1 } else { 1 + (pool.threads() - 1) * per_task };
-                    let panel = panel - first;
-                    let columns = (part.outputs - panel * PANEL).min(PANEL);
-                    let at = from + panel * PANEL;
-                    kernel.run(&Work { weights: part, panel, blocks, out: &out, at, columns, next }, scratch);
-                }
-                first += part.panels();
-                from += part.outputs;
-            }
-        });
+        let panels = task * per_task..((task + 1) * per_task).min(all);
+        for panel in panels.clone() {
+            // Threads that take tasks in turn skip those of the others.
+            let next = if panel + 1 < panels.end { 1 } else { 1 + (pool.threads() - 1) * per_task };
+            multiply(panel, blocks.part(chunk, chunks), next);
+        }
     });
 }
 
