@@ -130,14 +130,14 @@ fn multiply_with(pool: &Pool, kernel: impl Kernel, parts: &[&Packed], x: &Activa
         }
     };
     let blocks = blocks(x);
-    if x.rows() <= ROWS {
-        // All time goes into reading weights, which is fastest where each thread reads one long stretch.
+    let chunks = x.rows().div_ceil((CHUNK / x.width()).max(CHUNK_ROWS));
+    if chunks == 1 {
+        // Reading weights is fastest where each thread reads one long stretch.
         return pool.stretches(all, &|panel| multiply(panel, blocks.part(0, 1), 1));
     }
     // Many tasks a thread, so that none waits long for the last, or for one that lost time to another program.
     let per_task = (all / (pool.threads() * 16)).max(1);
     let tasks = all.div_ceil(per_task);
-    let chunks = x.rows().div_ceil((CHUNK / x.width()).max(CHUNK_ROWS));
     pool.run(tasks * chunks, &|task| {
         let (chunk, task) = (task / tasks, task % tasks);
         let panels = task * per_task..((task + 1) * per_task).min(all);
