@@ -110,7 +110,7 @@ impl Ahead {
 }
 
 /// How far ahead of its use the only block of rows asks for its panel in the first-level cache, which can wait for too few lines
-/// at a time to use all that memory gives.
+/// at a time to use all that memory gives. One row was fastest with the smaller distance, four rows with the larger (on Zen 4).
 const fn near(rows: usize) -> usize {
     if rows == 1 { 1536 } else { 3072 }
 }
