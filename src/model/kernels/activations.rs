@@ -4,7 +4,7 @@
 //! group of 32 inputs. One pointer then serves six rows, and what it reads is a third less than with rows one after the other.
 
 use super::pool::Pool;
-use super::round::{Round, round_row};
+use super::round::{self, Round};
 use std::ops::Range;
 
 /// Numbers per scale.
@@ -14,17 +14,18 @@ pub const GROUP: usize = 32;
 pub const ROWS: usize = 6;
 
 /// A group's words of 32 bits for each row of a block. Each stands beside that of the other rows: of `R` rows, row `r` has its word
-/// `w` at `w R + r`. Words 0 to 7 hold its codes, four each; then come [`SCALE`], [`SUMS`] and [`MASS`].
-pub const RECORD: usize = 11;
+/// `w` at `w R + r`. Words 0 to 7 hold its codes, four each; then come [`SCALE`], two words [`MINUS`], and [`MASS`].
+pub const RECORD: usize = 12;
 
 /// The word of the scale, a float.
 pub const SCALE: usize = 8;
 
-/// The word of the sums of the codes: of the first 16 in its low half, of the others in its high half.
-pub const SUMS: usize = 9;
+/// The first of two words, integers: minus the sum of the first 16 codes, and of the others. Times the offset of the codes of a type
+/// of weights, that is what its dot products begin with.
+pub const MINUS: usize = 9;
 
 /// The word of `Σ x` as rounded, a float: the factor of a block's minimum.
-pub const MASS: usize = 10;
+pub const MASS: usize = 11;
 
 /// A batch of rows, in the forms that the linear layers want.
 #[derive(Debug, Default)]
@@ -49,7 +50,8 @@ pub struct Activations {
 pub struct Place(u64);
 
 impl Place {
-    fn new(group: u32, index: usize) -> Self {
+    /// Of rest number `index` of a block.
+    pub fn new(group: u32, index: usize) -> Self {
         Self(u64::from(group) << 32 | index as u64)
     }
 
@@ -116,32 +118,6 @@ struct Block<'a, T> {
     rests: &'a mut [Rest],
     order: &'a mut [Place],
     ends: &'a mut [u32],
-}
-
-/// A row's words in its block.
-pub struct Words<'a> {
-    block: &'a mut [u32],
-    /// Rows of the block.
-    count: usize,
-    /// Number of the row in it.
-    pub row: usize,
-}
-
-impl Words<'_> {
-    /// Sets all words of group `g`.
-    #[inline(always)]
-    pub fn set(&mut self, g: usize, record: &[u32; RECORD]) {
-        let of_group = &mut self.block[g * RECORD * self.count..(g + 1) * RECORD * self.count];
-        for (to, word) in of_group.chunks_exact_mut(self.count).zip(record) {
-            to[self.row] = *word;
-        }
-    }
-
-    /// One word of group `g`.
-    #[inline(always)]
-    pub fn word(&mut self, g: usize, word: usize) -> &mut u32 {
-        &mut self.block[(g * RECORD + word) * self.count + self.row]
-    }
 }
 
 impl Activations {
@@ -245,27 +221,16 @@ impl Activations {
             .collect();
         pool.pieces(&mut all, 1, GRAIN.div_ceil(ROWS * width.max(1)), |_, blocks| {
             for Block { first, source, floats, words, half_masses, rests, order, ends } in blocks {
-                let count = source.len() / size;
-                let mut found = 0;
-                for row in 0..count {
-                    let floats = &mut floats[row * width..(row + 1) * width];
-                    write(*first + row, &mut source[row * size..(row + 1) * size], floats);
-                    let of_row = row * groups..(row + 1) * groups;
-                    let rested = round_row(Round {
-                        floats,
-                        words: Words { block: words, count, row },
-                        half_masses: &mut half_masses[of_row.clone()],
-                        rests: &mut rests[of_row.clone()],
-                    });
-                    for index in of_row.start..of_row.start + rested {
-                        order[found] = Place::new(rests[index].group, index);
-                        found += 1;
-                    }
+                for (row, (source, floats)) in
+                    source.chunks_exact_mut(size).zip(floats.chunks_exact_mut(width)).enumerate()
+                {
+                    write(*first + row, source, floats);
                 }
-                let order = &mut order[..found];
-                order.sort_unstable();
-                for (stretch, end) in ends.iter_mut().enumerate() {
-                    *end = order.partition_point(|place| place.group() < stretch * STRETCH) as u32;
+                // Rows of a width that is no multiple of a group are not rounded.
+                if groups == 0 {
+                    ends.fill(0);
+                } else {
+                    round::round(Round { floats, words, half_masses, rests, order, ends, width });
                 }
             }
         });
@@ -296,7 +261,7 @@ pub struct Rounded {
     /// Their scale.
     pub scale: f32,
     /// Their sums, of the first and the second 16.
-    pub sums: [i16; 2],
+    pub sums: [i32; 2],
     /// `Σ x` as rounded.
     pub mass: f32,
     /// `Σ x` of the first and the second 16.
@@ -318,7 +283,7 @@ impl Activations {
         Rounded {
             codes: codes.try_into().expect("32 codes"),
             scale: f32::from_bits(word(SCALE)),
-            sums: [word(SUMS) as i16, (word(SUMS) >> 16) as i16],
+            sums: [word(MINUS), word(MINUS + 1)].map(|minus| (minus as i32).wrapping_neg()),
             mass: f32::from_bits(word(MASS)),
             half_masses: self.half_masses(row)[g],
             rest: rest.copied().unwrap_or_default(),
@@ -355,7 +320,7 @@ mod tests {
                     assert!((rounded(i) - x).abs() <= step * 0.51);
                 }
                 let sum = |codes: &[i8]| codes.iter().map(|c| i32::from(*c)).sum::<i32>();
-                assert_eq!(sums.map(i32::from), [sum(&codes[..16]), sum(&codes[16..])]);
+                assert_eq!(sums, [sum(&codes[..16]), sum(&codes[16..])]);
                 assert_eq!(rest.sums, [sum(&rest.codes[..16]), sum(&rest.codes[16..])]);
                 let masses = [0..GROUP, 0..16, 16..GROUP].map(|range| range.map(rounded).sum::<f32>());
                 for (got, want) in [mass, half_masses[0], half_masses[1]].into_iter().zip(masses) {
@@ -369,19 +334,30 @@ mod tests {
 
     #[test]
     fn rounding_is_the_same_on_every_instruction_set() {
-        for groups in 1..=9 {
+        for (rows, groups) in (1..=ROWS).flat_map(|rows| [1, 2, 9, 17, 40].map(|groups| (rows, groups))) {
             let size = |i: usize| if i % 96 == 40 { 900.0 } else { (i % 50) as f32 };
-            let x: Vec<f32> = (0..groups * GROUP).map(|i| ((i * i) as f32 * 0.37).sin() * size(i)).collect();
-            let of_row = |round: &dyn Fn(Round<'_>) -> usize| {
-                let (mut block, mut half_masses) = (vec![0; groups * RECORD], vec![[0.0; 2]; groups]);
-                let mut rests = vec![Rest::default(); groups];
-                let words = Words { block: &mut block, count: 1, row: 0 };
-                let count = round(Round { floats: &x, words, half_masses: &mut half_masses, rests: &mut rests });
-                (block, half_masses, rests, count)
+            let x: Vec<f32> = (0..rows * groups * GROUP).map(|i| ((i * i) as f32 * 0.37).sin() * size(i)).collect();
+            let of_block = |round: &dyn Fn(Round<'_>)| {
+                let (mut words, mut half_masses) = (vec![7; rows * groups * RECORD], vec![[7.0; 2]; rows * groups]);
+                let (mut rests, mut order) =
+                    (vec![Rest::default(); rows * groups], vec![Place::default(); rows * groups]);
+                let mut ends = vec![7; groups.div_ceil(STRETCH) + 1];
+                round(Round {
+                    floats: &x,
+                    words: &mut words,
+                    half_masses: &mut half_masses,
+                    rests: &mut rests,
+                    order: &mut order,
+                    ends: &mut ends,
+                    width: groups * GROUP,
+                });
+                (words, half_masses, rests, order, ends)
             };
-            let (fast, plain) = (of_row(&|row| round_row(row)), of_row(&|row| simd::dispatch(row)));
-            assert_eq!(fast, plain, "{groups}");
-            assert!(groups < 3 || plain.3 > 0);
+            let (fast, plain) = (of_block(&|block| round::round(block)), of_block(&|block| simd::dispatch(block)));
+            assert_eq!(fast, plain, "{rows} rows of {groups} groups");
+            let (_, _, _, order, ends) = plain;
+            let found = &order[..*ends.last().expect("an end") as usize];
+            assert!(groups < 3 || !found.is_empty() && found.is_sorted());
         }
     }
 

@@ -6,7 +6,7 @@
     reason = "loops over registers with bounds known to the compiler, which it unrolls"
 )]
 
-use super::activations::{MASS, Place, RECORD, ROWS, SCALE, STRETCH, SUMS};
+use super::activations::{MASS, MINUS, Place, RECORD, ROWS, SCALE, STRETCH};
 use super::arena::Line;
 use super::matmul::Work;
 use super::packed::{GROUP_CODES, Layout, PANEL, Packed, plane};
@@ -139,7 +139,7 @@ unsafe fn panel_rows<const R: usize, const BITS: usize, const SCALES: usize, con
     let span = if NESTED { 8 } else { 1 };
     let size = const { group_bytes(BITS, SCALES, MIN, NESTED) };
     assert!(layout.groups_per_span == span && layout.group == size);
-    let offset = weights.format.offset;
+    assert!(MIN || weights.format.offset == 1 << const { log_offset(BITS, SCALES) });
     // SAFETY: by the assertions all groups lie in the panel, and their parts are where `Layout` puts them; what the caller promises.
     unsafe {
         let mut at = panel.as_ptr().cast::<u8>();
@@ -170,7 +170,7 @@ unsafe fn panel_rows<const R: usize, const BITS: usize, const SCALES: usize, con
                         }
                     }
                 }
-                group::<R, BITS, SCALES, MIN, NESTED>(layout, (at, header), (x, rows, g), offset, &mut sum);
+                group::<R, BITS, SCALES, MIN, NESTED>(layout, (at, header), (x, rows, g), &mut sum);
                 at = at.add(size);
                 x = x.add(RECORD * R);
             }
@@ -204,22 +204,23 @@ unsafe fn group<const R: usize, const BITS: usize, const SCALES: usize, const MI
     layout: &Layout,
     (at, header): (*const u8, *const u8),
     (x, rows, g): (*const u32, &Rows, usize),
-    offset: i32,
     sum: &mut [[__m512; 2]; R],
 ) {
     let steps = 8 / SCALES;
     for sub in 0..SCALES {
         let from = if NESTED { sub * PANEL } else { sub * PANEL * 2 };
+        // Or else the compiler works through both halves of the group at once, for which there are too few registers.
+        let at = if sub > 0 { black_box(at) } else { at };
         // SAFETY: what the caller promises.
         unsafe {
             // Dot products begin at minus the offset times the sum of the row's codes, so that the offset need not be taken off
             // every weight. Types with minima have no offset.
             let mut dot = [[_mm512_setzero_si512(); 2]; R];
             if !MIN {
-                let factors = offset_factors::<SCALES>(offset, sub);
                 for r in 0..R {
-                    let sums = _mm512_set1_epi32(x.add(SUMS * R + r).cast::<i32>().read());
-                    dot[r] = [_mm512_madd_epi16(sums, factors); 2];
+                    let minus = |half: usize| _mm512_set1_epi32(x.add((MINUS + half) * R + r).cast::<i32>().read());
+                    let minus = if SCALES == 1 { _mm512_add_epi32(minus(0), minus(1)) } else { minus(sub) };
+                    dot[r] = [times_offset::<BITS, SCALES>(minus); 2];
                 }
             }
             for s in sub * steps..(sub + 1) * steps {
@@ -256,16 +257,22 @@ unsafe fn group<const R: usize, const BITS: usize, const SCALES: usize, const MI
     }
 }
 
-/// What to multiply a row's two sums of codes with, to get minus the offset times the sum for scale `sub`.
+/// The code that stands for zero, for types without minima, as a power of two.
+const fn log_offset(bits: usize, scales: usize) -> usize {
+    if scales == 2 && bits == 4 { 2 } else { bits - 1 }
+}
+
+/// Times the offset: a shift, which costs no turn of the units that multiply.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-fn offset_factors<const SCALES: usize>(offset: i32, sub: usize) -> __m512i {
-    let minus = -offset & 0xffff;
-    _mm512_set1_epi32(match (SCALES, sub) {
-        (1, _) => minus | minus << 16,
-        (_, 0) => minus,
-        _ => minus << 16,
-    })
+fn times_offset<const BITS: usize, const SCALES: usize>(x: __m512i) -> __m512i {
+    match const { log_offset(BITS, SCALES) } {
+        2 => _mm512_slli_epi32::<2>(x),
+        3 => _mm512_slli_epi32::<3>(x),
+        4 => _mm512_slli_epi32::<4>(x),
+        5 => _mm512_slli_epi32::<5>(x),
+        _ => _mm512_slli_epi32::<7>(x),
+    }
 }
 
 /// Adds the products with the rests of a stretch, one by one: two in three groups have none in any of six rows. The sums come and go

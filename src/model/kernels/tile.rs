@@ -6,7 +6,7 @@
 //! minima, `sum = fma(min_w, mass_x, sum)`. After that, group by group again, the same with the rests (but no minima) of those groups
 //! of the row that have some. It does not depend on the number of rows.
 
-use super::activations::{HalfMasses, MASS, Place, RECORD, ROWS, Rest, STRETCH, SUMS};
+use super::activations::{HalfMasses, MASS, MINUS, Place, RECORD, ROWS, Rest, STRETCH};
 use super::arena::Line;
 use super::matmul::Work;
 use super::packed::{GROUP_CODES, PANEL, Packed};
@@ -201,8 +201,9 @@ impl Rows {
     #[allow(unsafe_code, reason = "reads through pointers")]
     pub unsafe fn sums_of_codes<const R: usize>(&self, g: usize, r: usize) -> [i32; 2] {
         // SAFETY: what the caller promises.
-        let sums = unsafe { self.words.add((g * RECORD + SUMS) * R + r).read() };
-        [i32::from(sums as i16), i32::from((sums >> 16) as i16)]
+        [0, 1].map(|half| {
+            unsafe { self.words.add((g * RECORD + MINUS + half) * R + r).cast::<i32>().read() }.wrapping_neg()
+        })
     }
 }
 
