@@ -37,35 +37,10 @@ pub struct Activations {
     words: Vec<u32>,
     /// `[row][groups]`.
     half_masses: Vec<HalfMasses>,
-    /// `[row][groups]`, of which each row uses as many as it has, from the first on.
+    /// `[row][groups]`, of which each block uses as many as it has rests, from the first on: group after group.
     rests: Vec<Rest>,
-    /// `[row][groups]`, of which each block uses as many as it has rests, from the first on: in the order of their groups.
-    order: Vec<Place>,
     /// Of each block, how many of its rests come before each stretch, and how many there are: `[block][stretches + 1]`.
     ends: Vec<u32>,
-}
-
-/// Where the rests of a group are: its number in the upper half, the index among the rests of the block in the lower.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place(u64);
-
-impl Place {
-    /// Of rest number `index` of a block.
-    pub fn new(group: u32, index: usize) -> Self {
-        Self(u64::from(group) << 32 | index as u64)
-    }
-
-    /// Number of the group in its row.
-    #[inline(always)]
-    pub fn group(self) -> usize {
-        (self.0 >> 32) as usize
-    }
-
-    /// Which of the block's rests it is.
-    #[inline(always)]
-    pub fn index(self) -> usize {
-        self.0 as u32 as usize
-    }
 }
 
 /// Groups whose products are summed before those of their rests are. A multiple of the groups of a span.
@@ -74,15 +49,16 @@ pub const STRETCH: usize = 16;
 /// `Σ x` as rounded, of the first and the second 16 of a group; few products need it.
 pub type HalfMasses = [f32; 2];
 
-/// What the codes of one group left over: `x ≈ the group's scale * code + scale * rest`.
+/// What the codes of one group left over: `x ≈ the group's scale * code + scale * rest`. One cache line.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[repr(align(64))]
 pub struct Rest {
     /// The rests.
     pub codes: [i8; GROUP],
     /// Their scale.
     pub scale: f32,
-    /// Their sums, of the first and the second 16.
-    pub sums: [i32; 2],
+    /// Minus their sums, of the first and the second 16, see [`MINUS`].
+    pub minus: [i32; 2],
     /// Number of the group in its row.
     pub group: u32,
     /// Number of the row in its block.
@@ -92,17 +68,15 @@ pub struct Rest {
 /// The rests of a block.
 #[derive(Clone, Copy)]
 pub struct Rests<'a> {
-    /// `[row][groups]`, see `order`.
+    /// Group after group, in each those of its rows in order.
     pub all: &'a [Rest],
-    /// Those there are, group by group.
-    pub order: &'a [Place],
     /// How many of them come before each stretch, and how many there are.
     pub ends: &'a [u32],
 }
 
 impl Default for Rest {
     fn default() -> Self {
-        Self { codes: [0; GROUP], scale: 0.0, sums: [0; 2], group: 0, row: 0 }
+        Self { codes: [0; GROUP], scale: 0.0, minus: [0; 2], group: 0, row: 0 }
     }
 }
 
@@ -116,7 +90,6 @@ struct Block<'a, T> {
     words: &'a mut [u32],
     half_masses: &'a mut [HalfMasses],
     rests: &'a mut [Rest],
-    order: &'a mut [Place],
     ends: &'a mut [u32],
 }
 
@@ -165,7 +138,7 @@ impl Activations {
         let (places, ends) = (start * self.groups()..end * self.groups(), self.stretches() + 1);
         let ends = &self.ends[b * ends..(b + 1) * ends];
         let count = ends.last().map_or(0, |end| *end as usize);
-        Rests { order: &self.order[places.clone()][..count], all: &self.rests[places], ends }
+        Rests { all: &self.rests[places][..count], ends }
     }
 
     fn stretches(&self) -> usize {
@@ -200,12 +173,11 @@ impl Activations {
         grow(&mut self.words, rows * groups * RECORD);
         grow(&mut self.half_masses, rows * groups);
         grow(&mut self.rests, rows * groups);
-        grow(&mut self.order, rows * groups);
         let blocks: Vec<Range<usize>> = (0..self.blocks()).map(|b| self.block(b)).collect();
         grow(&mut self.ends, blocks.len() * ends);
         let (mut source, mut floats, mut words) = (source, &mut self.floats[..], &mut self.words[..]);
         let (mut half_masses, mut rests) = (&mut self.half_masses[..], &mut self.rests[..]);
-        let (mut order, mut all_ends) = (&mut self.order[..], &mut self.ends[..]);
+        let mut all_ends = &mut self.ends[..];
         let mut all: Vec<Block<'_, T>> = blocks
             .into_iter()
             .map(|block| Block {
@@ -215,12 +187,11 @@ impl Activations {
                 words: next(&mut words, block.len() * groups * RECORD),
                 half_masses: next(&mut half_masses, block.len() * groups),
                 rests: next(&mut rests, block.len() * groups),
-                order: next(&mut order, block.len() * groups),
                 ends: next(&mut all_ends, ends),
             })
             .collect();
         pool.pieces(&mut all, 1, GRAIN.div_ceil(ROWS * width.max(1)), |_, blocks| {
-            for Block { first, source, floats, words, half_masses, rests, order, ends } in blocks {
+            for Block { first, source, floats, words, half_masses, rests, ends } in blocks {
                 for (row, (source, floats)) in
                     source.chunks_exact_mut(size).zip(floats.chunks_exact_mut(width)).enumerate()
                 {
@@ -230,7 +201,7 @@ impl Activations {
                 if groups == 0 {
                     ends.fill(0);
                 } else {
-                    round::round(Round { floats, words, half_masses, rests, order, ends, width });
+                    round::round(Round { floats, words, half_masses, rests, ends, width });
                 }
             }
         });
@@ -276,8 +247,7 @@ impl Activations {
     pub fn group(&self, row: usize, g: usize) -> Rounded {
         let b = (0..self.blocks()).find(|b| self.block(*b).contains(&row)).expect("a row");
         let (block, rests) = (self.block(b), self.rests(b));
-        let mut rests = rests.order.iter().map(|place| &rests.all[place.index()]);
-        let rest = rests.find(|rest| (rest.group as usize, rest.row as usize) == (g, row - block.start));
+        let rest = rests.all.iter().find(|rest| (rest.group as usize, rest.row as usize) == (g, row - block.start));
         let word = |w: usize| self.words(block.clone())[(g * RECORD + w) * block.len() + row - block.start];
         let codes: Vec<i8> = (0..8).flat_map(|w| word(w).to_le_bytes().map(|byte| byte as i8)).collect();
         Rounded {
@@ -321,7 +291,7 @@ mod tests {
                 }
                 let sum = |codes: &[i8]| codes.iter().map(|c| i32::from(*c)).sum::<i32>();
                 assert_eq!(sums, [sum(&codes[..16]), sum(&codes[16..])]);
-                assert_eq!(rest.sums, [sum(&rest.codes[..16]), sum(&rest.codes[16..])]);
+                assert_eq!(rest.minus, [-sum(&rest.codes[..16]), -sum(&rest.codes[16..])]);
                 let masses = [0..GROUP, 0..16, 16..GROUP].map(|range| range.map(rounded).sum::<f32>());
                 for (got, want) in [mass, half_masses[0], half_masses[1]].into_iter().zip(masses) {
                     assert!((got - want).abs() <= step * 0.01 + scale * 1e-3, "{got} {want}");
@@ -339,25 +309,23 @@ mod tests {
             let x: Vec<f32> = (0..rows * groups * GROUP).map(|i| ((i * i) as f32 * 0.37).sin() * size(i)).collect();
             let of_block = |round: &dyn Fn(Round<'_>)| {
                 let (mut words, mut half_masses) = (vec![7; rows * groups * RECORD], vec![[7.0; 2]; rows * groups]);
-                let (mut rests, mut order) =
-                    (vec![Rest::default(); rows * groups], vec![Place::default(); rows * groups]);
+                let mut rests = vec![Rest::default(); rows * groups];
                 let mut ends = vec![7; groups.div_ceil(STRETCH) + 1];
                 round(Round {
                     floats: &x,
                     words: &mut words,
                     half_masses: &mut half_masses,
                     rests: &mut rests,
-                    order: &mut order,
                     ends: &mut ends,
                     width: groups * GROUP,
                 });
-                (words, half_masses, rests, order, ends)
+                (words, half_masses, rests, ends)
             };
             let (fast, plain) = (of_block(&|block| round::round(block)), of_block(&|block| simd::dispatch(block)));
             assert_eq!(fast, plain, "{rows} rows of {groups} groups");
-            let (_, _, _, order, ends) = plain;
-            let found = &order[..*ends.last().expect("an end") as usize];
-            assert!(groups < 3 || !found.is_empty() && found.is_sorted());
+            let (_, _, rests, ends) = plain;
+            let found = &rests[..*ends.last().expect("an end") as usize];
+            assert!(groups < 3 || !found.is_empty() && found.is_sorted_by_key(|rest| (rest.group, rest.row)));
         }
     }
 

@@ -133,7 +133,7 @@ macro_rules! kernel {
                     }
                 }
                 // SAFETY: what the caller promises.
-                for rest in unsafe { rows.rests() } {
+                for rest in unsafe { rows.rests(0) } {
                     // SAFETY: the same; the rests are of these groups and rows.
                     unsafe {
                         rest_of::<SCALES, WIDE>(
@@ -173,7 +173,7 @@ macro_rules! kernel {
                         // Types with minima have no offset, and the dot product of signed weights takes it off by itself.
                         if !MIN && !(WIDE && $signed) {
                             for r in 0..R {
-                                dot[r] = _mm256_set1_epi32(stretch.start::<SCALES>(rows.sums_of_codes::<R>(g, r), sub));
+                                dot[r] = _mm256_set1_epi32(stretch.start::<SCALES>(rows.minus::<R>(g, r), sub));
                             }
                         }
                         for s in sub * steps..(sub + 1) * steps {
@@ -220,7 +220,7 @@ macro_rules! kernel {
                         for sub in 0..SCALES {
                             let at = (g * SCALES + sub) * PANEL + quarter * 8;
                             let signed = WIDE && $signed;
-                            let start = if signed { 0 } else { stretch.start::<SCALES>(rest.sums, sub) };
+                            let start = if signed { 0 } else { stretch.start::<SCALES>(rest.minus, sub) };
                             let mut dot = _mm256_set1_epi32(start);
                             for s in sub * steps..(sub + 1) * steps {
                                 let four = rest.codes.as_ptr().add(s * 4).cast::<i32>().read_unaligned();

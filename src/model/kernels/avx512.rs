@@ -6,7 +6,7 @@
     reason = "loops over registers with bounds known to the compiler, which it unrolls"
 )]
 
-use super::activations::{MASS, MINUS, Place, RECORD, ROWS, SCALE, STRETCH};
+use super::activations::{MASS, MINUS, RECORD, ROWS, Rest, SCALE, STRETCH};
 use super::arena::Line;
 use super::matmul::Work;
 use super::packed::{GROUP_CODES, Layout, PANEL, Packed, plane};
@@ -174,9 +174,9 @@ unsafe fn panel_rows<const R: usize, const BITS: usize, const SCALES: usize, con
                 at = at.add(size);
                 x = x.add(RECORD * R);
             }
-            let places = rows.places(from);
-            if !places.is_empty() {
-                sum = rests::<R, BITS, SCALES, MIN, NESTED>(weights, panel, rows, places, sum);
+            let of_stretch = rows.rests(from);
+            if !of_stretch.is_empty() {
+                sum = rests::<R, BITS, SCALES, MIN, NESTED>(weights, panel, of_stretch, sum);
             }
         }
         for r in 0..R {
@@ -286,16 +286,15 @@ fn times_offset<const BITS: usize, const SCALES: usize>(x: __m512i) -> __m512i {
 unsafe fn rests<const R: usize, const BITS: usize, const SCALES: usize, const MIN: bool, const NESTED: bool>(
     weights: &Packed,
     panel: &[Line],
-    rows: &Rows,
-    places: &[Place],
+    rests: &[Rest],
     mut sum: [[__m512; 2]; R],
 ) -> [[__m512; 2]; R] {
     let (layout, base) = (&weights.layout, panel.as_ptr().cast::<u8>());
     let steps = 8 / SCALES;
     let span = if NESTED { 8 } else { 1 };
     // Rows often have rests in the same groups, whose codes are then taken apart once.
-    for places in places.chunk_by(|a, b| a.group() == b.group()) {
-        let g = places[0].group();
+    for rests in rests.chunk_by(|a, b| a.group == b.group) {
+        let g = rests[0].group as usize;
         // SAFETY: what the caller promises; it has made sure that the groups lie in the panel, and that spans are what is said here.
         unsafe {
             let header = base.add(g / span * (layout.header + span * layout.group));
@@ -310,14 +309,17 @@ unsafe fn rests<const R: usize, const BITS: usize, const SCALES: usize, const MI
                 let from = if NESTED { sub * PANEL } else { sub * PANEL * 2 };
                 *scale = numbers::<NESTED>(at.add(layout.scales + from), header);
             }
-            for place in places {
-                let rest = rows.rest(*place);
+            for rest in rests {
                 let sum = &mut sum[rest.row as usize];
                 for sub in 0..SCALES {
-                    let of_codes = if SCALES == 1 { rest.sums[0] + rest.sums[1] } else { rest.sums[sub] };
-                    let zero = if MIN { 0 } else { -weights.format.offset * of_codes };
+                    let mut start = _mm512_setzero_si512();
+                    if !MIN {
+                        let minus = |half: usize| _mm512_set1_epi32(rest.minus[half]);
+                        let minus = if SCALES == 1 { _mm512_add_epi32(minus(0), minus(1)) } else { minus(sub) };
+                        start = times_offset::<BITS, SCALES>(minus);
+                    }
                     // Two sums of integers each, so that few instructions wait for one another.
-                    let mut dot = [[_mm512_set1_epi32(zero), _mm512_setzero_si512()]; 2];
+                    let mut dot = [[start, _mm512_setzero_si512()]; 2];
                     for s in sub * steps..(sub + 1) * steps {
                         let four = _mm512_set1_epi32(rest.codes.as_ptr().add(s * 4).cast::<i32>().read_unaligned());
                         for h in 0..2 {

@@ -267,7 +267,6 @@ fn blocks(x: &Activations) -> Blocks {
             words: x.words(block.clone()).as_ptr(),
             half_masses,
             rests: rests.all.as_ptr(),
-            order: rests.order.as_ptr(),
             ends: rests.ends.as_ptr(),
             sums: std::ptr::null_mut(),
             stride: 0,

@@ -177,7 +177,7 @@ macro_rules! kernel {
                     }
                 }
                 // SAFETY: what the caller promises.
-                for rest in unsafe { rows.rests() } {
+                for rest in unsafe { rows.rests(0) } {
                     let (g, row) = (rest.group as usize - rows.first, rest.row as usize);
                     // SAFETY: the same; the rests are of these groups and rows.
                     unsafe { rest_of::<SCALES, WIDE>(stretch, rest, g, rows.sums.add(row * rows.stride)) };
@@ -209,8 +209,8 @@ macro_rules! kernel {
                         // Types with minima have no offset, and weights of 8 bits are made signed, which takes it off.
                         if !MIN && !WIDE {
                             for r in 0..R {
-                                let sums = rows.sums_of_codes::<R>(g, r);
-                                dot[r] = [vdupq_n_s32(stretch.start::<SCALES>(sums, sub)); C];
+                                let minus = rows.minus::<R>(g, r);
+                                dot[r] = [vdupq_n_s32(stretch.start::<SCALES>(minus, sub)); C];
                             }
                         }
                         let steps = 8 / SCALES;
@@ -270,7 +270,7 @@ macro_rules! kernel {
                 unsafe {
                     let vectors = stretch.codes.as_ptr().add(g * stretch.stride).cast::<i8>();
                     for sub in 0..SCALES {
-                        let start = if WIDE { 0 } else { stretch.start::<SCALES>(rest.sums, sub) };
+                        let start = if WIDE { 0 } else { stretch.start::<SCALES>(rest.minus, sub) };
                         for column in (0..PANEL).step_by(4) {
                             let mut dot = vdupq_n_s32(start);
                             for half in sub..sub + 2 / SCALES {

@@ -11,7 +11,7 @@
 mod avx512;
 
 use super::super::simd::{self, Vectors};
-use super::activations::{GROUP, HalfMasses, MASS, MINUS, Place, RECORD, ROWS, Rest, SCALE, STRETCH};
+use super::activations::{GROUP, HalfMasses, MASS, MINUS, RECORD, ROWS, Rest, SCALE, STRETCH};
 use pulp::Simd;
 use std::array;
 
@@ -23,10 +23,8 @@ pub struct Round<'a> {
     pub words: &'a mut [u32],
     /// `[row][group]`.
     pub half_masses: &'a mut [HalfMasses],
-    /// `[row][group]`, of which each row uses as many as it has, from the first on.
+    /// Rests, group after group; room for all there might be.
     pub rests: &'a mut [Rest],
-    /// Where the rests are, group after group; room for all there might be.
-    pub order: &'a mut [Place],
     /// How many rests come before each stretch, and how many there are.
     pub ends: &'a mut [u32],
     /// Numbers of a row, a multiple of [`GROUP`].
@@ -107,7 +105,7 @@ impl Vectors for AddRests<'_> {
         let Self { block, powers } = self;
         let (rows, groups) = (block.rows(), block.groups());
         let limits = powers.map(|power| OUTLIER * power / groups as f32);
-        let (mut of_rows, mut found) = ([0; ROWS], 0);
+        let mut found = 0;
         for (g, record) in block.words.chunks_exact_mut(RECORD * rows).enumerate() {
             if g % STRETCH == 0 {
                 block.ends[g / STRETCH] = found as u32;
@@ -115,14 +113,12 @@ impl Vectors for AddRests<'_> {
             for row in 0..rows {
                 let scale = f32::from_bits(record[SCALE * rows + row]);
                 if scale * scale > limits[row] {
-                    let index = row * groups + of_rows[row];
-                    let (x, half_masses) = (row * block.width + g * GROUP, row * groups + g);
-                    let Some(x) = block.floats[x..].first_chunk() else { return };
-                    let mass = round_rest(x, &mut block.rests[index], &mut block.half_masses[half_masses]);
-                    (block.rests[index].group, block.rests[index].row) = (g as u32, row as u32);
+                    let rest = &mut block.rests[found];
+                    (rest.group, rest.row) = (g as u32, row as u32);
+                    let group = row * groups + g;
+                    let Some(x) = block.floats[group * GROUP..].first_chunk() else { return };
+                    let mass = round_rest(x, rest, &mut block.half_masses[group]);
                     record[MASS * rows + row] = mass.to_bits();
-                    block.order[found] = Place::new(g as u32, index);
-                    of_rows[row] += 1;
                     found += 1;
                 }
             }
@@ -176,9 +172,10 @@ fn round_rest(x: &[f32; GROUP], rest: &mut Rest, half_masses: &mut HalfMasses) -
     rest.scale = whole / 254.0;
     let inverse = 1.0 / rest.scale;
     let over = |i: usize| (-f32::from(codes[i])).mul_add(whole, x[i]) * inverse;
-    (rest.codes, rest.sums) = nearest(|i| over(i).clamp(-127.0, 127.0));
-    for (half, sum) in half_masses.iter_mut().zip(rest.sums) {
+    let (codes, of_rest) = nearest(|i| over(i).clamp(-127.0, 127.0));
+    (rest.codes, rest.minus) = (codes, of_rest.map(i32::wrapping_neg));
+    for (half, sum) in half_masses.iter_mut().zip(of_rest) {
         *half = rest.scale.mul_add(sum as f32, *half);
     }
-    rest.scale.mul_add((rest.sums[0] + rest.sums[1]) as f32, whole * (sums[0] + sums[1]) as f32)
+    rest.scale.mul_add((of_rest[0] + of_rest[1]) as f32, whole * (sums[0] + sums[1]) as f32)
 }

@@ -45,7 +45,7 @@ impl Tiles for Scalar {
                 (
                     std::slice::from_raw_parts(rows.words, groups * RECORD * rows.count),
                     std::slice::from_raw_parts(rows.half_masses[r], groups),
-                    rows.rests(),
+                    rows.rests(0),
                     &mut *rows.sums.add(r * rows.stride).cast::<[f32; PANEL]>(),
                 )
             };
@@ -76,7 +76,7 @@ impl Tiles for Scalar {
                     }
                 }
             }
-            for rest in rests.filter(|rest| rest.row as usize == r) {
+            for rest in rests.iter().filter(|rest| rest.row as usize == r) {
                 let g = rest.group as usize - rows.first;
                 for sub in 0..SCALES {
                     for (column, sum) in sums.iter_mut().enumerate() {

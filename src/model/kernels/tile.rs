@@ -6,7 +6,7 @@
 //! minima, `sum = fma(min_w, mass_x, sum)`. After that, group by group again, the same with the rests (but no minima) of those groups
 //! of the row that have some. It does not depend on the number of rows.
 
-use super::activations::{HalfMasses, MASS, MINUS, Place, RECORD, ROWS, Rest, STRETCH};
+use super::activations::{HalfMasses, MASS, MINUS, RECORD, ROWS, Rest, STRETCH};
 use super::arena::Line;
 use super::matmul::Work;
 use super::packed::{GROUP_CODES, PANEL, Packed};
@@ -55,8 +55,8 @@ pub struct Stretch<'a> {
 /// A block of up to [`ROWS`] rows of activations and where their sums go.
 ///
 /// `words` points to the record (see [`super::activations::RECORD`]) of the first group at hand, followed by those of the other
-/// groups; so does, for each row, one of `half_masses`. The rests of stretch `s`, by ascending groups, are those with the places
-/// `order[ends[s]..ends[s + 1]]`. Of row `r` the sums are the 32 floats from `sums + r * stride` on, which nobody else reads or writes meanwhile.
+/// groups; so does, for each row, one of `half_masses`. The rests of stretch `s`, by ascending groups, are
+/// `rests[ends[s]..ends[s + 1]]`. Of row `r` the sums are the 32 floats from `sums + r * stride` on, which nobody else reads or writes meanwhile.
 #[derive(Clone, Copy)]
 pub struct Rows {
     /// How many.
@@ -67,9 +67,7 @@ pub struct Rows {
     pub half_masses: [*const HalfMasses; ROWS],
     /// Rests of the block.
     pub rests: *const Rest,
-    /// Where they are, group after group.
-    pub order: *const Place,
-    /// Where those of each stretch begin in `order`, and where the last end.
+    /// Where those of each stretch begin, and where the last end.
     pub ends: *const u32,
     /// Sums of the first row.
     pub sums: *mut f32,
@@ -140,41 +138,19 @@ fn stretches<T: Tiles, const SCALES: usize, const MIN: bool>(kernel: T, work: &W
 }
 
 impl Rows {
-    /// Where the rests of the stretch are that begins with group `from` of those at hand, group after group.
+    /// The rests of the stretch that begins with group `from` of those at hand, group after group.
     ///
     /// # Safety
     /// The rows are what their type says.
     #[inline(always)]
     #[allow(unsafe_code, reason = "a list in the activations")]
-    pub unsafe fn places(&self, from: usize) -> &[Place] {
+    pub unsafe fn rests(&self, from: usize) -> &[Rest] {
         // SAFETY: what the caller promises.
         unsafe {
             let ends = self.ends.add((self.first + from) / STRETCH);
             let (start, end) = (ends.read() as usize, ends.add(1).read() as usize);
-            std::slice::from_raw_parts(self.order.add(start), end - start)
+            std::slice::from_raw_parts(self.rests.add(start), end - start)
         }
-    }
-
-    /// The rests at a place.
-    ///
-    /// # Safety
-    /// The rows are what their type says, and the place is one of theirs.
-    #[inline(always)]
-    #[allow(unsafe_code, reason = "a list in the activations")]
-    pub unsafe fn rest(&self, place: Place) -> &Rest {
-        // SAFETY: what the caller promises.
-        unsafe { &*self.rests.add(place.index()) }
-    }
-
-    /// The rests of the stretch at hand, group after group.
-    ///
-    /// # Safety
-    /// The rows are what their type says.
-    #[inline(always)]
-    #[allow(unsafe_code, reason = "lists in the activations")]
-    pub unsafe fn rests(&self) -> impl Iterator<Item = &Rest> {
-        // SAFETY: what the caller promises; the places are those of these rows.
-        unsafe { self.places(0).iter().map(|place| self.rest(*place)) }
     }
 
     /// The factor of the minimum of scale `sub` in group `g` of those at hand, for row `r` of `R`.
@@ -193,26 +169,24 @@ impl Rows {
         }
     }
 
-    /// Sums of the first and the second 16 codes of group `g` of those at hand, for row `r` of `R`.
+    /// Minus the sums of the first and the second 16 codes of group `g` of those at hand, for row `r` of `R`.
     ///
     /// # Safety
     /// As for [`Self::mass`].
     #[inline(always)]
     #[allow(unsafe_code, reason = "reads through pointers")]
-    pub unsafe fn sums_of_codes<const R: usize>(&self, g: usize, r: usize) -> [i32; 2] {
+    pub unsafe fn minus<const R: usize>(&self, g: usize, r: usize) -> [i32; 2] {
         // SAFETY: what the caller promises.
-        [0, 1].map(|half| {
-            unsafe { self.words.add((g * RECORD + MINUS + half) * R + r).cast::<i32>().read() }.wrapping_neg()
-        })
+        [0, 1].map(|half| unsafe { self.words.add((g * RECORD + MINUS + half) * R + r).cast::<i32>().read() })
     }
 }
 
 impl Stretch<'_> {
-    /// Where the dot products of scale `sub` begin, so that the offset need not be taken off every weight: `sums` are those of the
-    /// first and the second 16 codes.
+    /// Where the dot products of scale `sub` begin, so that the offset need not be taken off every weight: `minus` are minus
+    /// the sums of the first and the second 16 codes.
     #[inline(always)]
-    pub fn start<const SCALES: usize>(&self, sums: [i32; 2], sub: usize) -> i32 {
-        -self.offset * if SCALES == 1 { sums[0] + sums[1] } else { sums[sub] }
+    pub fn start<const SCALES: usize>(&self, minus: [i32; 2], sub: usize) -> i32 {
+        self.offset * if SCALES == 1 { minus[0] + minus[1] } else { minus[sub] }
     }
 }
 
