@@ -20,8 +20,8 @@ pub const RECORD: usize = 12;
 /// The word of the scale, a float.
 pub const SCALE: usize = 8;
 
-/// The first of two words, integers: minus the sum of the first 16 codes, and of the others. Times the offset of the codes of a type
-/// of weights, that is what its dot products begin with.
+/// The first of two words, integers: minus the sum of all codes, and of the second 16. Times the offset of the codes of a type of
+/// weights, that is what its dot products begin with.
 pub const MINUS: usize = 9;
 
 /// The word of `Σ x` as rounded, a float: the factor of a block's minimum.
@@ -57,7 +57,7 @@ pub struct Rest {
     pub codes: [i8; GROUP],
     /// Their scale.
     pub scale: f32,
-    /// Minus their sums, of the first and the second 16, see [`MINUS`].
+    /// Minus their sum, and that of the second 16, see [`MINUS`].
     pub minus: [i32; 2],
     /// Number of the group in its row.
     pub group: u32,
@@ -231,8 +231,8 @@ pub struct Rounded {
     pub codes: [i8; GROUP],
     /// Their scale.
     pub scale: f32,
-    /// Their sums, of the first and the second 16.
-    pub sums: [i32; 2],
+    /// See [`MINUS`].
+    pub minus: [i32; 2],
     /// `Σ x` as rounded.
     pub mass: f32,
     /// `Σ x` of the first and the second 16.
@@ -253,7 +253,7 @@ impl Activations {
         Rounded {
             codes: codes.try_into().expect("32 codes"),
             scale: f32::from_bits(word(SCALE)),
-            sums: [word(MINUS), word(MINUS + 1)].map(|minus| (minus as i32).wrapping_neg()),
+            minus: [word(MINUS) as i32, word(MINUS + 1) as i32],
             mass: f32::from_bits(word(MASS)),
             half_masses: self.half_masses(row)[g],
             rest: rest.copied().unwrap_or_default(),
@@ -282,7 +282,7 @@ mod tests {
         let mut with_rests = 0;
         for row in 0..37 {
             for g in 0..10 {
-                let Rounded { codes, scale, sums, mass, half_masses, rest } = all.group(row, g);
+                let Rounded { codes, scale, minus, mass, half_masses, rest } = all.group(row, g);
                 let step = if rest.scale > 0.0 { rest.scale } else { scale };
                 with_rests += usize::from(rest.scale > 0.0);
                 let rounded = |i: usize| f32::from(codes[i]) * scale + f32::from(rest.codes[i]) * rest.scale;
@@ -290,8 +290,8 @@ mod tests {
                     assert!((rounded(i) - x).abs() <= step * 0.51);
                 }
                 let sum = |codes: &[i8]| codes.iter().map(|c| i32::from(*c)).sum::<i32>();
-                assert_eq!(sums, [sum(&codes[..16]), sum(&codes[16..])]);
-                assert_eq!(rest.minus, [-sum(&rest.codes[..16]), -sum(&rest.codes[16..])]);
+                assert_eq!(minus, [-sum(&codes), -sum(&codes[16..])]);
+                assert_eq!(rest.minus, [-sum(&rest.codes), -sum(&rest.codes[16..])]);
                 let masses = [0..GROUP, 0..16, 16..GROUP].map(|range| range.map(rounded).sum::<f32>());
                 for (got, want) in [mass, half_masses[0], half_masses[1]].into_iter().zip(masses) {
                     assert!((got - want).abs() <= step * 0.01 + scale * 1e-3, "{got} {want}");

@@ -11,6 +11,7 @@ use super::arena::Line;
 use super::matmul::Work;
 use super::packed::{GROUP_CODES, Layout, PANEL, Packed, plane};
 use super::tile::{Kernel, Rows, Scratch};
+use std::arch::asm;
 use std::arch::x86_64::*;
 use std::hint::black_box;
 
@@ -209,7 +210,7 @@ unsafe fn group<const R: usize, const BITS: usize, const SCALES: usize, const MI
     let steps = 8 / SCALES;
     for sub in 0..SCALES {
         let from = if NESTED { sub * PANEL } else { sub * PANEL * 2 };
-        // Or else the compiler works through both halves of the group at once, for which there are too few registers.
+        // What the compiler knows to be the same place it loads once, and then has too few registers for the sums.
         let at = if sub > 0 { black_box(at) } else { at };
         // SAFETY: what the caller promises.
         unsafe {
@@ -219,19 +220,31 @@ unsafe fn group<const R: usize, const BITS: usize, const SCALES: usize, const MI
             if !MIN {
                 for r in 0..R {
                     let minus = |half: usize| _mm512_set1_epi32(x.add((MINUS + half) * R + r).cast::<i32>().read());
-                    let minus = if SCALES == 1 { _mm512_add_epi32(minus(0), minus(1)) } else { minus(sub) };
+                    let minus = match (SCALES, sub) {
+                        (1, _) => minus(0),
+                        (_, 0) => _mm512_sub_epi32(minus(0), minus(1)),
+                        _ => minus(1),
+                    };
                     dot[r] = [times_offset::<BITS, SCALES>(minus); 2];
                 }
             }
-            for s in sub * steps..(sub + 1) * steps {
-                let a = weights_at::<BITS>(at, s * 2);
-                let b = weights_at::<BITS>(at, s * 2 + 1);
-                for r in 0..R {
-                    let four = _mm512_set1_epi32(x.add(s * R + r).cast::<i32>().read());
-                    dot[r][0] = _mm512_dpbusd_epi32(dot[r][0], a, four);
-                    dot[r][1] = _mm512_dpbusd_epi32(dot[r][1], b, four);
-                }
+            // One by one, since shifts must be by constants, and a loop is not always unrolled.
+            macro_rules! steps {
+                ($($s:literal)*) => {
+                    $(if (sub * steps..(sub + 1) * steps).contains(&$s) {
+                        let a = weights_at::<BITS>(at, $s * 2);
+                        let b = weights_at::<BITS>(at, $s * 2 + 1);
+                        for r in 0..R {
+                            let four = _mm512_set1_epi32(x.add($s * R + r).cast::<i32>().read());
+                            dot[r][0] = _mm512_dpbusd_epi32(dot[r][0], a, four);
+                            dot[r][1] = _mm512_dpbusd_epi32(dot[r][1], b, four);
+                        }
+                    })*
+                };
             }
+            steps!(0 1 2 3);
+            let at = if SCALES == 1 && BITS == 5 { black_box(at) } else { at };
+            steps!(4 5 6 7);
             let scale = numbers::<NESTED>(at.add(layout.scales + from), header);
             for r in 0..R {
                 let of_row = _mm512_set1_ps(x.add(SCALE * R + r).cast::<f32>().read());
@@ -315,7 +328,11 @@ unsafe fn rests<const R: usize, const BITS: usize, const SCALES: usize, const MI
                     let mut start = _mm512_setzero_si512();
                     if !MIN {
                         let minus = |half: usize| _mm512_set1_epi32(rest.minus[half]);
-                        let minus = if SCALES == 1 { _mm512_add_epi32(minus(0), minus(1)) } else { minus(sub) };
+                        let minus = match (SCALES, sub) {
+                            (1, _) => minus(0),
+                            (_, 0) => _mm512_sub_epi32(minus(0), minus(1)),
+                            _ => minus(1),
+                        };
                         start = times_offset::<BITS, SCALES>(minus);
                     }
                     // Two sums of integers each, so that few instructions wait for one another.
@@ -371,9 +388,29 @@ unsafe fn weights_at<const BITS: usize>(at: *const u8, v: usize) -> __m512i {
             _ => _mm512_srli_epi16(high, 3),
         };
         let high = _mm512_and_si512(high, _mm512_set1_epi8(if BITS == 5 { 0x10 } else { 0x30 }));
-        // `low & low_bits | high`.
-        _mm512_ternarylogic_epi32(low, low_bits, high, 0xea)
+        match BITS {
+            5 => or(_mm512_and_si512(low, low_bits), high),
+            // `low & low_bits | high`.
+            _ => _mm512_ternarylogic_epi32(low, low_bits, high, 0xea),
+        }
     }
+}
+
+/// `a | b`, which the compiler must not make one instruction with what made `a`: that one (`vpternlogd`) takes turns of the units that
+/// multiply, and two simple ones do not (measured on Zen 4; 2 % of a long pass). With six bits there are too few registers for it to pay.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+#[allow(unsafe_code, reason = "an instruction that has no other name")]
+fn or(a: __m512i, b: __m512i) -> __m512i {
+    let or;
+    // SAFETY: works on registers only; the machine has the instruction.
+    unsafe {
+        asm!(
+            "vpord {}, {}, {}", lateout(zmm_reg) or, in(zmm_reg) a, in(zmm_reg) b,
+            options(pure, nomem, nostack, preserves_flags)
+        );
+    }
+    or
 }
 
 /// 32 scales or minima: half-precision numbers, or 8-bit ones times the half-precision ones of the span.

@@ -86,9 +86,16 @@ fn record(codes: [u32; GROUP / 4], scale: f32, sums: [i32; 2]) -> [u32; RECORD] 
     let mut record = [0; RECORD];
     record[..GROUP / 4].copy_from_slice(&codes);
     record[SCALE] = scale.to_bits();
-    (record[MINUS], record[MINUS + 1]) = (sums[0].wrapping_neg() as u32, sums[1].wrapping_neg() as u32);
+    let [all, second] = minus(sums);
+    (record[MINUS], record[MINUS + 1]) = (all as u32, second as u32);
     record[MASS] = (scale * sums[0].wrapping_add(sums[1]) as f32).to_bits();
     record
+}
+
+/// What dot products begin with, see [`MINUS`], of the sums of both halves. Codes have 8 bits, so nothing wraps.
+#[inline(always)]
+fn minus(sums: [i32; 2]) -> [i32; 2] {
+    [sums[0].wrapping_add(sums[1]).wrapping_neg(), sums[1].wrapping_neg()]
 }
 
 /// The rests of a block whose codes are there; `powers` are, for each row, the sums of the squares of their scales.
@@ -173,7 +180,7 @@ fn round_rest(x: &[f32; GROUP], rest: &mut Rest, half_masses: &mut HalfMasses) -
     let inverse = 1.0 / rest.scale;
     let over = |i: usize| (-f32::from(codes[i])).mul_add(whole, x[i]) * inverse;
     let (codes, of_rest) = nearest(|i| over(i).clamp(-127.0, 127.0));
-    (rest.codes, rest.minus) = (codes, of_rest.map(i32::wrapping_neg));
+    (rest.codes, rest.minus) = (codes, minus(of_rest));
     for (half, sum) in half_masses.iter_mut().zip(of_rest) {
         *half = rest.scale.mul_add(sum as f32, *half);
     }

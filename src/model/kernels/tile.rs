@@ -169,7 +169,7 @@ impl Rows {
         }
     }
 
-    /// Minus the sums of the first and the second 16 codes of group `g` of those at hand, for row `r` of `R`.
+    /// What dot products begin with, see [`MINUS`], of group `g` of those at hand, for row `r` of `R`.
     ///
     /// # Safety
     /// As for [`Self::mass`].
@@ -182,11 +182,18 @@ impl Rows {
 }
 
 impl Stretch<'_> {
-    /// Where the dot products of scale `sub` begin, so that the offset need not be taken off every weight: `minus` are minus
-    /// the sums of the first and the second 16 codes.
+    /// Where the dot products of scale `sub` begin, so that the offset need not be taken off every weight: `minus` as in
+    /// [`MINUS`].
     #[inline(always)]
     pub fn start<const SCALES: usize>(&self, minus: [i32; 2], sub: usize) -> i32 {
-        self.offset * if SCALES == 1 { minus[0] + minus[1] } else { minus[sub] }
+        self.offset
+            * if SCALES == 1 {
+                minus[0]
+            } else if sub == 0 {
+                minus[0] - minus[1]
+            } else {
+                minus[1]
+            }
     }
 }
 

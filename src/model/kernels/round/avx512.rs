@@ -70,7 +70,7 @@ unsafe fn of_rows<const R: usize>(block: &mut Round<'_>, groups: usize) -> Optio
         // Of two rows, in each quarter `w`: words `w` and `w + 4` of the first, then of the second.
         let pairs = [0, 2, 4].map(|r| _mm512_packs_epi16(narrow[r], narrow[r + 1]));
         let [first, second] = sums_of_halves(pairs);
-        let both = _mm256_cvtepi32_ps(_mm256_add_epi32(first, second));
+        let all = _mm256_add_epi32(first, second);
         let masses = [first, second].map(|sums| _mm256_mul_ps(scales, _mm256_cvtepi32_ps(sums)));
 
         // SAFETY: the record has 12 words of each row, and a row has a half mass for each group.
@@ -79,9 +79,9 @@ unsafe fn of_rows<const R: usize>(block: &mut Round<'_>, groups: usize) -> Optio
             store_codes::<R>(to, pairs);
             let minus = |sums| _mm256_sub_epi32(_mm256_setzero_si256(), sums);
             _mm256_mask_storeu_ps(to.add(SCALE * R).cast(), own, scales);
-            _mm256_mask_storeu_epi32(to.add(MINUS * R), own, minus(first));
+            _mm256_mask_storeu_epi32(to.add(MINUS * R), own, minus(all));
             _mm256_mask_storeu_epi32(to.add((MINUS + 1) * R), own, minus(second));
-            _mm256_mask_storeu_ps(to.add(MASS * R).cast(), own, _mm256_mul_ps(scales, both));
+            _mm256_mask_storeu_ps(to.add(MASS * R).cast(), own, _mm256_mul_ps(scales, _mm256_cvtepi32_ps(all)));
             // Rows 0, 1 and 4, 5; rows 2, 3.
             let of_rows = [_mm256_unpacklo_ps(masses[0], masses[1]), _mm256_unpackhi_ps(masses[0], masses[1])];
             let quarters = [
