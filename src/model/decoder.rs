@@ -55,10 +55,22 @@ pub struct Decoder {
     parameters: u64,
     pool: Pool,
     kv: KvMemory,
-    /// A pass's logits that nobody wants any more: their memory serves the next pass.
-    spare: Mutex<Vec<f32>>,
+    /// What the last pass computed on the way, see [`Decoder::recycle`].
+    buffers: Mutex<Buffers>,
     /// Where the linear layers are, if not on the CPU.
     processor: Option<Processor>,
+}
+
+/// What a pass computes on the way, and its logits when nobody wants them any more. The memory serves the next pass: what is new to
+/// the process has to be cleared by the system first, and for many rows that takes as long as a layer.
+#[derive(Default)]
+struct Buffers {
+    input: Activations,
+    qkv: Vec<f32>,
+    mixed: Vec<f32>,
+    change: Vec<f32>,
+    gate_up: Vec<f32>,
+    logits: Vec<f32>,
 }
 
 struct Layer {
@@ -182,7 +194,7 @@ impl Decoder {
                     Form::Floats
                 },
             }),
-            spare: Mutex::default(),
+            buffers: Mutex::default(),
             parameters: file.tensors().map(|(_, info)| info.elements() as u64).sum(),
             arch,
             embedding,
@@ -269,14 +281,22 @@ impl Decoder {
     /// known.
     pub fn forward(&self, sequences: &mut [Sequence], rows: &[Row], cancel: &Cancel) -> Result<Vec<f32>, JudgeError> {
         let before: Vec<usize> = sequences.iter().map(Sequence::len).collect();
-        let logits = self.pass(sequences, rows, cancel);
+        let mut buffers = std::mem::take(&mut *self.buffers.lock().unwrap_or_else(PoisonError::into_inner));
+        let logits = self.pass(sequences, rows, &mut buffers, cancel);
+        *self.buffers.lock().unwrap_or_else(PoisonError::into_inner) = buffers;
         if logits.is_err() {
             sequences.iter_mut().zip(before).for_each(|(sequence, len)| sequence.back_to(len));
         }
         logits
     }
 
-    fn pass(&self, sequences: &mut [Sequence], rows: &[Row], cancel: &Cancel) -> Result<Vec<f32>, JudgeError> {
+    fn pass(
+        &self,
+        sequences: &mut [Sequence],
+        rows: &[Row],
+        buffers: &mut Buffers,
+        cancel: &Cancel,
+    ) -> Result<Vec<f32>, JudgeError> {
         let (arch, pool) = (&self.arch, &self.pool);
         let _pass = pool.pass();
         let mut at = Vec::with_capacity(rows.len());
@@ -299,10 +319,9 @@ impl Decoder {
         let wanted: Vec<usize> = (0..rows.len()).filter(|r| rows[*r].logits).collect();
 
         let mut x = self.embed(rows).map_err(|what| JudgeError::Internal(what.into()))?;
-        let mut input = Activations::default();
-        let (mut qkv, mut mixed, mut change, mut gate_up) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let Buffers { input, qkv, mixed, change, gate_up, logits } = buffers;
         if let Some(first) = self.layers.first() {
-            norm_rows(pool, &mut x, &first.attention_norm, arch.norm_eps, &mut input);
+            norm_rows(pool, &mut x, &first.attention_norm, arch.norm_eps, input);
         }
         for (index, layer) in self.layers.iter().enumerate() {
             if cancel.is_cancelled() {
@@ -314,11 +333,11 @@ impl Decoder {
                 LayerRope::Local => &local_angles,
                 LayerRope::None => &no_angles,
             };
-            multiply(pool, layer.qkv.as_ref(), &input, &mut qkv)?;
+            multiply(pool, layer.qkv.as_ref(), input, qkv)?;
             let width = layer.qkv.outputs();
             let q_width = arch.heads * arch.head_dim;
             let kv_width = arch.kv_heads * arch.head_dim;
-            pool.pieces(&mut qkv, width, FEW_ROWS, |r, row| layer.prepare(arch, angles, r, at[r].position, row));
+            pool.pieces(qkv, width, FEW_ROWS, |r, row| layer.prepare(arch, angles, r, at[r].position, row));
             let mut groups = Vec::new();
             for ((s, sequence), own) in sequences.iter_mut().enumerate().zip(&rows_of) {
                 if let Some(first) = own.first() {
@@ -338,7 +357,7 @@ impl Decoder {
                 // Nobody looks back at what the last layer makes of a row, so only the rows whose logits are wanted go on.
                 at = wanted.iter().map(|r| at[*r]).collect();
                 x = pick(&x, &wanted, arch.width);
-                qkv = pick(&qkv, &wanted, width);
+                *qkv = pick(qkv, &wanted, width);
             }
             let attention = Attention {
                 heads: arch.heads,
@@ -348,22 +367,22 @@ impl Decoder {
                 softcap: arch.attention_softcap,
             };
             let past = Past { rows: &at, sequences, runs: &runs };
-            attend(pool, attention, index, past, &qkv, width, &mut mixed);
-            input.fill(pool, at.len(), q_width, |r, row| gather(attention, &mixed, at.len(), r, row));
-            multiply(pool, layer.out.as_ref(), &input, &mut change)?;
+            attend(pool, attention, index, past, qkv, width, mixed);
+            input.fill(pool, at.len(), q_width, |r, row| gather(attention, mixed, at.len(), r, row));
+            multiply(pool, layer.out.as_ref(), input, change)?;
             let norms = (layer.post_attention_norm.as_slice(), layer.mlp_norm.as_slice());
-            add_and_norm_rows(pool, &mut x, &change, norms, arch, &mut input);
+            add_and_norm_rows(pool, &mut x, change, norms, arch, input);
 
-            multiply(pool, layer.gate_up.as_ref(), &input, &mut gate_up)?;
-            input.fill_from(pool, &mut gate_up, 2 * arch.feed_forward, arch.feed_forward, |_, gate_up, row| {
+            multiply(pool, layer.gate_up.as_ref(), input, gate_up)?;
+            input.fill_from(pool, gate_up, 2 * arch.feed_forward, arch.feed_forward, |_, gate_up, row| {
                 ops::gated(arch.activation, gate_up, row);
             });
-            multiply(pool, layer.down.as_ref(), &input, &mut change)?;
+            multiply(pool, layer.down.as_ref(), input, change)?;
             let next = self.layers.get(index + 1).map_or(&self.norm, |next| &next.attention_norm);
-            add_and_norm_rows(pool, &mut x, &change, (&layer.post_mlp_norm, next), arch, &mut input);
+            add_and_norm_rows(pool, &mut x, change, (&layer.post_mlp_norm, next), arch, input);
         }
-        let mut logits = std::mem::take(&mut *self.spare.lock().unwrap_or_else(PoisonError::into_inner));
-        multiply(pool, self.head.as_ref(), &input, &mut logits)?;
+        let mut logits = std::mem::take(logits);
+        multiply(pool, self.head.as_ref(), input, &mut logits)?;
         if arch.logit_scale != 1.0 {
             logits.iter_mut().for_each(|l| *l *= arch.logit_scale);
         }
@@ -373,10 +392,9 @@ impl Decoder {
         Ok(logits)
     }
 
-    /// Takes back what [`Self::forward`] returned. Memory that is new to the process has to be cleared by the system first, and for
-    /// many rows of a large vocabulary that takes as long as a layer.
+    /// Takes back what [`Self::forward`] returned, for the memory.
     pub fn recycle(&self, logits: Vec<f32>) {
-        *self.spare.lock().unwrap_or_else(PoisonError::into_inner) = logits;
+        self.buffers.lock().unwrap_or_else(PoisonError::into_inner).logits = logits;
     }
 
     fn embed(&self, rows: &[Row]) -> Result<Vec<f32>, String> {
