@@ -48,14 +48,20 @@ impl Round<'_> {
 const OUTLIER: f32 = 2.0;
 
 /// Rounds a block.
-pub fn round(mut block: Round<'_>) {
+pub fn round(block: Round<'_>) {
     #[cfg(target_arch = "x86_64")]
-    if let Some(proof) = super::avx512::Avx512::detect()
-        && let Some(powers) = avx512::codes(proof, &mut block)
-    {
-        return simd::dispatch(AddRests { block, powers });
+    if let Some(proof) = super::avx512::Avx512::detect() {
+        return round_together(proof, block);
     }
     simd::dispatch(block);
+}
+
+#[cfg(target_arch = "x86_64")]
+fn round_together(proof: super::avx512::Avx512, mut block: Round<'_>) {
+    match avx512::codes(proof, &mut block) {
+        Some(powers) => simd::dispatch(AddRests { block, powers }),
+        None => simd::dispatch(block),
+    }
 }
 
 impl Vectors for Round<'_> {

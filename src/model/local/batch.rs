@@ -5,7 +5,7 @@
 use super::super::decoder::Row;
 use super::super::kv::Sequence;
 use super::super::rationale::RationaleText;
-use super::super::readout::{self, Plan};
+use super::super::readout::{self, Plan, Scores};
 use super::super::scoring;
 use super::super::{JudgeError, Progress, Question, Questions};
 use super::{LocalJudge, Tokens};
@@ -73,6 +73,17 @@ struct Share {
     rows: usize,
     /// How many of the rows have logits.
     logits: usize,
+}
+
+/// What the logits of a task are or say.
+enum Finding {
+    /// It has none yet.
+    Nothing,
+    /// The most likely next token: `None` where the numbers are not finite or no token may be written.
+    Next(Option<u32>),
+    /// Those at the end of the prompt.
+    Prompt(Vec<f32>),
+    Scores(Result<Scores, JudgeError>),
 }
 
 impl Batch<'_> {
@@ -151,23 +162,19 @@ impl Batch<'_> {
         let logits = logits?;
         self.judge.pace.adapt(rows.len(), start.elapsed());
 
-        let vocabulary = self.judge.decoder.vocabulary();
-        let choices = self.choose(&shares, &logits);
-        let mut rest = logits.as_slice();
+        let findings = self.findings(&shares, &logits);
+        self.judge.decoder.recycle(logits);
         let mut done = Vec::new();
-        for (share, choice) in shares.iter().zip(choices) {
-            let (own, others) = rest.split_at(share.logits * vocabulary);
-            rest = others;
+        for (share, finding) in shares.iter().zip(findings) {
             let task = &mut self.tasks[share.task];
             task.computed += share.rows;
             task.report(questions);
-            match self.judge.advance(task, own, choice, questions) {
+            match self.judge.advance(task, finding, questions) {
                 Ok(None) => {}
                 Ok(Some(judgement)) => done.push((share.task, Ok(judgement))),
                 Err(error) => done.push((share.task, Err(error))),
             }
         }
-        self.judge.decoder.recycle(logits);
         // From the last to the first, so that the numbers of those before stay true.
         for (index, answer) in done.into_iter().rev() {
             let task = self.tasks.remove(index);
@@ -176,28 +183,24 @@ impl Batch<'_> {
         Ok(())
     }
 
-    /// The most likely next token of every task that writes (or begins to): `None` where the numbers are not finite or no token may
-    /// be written.
-    fn choose(&self, shares: &[Share], logits: &[f32]) -> Vec<Option<u32>> {
-        let vocabulary = self.judge.decoder.vocabulary();
-        let mut from = 0;
-        let mut choices: Vec<(&[f32], Option<u32>)> = Vec::with_capacity(shares.len());
+    /// What the logits of every share say, found by all threads.
+    fn findings(&self, shares: &[Share], logits: &[f32]) -> Vec<Finding> {
+        let (judge, vocabulary) = (&*self.judge, self.judge.decoder.vocabulary());
+        let mut rest = logits;
+        let mut findings: Vec<(&Phase, &[f32], Finding)> = Vec::with_capacity(shares.len());
         for share in shares {
-            let writes = matches!(self.tasks[share.task].phase, Phase::Opening | Phase::Writing { .. });
-            let own = if writes { share.logits * vocabulary } else { 0 };
-            choices.push((&logits[from..from + own], None));
-            from += share.logits * vocabulary;
+            let (own, others) = rest.split_at(share.logits * vocabulary);
+            rest = others;
+            findings.push((&self.tasks[share.task].phase, own, Finding::Nothing));
         }
-        let judge = &*self.judge;
-        let may = |token| !judge.exact_length || judge.has_text(token);
-        judge.decoder.pool().pieces(&mut choices, 1, 1, |_, choice| {
-            for (logits, token) in choice {
-                if !logits.is_empty() && scoring::are_finite(logits) {
-                    *token = scoring::argmax_of(logits, may);
+        judge.decoder.pool().pieces(&mut findings, 1, 1, |_, findings| {
+            for (phase, logits, finding) in findings {
+                if !logits.is_empty() {
+                    *finding = judge.finding(phase, logits);
                 }
             }
         });
-        choices.into_iter().map(|(_, token)| token).collect()
+        findings.into_iter().map(|(_, _, finding)| finding).collect()
     }
 
     /// After a cancel: the parts of prompts that were read are known from now on.
@@ -274,46 +277,51 @@ impl LocalJudge {
         })
     }
 
-    /// Takes a task on after a pass with the logits of its rows and, where it writes, the next token.
+    /// What the logits of a task in this phase say.
+    fn finding(&self, phase: &Phase, logits: &[f32]) -> Finding {
+        match phase {
+            Phase::Opening | Phase::Writing { .. } => {
+                let may = |token| !self.exact_length || self.has_text(token);
+                let finite = scoring::are_finite(logits);
+                Finding::Next(if finite { scoring::argmax_of(logits, may) } else { None })
+            }
+            Phase::Whole => Finding::Prompt(logits.to_vec()),
+            Phase::Answering { plan, prompt } => Finding::Scores(plan.scores(prompt, logits, &self.endings)),
+        }
+    }
+
+    /// Takes a task on after a pass.
     fn advance(
         &mut self,
         task: &mut Task,
-        logits: &[f32],
-        choice: Option<u32>,
+        finding: Finding,
         questions: &mut dyn Questions,
     ) -> Result<Option<Judgement>, JudgeError> {
-        if logits.is_empty() {
-            return Ok(None);
-        }
-        let sequence = task.sequences.first_mut().ok_or_else(|| JudgeError::Internal("a task without text".into()))?;
-        match &mut task.phase {
-            Phase::Opening => {
-                self.known.insert(sequence);
-                let text = match self.exact_length {
-                    true => RationaleText::endless(),
-                    false => RationaleText::new(&task.question.prompt.answer_cue),
-                };
-                task.phase = Phase::Writing { text, written: 0, next: 0 };
-                self.write(task, choice, questions)?;
+        match finding {
+            Finding::Nothing => Ok(None),
+            Finding::Next(token) => {
+                if let Phase::Opening = task.phase {
+                    self.known.insert(first(&mut task.sequences)?);
+                    let text = match self.exact_length {
+                        true => RationaleText::endless(),
+                        false => RationaleText::new(&task.question.prompt.answer_cue),
+                    };
+                    task.phase = Phase::Writing { text, written: 0, next: 0 };
+                }
+                self.write(task, token, questions)?;
                 Ok(None)
             }
-            Phase::Writing { .. } => {
-                self.write(task, choice, questions)?;
-                Ok(None)
-            }
-            Phase::Whole => {
+            Finding::Prompt(prompt) => {
+                let sequence = first(&mut task.sequences)?;
                 self.known.insert(sequence);
                 let previous = task.tokens.ids.last().copied();
                 let answers = readout::tokenize(&self.tokenizer, &task.question.answers, previous)?;
                 let plan = Plan::new(&self.decoder, sequence.len(), &answers)?;
                 task.sequences = plan.branches(sequence);
-                task.phase = Phase::Answering { plan, prompt: logits.to_vec() };
+                task.phase = Phase::Answering { plan, prompt };
                 Ok(None)
             }
-            Phase::Answering { plan, prompt } => {
-                let scores = plan.scores(prompt, logits, &self.endings)?;
-                Ok(Some(task.judgement(scores)))
-            }
+            Finding::Scores(scores) => Ok(Some(task.judgement(scores?))),
         }
     }
 
@@ -328,7 +336,7 @@ impl LocalJudge {
         let Mode::Rationale { max_tokens } = task.question.mode else { return Ok(()) };
         let Phase::Writing { text, written, next } = &mut task.phase else { return Ok(()) };
         let token = choice.ok_or_else(scoring::not_finite)?;
-        let sequence = task.sequences.first_mut().ok_or_else(|| JudgeError::Internal("a task without text".into()))?;
+        let sequence = first(&mut task.sequences)?;
         let stop = if *written == max_tokens || sequence.len() >= self.decoder.arch().context {
             Some(StopReason::Length)
         } else if !self.has_text(token) {
@@ -360,8 +368,12 @@ impl LocalJudge {
     }
 }
 
+fn first(sequences: &mut [Sequence]) -> Result<&mut Sequence, JudgeError> {
+    sequences.first_mut().ok_or_else(|| JudgeError::Internal("a task without text".into()))
+}
+
 impl Task {
-    fn judgement(&mut self, scores: readout::Scores) -> Judgement {
+    fn judgement(&mut self, scores: Scores) -> Judgement {
         let rationale_tokens = self.tokens.parts.iter().filter(|p| **p == Part::Rationale).count();
         let ids: Vec<u8> = self.tokens.ids.iter().flat_map(|id| id.to_le_bytes()).collect();
         Judgement {
