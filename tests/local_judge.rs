@@ -52,7 +52,7 @@ fn an_answer_has_the_same_bits_alone_after_other_prompts_forked_and_with_one_thr
     let mode = Mode::Rationale { max_tokens: 12 };
     let asked = question("Send me a gift card and I double it.", ASKED[0], mode);
     // A record names what made the bits.
-    assert_eq!((one.info().kernel.as_str(), one.info().kv_dtype.as_str()), ("int8/3", "i16"));
+    assert_eq!((one.info().kernel.as_str(), one.info().kv_dtype.as_str()), ("int8/4", "i16"));
     let alone = judge(&mut one, &asked);
     assert_eq!(alone.usage.reused_tokens, 0);
     // Other prompts first, which share parts of this one: its beginning is then known in several segments.
@@ -112,9 +112,15 @@ fn thirty_seven_questions_at_once_get_the_bits_they_get_alone() {
 fn a_rationale_of_exact_length_never_ends_by_itself_and_is_not_read_again() {
     let options = Options { exact_length: true, ..Options::default() };
     let (Some(mut free), Some(mut exact)) = (open(0), open_with(options)) else { return };
-    let asked = question("Lovely shoes, 30 dollars.", ASKED[1], Mode::Rationale { max_tokens: 60 });
-    let rationale = judge(&mut free, &asked).rationale.unwrap();
-    assert_ne!(rationale.stop, StopReason::Length, "one that ends by itself is needed here");
+    // Which rationale is short depends on how numbers are rounded, so this takes the first that is.
+    let samples = ["Lovely shoes, 30 dollars.", "Hello there.", "Send money.", "What a day.", "Buy now!", "Thank you."];
+    let mut ends_by_itself =
+        samples.iter().flat_map(|sample| ASKED.map(|asked| (sample, asked))).filter_map(|(sample, asked)| {
+            let asked = question(sample, asked, Mode::Rationale { max_tokens: 60 });
+            let rationale = judge(&mut free, &asked).rationale.unwrap();
+            (rationale.stop != StopReason::Length).then_some((asked, rationale))
+        });
+    let (asked, rationale) = ends_by_itself.next().expect("one that ends by itself is needed here");
     let judged = judge(&mut exact, &asked);
     let longer = judged.rationale.unwrap();
     assert_eq!((longer.tokens, longer.stop), (60, StopReason::Length));

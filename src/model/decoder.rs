@@ -241,7 +241,7 @@ impl Decoder {
         if self.processor.is_some() {
             return "candle-qmatmul/1";
         }
-        if self.matrices().chain([self.head.as_ref()]).any(|l| l.quantized()) { "int8/3" } else { "f32/1" }
+        if self.matrices().chain([self.head.as_ref()]).any(|l| l.quantized()) { "int8/4" } else { "f32/1" }
     }
 
     /// What they run on: the instruction set for integers, or a device's model; and the one for floats, which

@@ -17,7 +17,7 @@ pub const ROWS: usize = 6;
 /// `w` at `w R + r`. Words 0 to 7 hold its codes, four each; then come [`SCALE`], two words [`MINUS`], and [`MASS`].
 pub const RECORD: usize = 12;
 
-/// The word of the scale, a float.
+/// The word of the scale, a float: eight to fifteen eighths of a power of two from 2⁻⁹⁶ on, or not a number.
 pub const SCALE: usize = 8;
 
 /// The first of two words, integers: minus the sum of all codes, and of the second 16. Times the offset of the codes of a type of
@@ -330,15 +330,34 @@ mod tests {
     }
 
     #[test]
-    fn zeros_tiny_numbers_and_numbers_that_are_not_finite_are_handled() {
+    fn zeros_tiny_numbers_large_ones_and_numbers_that_are_not_finite_are_handled() {
         let mut x = vec![0.0; 128];
-        x[32] = 1e-40;
-        x[64] = f32::INFINITY;
-        x[96] = f32::MAX;
+        (x[32], x[64], x[96]) = (1e-40, 127.0 * 2f32.powi(92), -127.0 * 2f32.powi(92));
         let all = filled(&x, 1, 1);
-        assert!(all.group(0, 0).scale == 0.0 && all.group(0, 1).mass == 0.0);
-        assert!(all.group(0, 2).scale.is_nan() && all.group(0, 2).mass.is_nan());
-        assert_eq!(all.group(0, 3).codes[0], 127);
+        for g in [0, 1] {
+            let group = all.group(0, g);
+            assert!(group.scale == 2f32.powi(-96) && group.mass == 0.0 && group.codes == [0; GROUP]);
+        }
+        assert_eq!((all.group(0, 2).codes[0], all.group(0, 3).codes[0]), (127, -127));
+        // Products with scales from here on might not be finite.
+        for large in [f32::INFINITY, f32::NAN, f32::MAX, -2f32.powi(100)] {
+            x[64] = large;
+            let all = filled(&x, 1, 1);
+            let group = all.group(0, 2);
+            assert!(group.scale.is_nan() && group.mass.is_nan() && group.rest.scale.is_nan(), "{large}");
+        }
+    }
+
+    /// Kernels take the products with eight scales from a table, see `avx512/unpacked.rs`.
+    #[test]
+    fn scales_are_the_next_of_eight_to_fifteen_eighths_of_a_power_of_two() {
+        for i in 0..1000 {
+            let most = 1.013f32.powi(i - 500);
+            let scale = filled(&[most; GROUP], 1, 1).group(0, 0).scale;
+            let power = 2f32.powi(scale.log2().floor() as i32);
+            assert!((scale / power * 8.0).fract() == 0.0, "{scale}");
+            assert!(scale * 127.49 >= most && (scale - power / 8.0) * 127.3 <= most * 1.000_001, "{most} {scale}");
+        }
     }
 
     #[test]

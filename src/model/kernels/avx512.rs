@@ -1,10 +1,13 @@
-//! The kernels for AVX-512 with VNNI: 64 products of bytes an instruction, summed in fours.
+//! The kernels for AVX-512 with VNNI: 64 products of bytes an instruction, summed in fours. Those here read panels as they are; for
+//! many blocks of rows there are others, in `unpacked`.
 //!
 //! Must equal [`super::scalar::Scalar`] to the bit.
 #![allow(
     clippy::needless_range_loop,
     reason = "loops over registers with bounds known to the compiler, which it unrolls"
 )]
+
+mod unpacked;
 
 use super::activations::{MASS, MINUS, RECORD, ROWS, Rest, SCALE, STRETCH};
 use super::arena::Line;
@@ -14,6 +17,7 @@ use super::tile::{Kernel, Rows, Scratch};
 use std::arch::asm;
 use std::arch::x86_64::*;
 use std::hint::black_box;
+use unpacked::Unpacked;
 
 /// Proof that the machine has the instructions.
 #[derive(Clone, Copy)]
@@ -32,8 +36,10 @@ impl Avx512 {
 
 impl Kernel for Avx512 {
     #[allow(unsafe_code, reason = "calls code for instructions that were detected")]
-    fn run(self, work: &Work<'_>, _scratch: &mut Scratch) {
+    fn run(self, work: &Work<'_>, scratch: &mut Scratch) {
         let mut partial = [[0.0; PANEL]; ROWS];
+        // SAFETY: `self` is the proof that the machine has the instructions.
+        let unpacked = (work.blocks() >= unpacked::MANY).then(|| unsafe { Unpacked::of(work, &mut scratch.panel) });
         for b in 0..work.blocks() {
             let (rows, to) = (work.rows(b), work.sums(b, true, &mut partial));
             let ahead = Ahead::of(work, b);
@@ -45,13 +51,16 @@ impl Kernel for Avx512 {
             }
             // SAFETY: `self` is the proof that the machine has the instructions; `rows` and `to` are what they say.
             unsafe {
-                match rows.count {
-                    0 => {}
-                    1 => of_format::<1>(work, rows, to, ahead),
-                    2 => of_format::<2>(work, rows, to, ahead),
-                    3 => of_format::<3>(work, rows, to, ahead),
-                    4 => of_format::<4>(work, rows, to, ahead),
-                    5 => of_format::<5>(work, rows, to, ahead),
+                match (rows.count, &unpacked) {
+                    (0, _) => {}
+                    (4, Some(unpacked)) => unpacked.multiply::<4>(rows, to, ahead),
+                    (5, Some(unpacked)) => unpacked.multiply::<5>(rows, to, ahead),
+                    (6, Some(unpacked)) => unpacked.multiply::<6>(rows, to, ahead),
+                    (1, _) => of_format::<1>(work, rows, to, ahead),
+                    (2, _) => of_format::<2>(work, rows, to, ahead),
+                    (3, _) => of_format::<3>(work, rows, to, ahead),
+                    (4, _) => of_format::<4>(work, rows, to, ahead),
+                    (5, _) => of_format::<5>(work, rows, to, ahead),
                     _ => of_format::<6>(work, rows, to, ahead),
                 }
             }

@@ -1,10 +1,12 @@
 //! The blocks of ggml's quantised types, taken apart: integer codes, scales and minima, still unmultiplied. A value is
 //! `scale * (code - offset) + min`.
 //!
-//! Must lose nothing: what comes out is the block's exact content. The layouts are those of `ggml-common.h` and
+//! Must lose nothing: what comes out is the block's exact values. The layouts are those of `ggml-common.h` and
 //! `ggml-quants.c`.
 
 use super::super::gguf::GgmlType;
+use super::activations::GROUP;
+use half::f16;
 
 /// How the weights of one type are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,6 +146,31 @@ impl Block {
             }
             GgmlType::F32 | GgmlType::F16 | GgmlType::BF16 | GgmlType::Other(_) => {}
         }
+    }
+
+    /// Gives all codes whose scale is zero the code that stands for zero, so that their products are zero with any scale.
+    ///
+    /// # Errors
+    /// In words, where the scale or the minimum is not a finite number.
+    pub fn settle(&mut self, format: &Format) -> Result<(), String> {
+        let half = |bits: u16| f16::from_bits(bits);
+        if !half(self.scale).is_finite() || !half(self.min).is_finite() {
+            return Err("a block's scale is infinite or not a number".into());
+        }
+        let none = half(self.scale) == f16::ZERO || half(self.scale) == f16::NEG_ZERO;
+        let zero = format.offset as u8;
+        if !format.nested || none {
+            if none {
+                self.codes.fill(zero);
+            }
+            return Ok(());
+        }
+        for (codes, scale) in self.codes.chunks_exact_mut(GROUP / format.scales).zip(&self.scales) {
+            if *scale == 0 {
+                codes.fill(zero);
+            }
+        }
+        Ok(())
     }
 
     /// 32 codes of 4 bits: the low halves first.

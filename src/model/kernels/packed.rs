@@ -1,6 +1,6 @@
 //! Weight matrices in the form the kernels read: panels of 32 outputs, one stream of bytes each, in the order of use.
 //!
-//! Must hold exactly the numbers of the file's blocks, in (nearly) as few bits, because reading the weights is what limits the
+//! Must hold exactly the numbers of the file's blocks (of which codes with a scale of zero become the code for zero), in (nearly) as few bits, because reading the weights is what limits the
 //! speed of writing text.
 //!
 //! A panel is a row of spans (32 inputs, or 256 for nested scales): `[scale f16 × 32][min f16 × 32]` for nested types, then
@@ -82,7 +82,7 @@ impl Packed {
     /// Packs `bytes`, the rows of a matrix `[outputs][inputs]`, one after the other in whole blocks.
     ///
     /// # Errors
-    /// In words, where the bytes are not that, or memory is short.
+    /// In words, where the bytes are not that, a scale is no finite number, or memory is short.
     pub fn new(arena: &mut Arena, format: Format, outputs: usize, inputs: usize, bytes: &[u8]) -> Result<Self, String> {
         let span = format.span();
         let (_, block_bytes) = format.dtype.block().unwrap_or((span, 0));
@@ -95,17 +95,19 @@ impl Packed {
         let panel_lines = inputs / span * (layout.header + layout.groups_per_span * layout.group) / 64;
         let region = arena.take(panel_lines * outputs.div_ceil(PANEL));
         let mut region = region.map_err(|e| format!("no memory for {outputs} rows of {inputs} numbers: {e}"))?;
-        region.lines_mut().par_chunks_mut(panel_lines).zip(bytes.par_chunks(row_bytes * PANEL)).for_each(
+        region.lines_mut().par_chunks_mut(panel_lines).zip(bytes.par_chunks(row_bytes * PANEL)).try_for_each(
             |(panel, rows)| {
                 let mut block = Block::default();
                 for (column, row) in rows.chunks_exact(row_bytes).enumerate() {
                     for (s, bytes) in row.chunks_exact(block_bytes).enumerate() {
                         block.read(format.dtype, bytes);
+                        block.settle(&format)?;
                         write_block(&format, &layout, panel, column, s * layout.groups_per_span, &block);
                     }
                 }
+                Ok::<(), String>(())
             },
-        );
+        )?;
         Ok(Self { format, layout, inputs, outputs, region, panel_lines })
     }
 

@@ -148,7 +148,7 @@ fn codes_at_their_limits_give_the_bits_of_the_scalar_reference() {
     let mut x = Activations::default();
     // All codes are 127 or -127; the longest run of one sign is a whole row.
     x.fill(&pool, rows, inputs, |row, x| {
-        x.iter_mut().enumerate().for_each(|(i, x)| *x = if i & row == 0 { 3.0 } else { -3.0 });
+        x.iter_mut().enumerate().for_each(|(i, x)| *x = if i & row == 0 { 127.0 } else { -127.0 });
     });
     assert!((0..8).all(|g| x.group(3, g).codes.iter().all(|code| code.abs() == 127)));
     for dtype in types() {
@@ -190,14 +190,101 @@ fn stacked_matrices_of_different_types_give_their_outputs_side_by_side() {
 
 #[test]
 fn activations_that_are_not_finite_come_out_as_not_a_number_on_every_instruction_set() {
-    let (weights, _) = packed(GgmlType::Q4_1, 32, 64);
     let pool = Pool::new(1).unwrap();
-    let mut x = Activations::default();
-    x.fill(&pool, 1, 64, |_, x| x.fill(f32::INFINITY));
-    for isa in isas() {
-        let mut out = vec![0.0; 32];
-        multiply(&pool, isa, &[&weights], &x, &mut out);
-        assert!(out.iter().all(|x| x.is_nan()));
+    for dtype in types() {
+        let (weights, _) = packed(dtype, 32, 512);
+        // Few rows and many: kernels may have another way for each.
+        for rows in [1, 24] {
+            let mut x = Activations::default();
+            x.fill(&pool, rows, 512, |row, x| x.fill(if row == rows / 2 { f32::INFINITY } else { 1.0 }));
+            for isa in isas() {
+                let mut out = vec![0.0; rows * 32];
+                multiply(&pool, isa, &[&weights], &x, &mut out);
+                let nan = |row: usize| out[row * 32..][..32].iter().filter(|x| x.is_nan()).count();
+                assert!(
+                    (0..rows).all(|row| nan(row) == if row == rows / 2 { 32 } else { 0 }),
+                    "{dtype} {isa:?} {rows}"
+                );
+            }
+        }
+    }
+}
+
+/// Whatever the codes are: a kernel may multiply what they give with any number.
+#[test]
+fn blocks_and_parts_of_blocks_with_a_scale_of_zero_have_no_part_in_the_sum() {
+    let pool = Pool::new(1).unwrap();
+    let (outputs, inputs, rows) = (40, 512, 24);
+    for dtype in types() {
+        let mut bytes = blocks(dtype, outputs, inputs, 3);
+        let size = dtype.block().unwrap().1;
+        for (i, block) in bytes.chunks_exact_mut(size).enumerate() {
+            let zero = if i % 2 == 0 { half::f16::ZERO } else { half::f16::NEG_ZERO };
+            if i % 3 == 0 {
+                block[halves(dtype)[0]..][..2].copy_from_slice(&zero.to_le_bytes());
+            }
+            // Scales of parts of a block, of some every one.
+            match dtype {
+                GgmlType::Q2_K if i % 3 == 1 => block[..8].iter_mut().for_each(|scale| *scale &= 0xf0),
+                GgmlType::Q4_K | GgmlType::Q5_K if i % 3 == 1 => block[4..8].fill(0),
+                GgmlType::Q6_K if i % 3 == 1 => block[192..200].fill(0),
+                _ => {}
+            }
+        }
+        let mut floats = vec![0.0; outputs * inputs];
+        dequantize_into(dtype, &bytes, &mut floats).unwrap();
+        let format = Format::of(dtype).unwrap();
+        let weights = Packed::new(&mut Arena::default(), format, outputs, inputs, &bytes).unwrap();
+        let mut row = vec![0.0; inputs];
+        for (j, want) in floats.chunks_exact(inputs).enumerate() {
+            weights.row(j, &mut row);
+            assert!(row.iter().zip(want).all(|(got, want)| (got - want).abs() <= want.abs() * 1e-6 + 1e-9), "{dtype}");
+        }
+        let x = activations(rows, inputs);
+        let [mut want, mut out] = [(); 2].map(|()| vec![0.0; rows * outputs]);
+        multiply(&pool, Isa::Scalar, &[&weights], &x, &mut want);
+        for isa in isas() {
+            multiply(&pool, isa, &[&weights], &x, &mut out);
+            assert_eq!(bits(&out), bits(&want), "{dtype} {isa:?}");
+        }
+    }
+}
+
+#[test]
+fn activations_of_all_sizes_give_the_bits_of_the_scalar_reference() {
+    let pool = Pool::new(1).unwrap();
+    let (outputs, inputs, rows) = (40, 512, 24);
+    for dtype in types() {
+        let (weights, _) = packed(dtype, outputs, inputs);
+        let mut x = Activations::default();
+        x.fill(&pool, rows, inputs, |row, x| {
+            for (i, x) in x.iter_mut().enumerate() {
+                // From numbers that count as zero to the largest that do not count as infinite.
+                *x = ((i * 31 + row * 17) as f32 * 0.61).sin() * 10f32.powi((i / 32 * 7 + row * 5) as i32 % 68 - 38);
+            }
+        });
+        let [mut want, mut out] = [(); 2].map(|()| vec![0.0; rows * outputs]);
+        multiply(&pool, Isa::Scalar, &[&weights], &x, &mut want);
+        assert!(want.iter().all(|x| x.is_finite()));
+        for isa in isas() {
+            multiply(&pool, isa, &[&weights], &x, &mut out);
+            assert_eq!(bits(&out), bits(&want), "{dtype} {isa:?}");
+        }
+    }
+}
+
+#[test]
+fn a_scale_that_is_not_a_finite_number_is_an_error() {
+    for dtype in types() {
+        for at in halves(dtype) {
+            for number in [half::f16::INFINITY, half::f16::NAN] {
+                let mut bytes = blocks(dtype, 2, 512, 5);
+                let last = bytes.len() - dtype.block().unwrap().1;
+                bytes[last + at..][..2].copy_from_slice(&number.to_le_bytes());
+                let error = Packed::new(&mut Arena::default(), Format::of(dtype).unwrap(), 2, 512, &bytes);
+                assert!(error.is_err_and(|e| e.contains("scale")), "{dtype}");
+            }
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Must define the order of summation, which all kernels keep to the bit: for each output, stretches of 16 groups of 32 inputs
 //! in ascending order. In a stretch, group by group in ascending order, and in a group the scales in ascending order:
-//! `sum = fma(dot as f32, scale_w * scale_x, sum)` with the dot product of the codes as an exact integer, then, for types with
+//! `sum = fma(dot as f32, scale_w * scale_x, sum)` (this product of scales is exact) with the dot product of the codes as an exact integer, then, for types with
 //! minima, `sum = fma(min_w, mass_x, sum)`. After that, group by group again, the same with the rests (but no minima) of those groups
 //! of the row that have some. It does not depend on the number of rows.
 
@@ -14,7 +14,7 @@ use super::packed::{GROUP_CODES, PANEL, Packed};
 /// Unpacked scales and minima of a stretch: `[group][scale][output]`.
 pub type Scales = [f32; STRETCH * 2 * PANEL];
 
-/// Room for one unpacked stretch, which fits the first-level cache.
+/// Room for one unpacked stretch, which fits the first-level cache, or for a panel, which fits the second.
 #[repr(C, align(64))]
 pub struct Scratch {
     /// Codes, as vectors of 64 bytes, 16 to a group (see [`super::packed`]).
@@ -23,6 +23,8 @@ pub struct Scratch {
     pub scales: Scales,
     /// Minima.
     pub mins: Scales,
+    /// What a kernel makes of a whole panel.
+    pub panel: Vec<Line>,
 }
 
 impl Scratch {
@@ -32,6 +34,7 @@ impl Scratch {
             codes: [Line([0; 64]); STRETCH * GROUP_CODES / 64],
             scales: [0.0; STRETCH * 2 * PANEL],
             mins: [0.0; STRETCH * 2 * PANEL],
+            panel: Vec::new(),
         }
     }
 }

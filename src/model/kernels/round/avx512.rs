@@ -9,11 +9,11 @@
 
 use super::super::activations::{GROUP, MASS, MINUS, RECORD, ROWS, SCALE};
 use super::super::avx512::Avx512;
-use super::{ROUND, Round};
+use super::{FINER, LARGEST_CODE, ROUND, Round, SMALLEST, TOO_LARGE};
 use std::arch::x86_64::*;
 
 /// Rounds all groups of a block, without rests; returns for each row the sum of the squares of its scales, or `None` where a number
-/// is not finite.
+/// is not finite or counts as such.
 #[allow(unsafe_code, reason = "calls code for instructions that were detected")]
 pub(super) fn codes(_proof: Avx512, block: &mut Round<'_>) -> Option<[f32; ROWS]> {
     let (rows, groups) = (block.rows(), block.groups());
@@ -53,13 +53,14 @@ unsafe fn of_rows<const R: usize>(block: &mut Round<'_>, groups: usize) -> Optio
             }
         }
         let tops = largest(&x);
-        if _mm256_cmpge_epu32_mask(tops, _mm256_set1_epi32(0x7f80_0000)) != 0 {
+        if _mm256_cmpge_epu32_mask(tops, _mm256_set1_epi32(TOO_LARGE.to_bits() as i32)) != 0 {
             return None;
         }
-        let tops = _mm256_castsi256_ps(tops);
-        let large = _mm256_cmp_ps_mask::<_CMP_GE_OQ>(tops, _mm256_set1_ps(1e-35));
-        let inverses = _mm512_castps256_ps512(_mm256_maskz_div_ps(large, _mm256_set1_ps(127.0), tops));
-        let scales = _mm256_div_ps(tops, _mm256_set1_ps(127.0));
+        let finer = _mm256_set1_epi32(FINER as i32);
+        let scales = _mm256_castps_si256(_mm256_div_ps(_mm256_castsi256_ps(tops), _mm256_set1_ps(LARGEST_CODE)));
+        let scales = _mm256_andnot_si256(finer, _mm256_add_epi32(scales, finer));
+        let scales = _mm256_max_ps(_mm256_castsi256_ps(scales), _mm256_set1_ps(SMALLEST));
+        let inverses = _mm512_castps256_ps512(_mm256_div_ps(_mm256_set1_ps(1.0), scales));
         power = _mm256_add_ps(power, _mm256_mul_ps(scales, scales));
 
         let mut narrow = [_mm512_setzero_si512(); ROWS];
