@@ -17,7 +17,7 @@ pub const ROWS: usize = 6;
 /// `w` at `w R + r`. Words 0 to 7 hold its codes, four each; then come [`SCALE`], two words [`MINUS`], and [`MASS`].
 pub const RECORD: usize = 12;
 
-/// The word of the scale, a float: eight to fifteen eighths of a power of two from 2⁻⁹⁶ on, or not a number.
+/// The word of the scale, a float: four to seven quarters of a power of two from 2⁻⁹⁶ on, or not a number.
 pub const SCALE: usize = 8;
 
 /// The first of two words, integers: minus the sum of all codes, and of the second 16. Times the offset of the codes of a type of
@@ -348,15 +348,15 @@ mod tests {
         }
     }
 
-    /// Kernels take the products with eight scales from a table, see `avx512/unpacked.rs`.
+    /// Kernels take the products with four scales from a table, see `avx512/unpacked.rs`.
     #[test]
-    fn scales_are_the_next_of_eight_to_fifteen_eighths_of_a_power_of_two() {
+    fn scales_are_the_next_of_four_to_seven_quarters_of_a_power_of_two() {
         for i in 0..1000 {
             let most = 1.013f32.powi(i - 500);
             let scale = filled(&[most; GROUP], 1, 1).group(0, 0).scale;
             let power = 2f32.powi(scale.log2().floor() as i32);
-            assert!((scale / power * 8.0).fract() == 0.0, "{scale}");
-            assert!(scale * 127.49 >= most && (scale - power / 8.0) * 127.3 <= most * 1.000_001, "{most} {scale}");
+            assert!((scale / power * 4.0).fract() == 0.0, "{scale}");
+            assert!(scale * 127.49 >= most && (scale - power / 4.0) * 127.4 <= most * 1.000_001, "{most} {scale}");
         }
     }
 

@@ -53,8 +53,9 @@ impl Layout {
     }
 
     /// Where group `g` of a panel begins.
+    #[inline]
     pub fn group_at(&self, g: usize) -> usize {
-        self.span_at(g) + self.header + g % self.groups_per_span * self.group
+        g * self.group + if self.header > 0 { (g / self.groups_per_span + 1) * self.header } else { 0 }
     }
 
     /// Where the span of group `g` begins.

@@ -22,14 +22,14 @@ pub const MANY: usize = 4;
 /// Vectors of the codes of a group.
 const CODES: usize = 16;
 
-/// Vectors of the multiples of one scale: eight to fifteen eighths, each of both halves of the outputs.
-const MULTIPLES: usize = 16;
+/// Vectors of the multiples of one scale: four to seven quarters, each of both halves of the outputs.
+const MULTIPLES: usize = 8;
 
 /// The bits of 1.
 const ONE: i32 = 127 << 23;
 
-/// A panel with what was made of it: for each group its codes where they have 5 or 6 bits, multiples of each scale, then minima of
-/// each scale.
+/// A panel with what was made of it: the codes of all groups where they have 5 or 6 bits, then for each group multiples of each scale
+/// and minima of each scale.
 pub struct Unpacked<'a> {
     weights: &'a Packed,
     panel: &'a [Line],
@@ -41,10 +41,14 @@ const fn spread(bits: usize) -> bool {
     bits == 5 || bits == 6
 }
 
-/// Vectors of a group in the room.
-const fn stride(bits: usize, scales: usize, min: bool) -> usize {
-    let codes = if spread(bits) { CODES } else { 0 };
-    codes + scales * (MULTIPLES + if min { 2 } else { 0 })
+/// Vectors of a group in the room, besides its codes.
+const fn stride(scales: usize, min: bool) -> usize {
+    scales * (MULTIPLES + if min { 2 } else { 0 })
+}
+
+/// Vectors of codes of a group in the room, which come before all else.
+const fn codes(bits: usize) -> usize {
+    if spread(bits) { CODES } else { 0 }
 }
 
 impl<'a> Unpacked<'a> {
@@ -58,7 +62,7 @@ impl<'a> Unpacked<'a> {
         let (weights, panel) = (work.weights, work.panel());
         let (format, layout, groups) = (&weights.format, &weights.layout, weights.groups());
         assert!(groups > 0 && layout.group_at(groups - 1) + layout.group <= size_of_val(panel));
-        let lines = groups * stride(format.bits, format.scales, format.min);
+        let lines = groups * (codes(format.bits) + stride(format.scales, format.min));
         if room.len() < lines {
             room.resize(lines, Line([0; 64]));
         }
@@ -121,7 +125,8 @@ impl<'a> Unpacked<'a> {
         let next = self.panel.as_ptr().cast::<u8>().wrapping_add(next);
         // SAFETY: what the caller promises, and what `of` made.
         unsafe {
-            let mut made = self.room.as_ptr().cast::<__m512i>();
+            let mut spread = self.room.as_ptr().cast::<__m512i>();
+            let mut made = spread.add(groups * const { codes(BITS) });
             let mut packed = self.panel.as_ptr().cast::<u8>();
             let mut x = rows.words;
             let mut sum = [[_mm512_setzero_ps(); 2]; R];
@@ -131,18 +136,22 @@ impl<'a> Unpacked<'a> {
                         // A prefetch reads nothing and may be of any address.
                         _mm_prefetch::<_MM_HINT_T1>(next.wrapping_add(line * 64).cast());
                     }
-                    if g % groups_per_span == 0 {
+                    if header > 0 && g % groups_per_span == 0 {
                         packed = packed.add(header);
                     }
-                    let parts = parts::<BITS>(packed, made);
+                    let parts = (if const { self::spread(BITS) } { spread.cast() } else { packed }, made);
+                    spread = spread.add(const { codes(BITS) });
                     group::<R, BITS, SCALES, MIN>(parts, offset, (x, rows, g), &mut sum);
                     packed = packed.add(bytes);
-                    made = made.add(const { stride(BITS, SCALES, MIN) });
+                    made = made.add(const { stride(SCALES, MIN) });
                     x = x.add(RECORD * R);
                 }
                 let of_stretch = rows.rests(from);
                 if !of_stretch.is_empty() {
-                    sum = self.rests::<R, BITS, SCALES, MIN>(of_stretch, sum);
+                    // A copy, so that the sums themselves stay in registers where most of the time is spent.
+                    let mut with_rests = sum;
+                    self.rests::<R, BITS, SCALES, MIN>(of_stretch, &mut with_rests);
+                    sum = with_rests;
                 }
             }
             for r in 0..R {
@@ -153,8 +162,7 @@ impl<'a> Unpacked<'a> {
         }
     }
 
-    /// Adds the products with the rests of a stretch, one by one: two in three groups have none in any of six rows. The sums come and
-    /// go by value, so that they stay in registers where most of the time is spent.
+    /// Adds the products with the rests of a stretch, one by one: two in three groups have none in any of six rows.
     ///
     /// # Safety
     /// As for [`Self::rows`].
@@ -164,8 +172,8 @@ impl<'a> Unpacked<'a> {
     unsafe fn rests<const R: usize, const BITS: usize, const SCALES: usize, const MIN: bool>(
         &self,
         rests: &[Rest],
-        mut sum: [[__m512; 2]; R],
-    ) -> [[__m512; 2]; R] {
+        sum: &mut [[__m512; 2]; R],
+    ) {
         let steps = 8 / SCALES;
         let (layout, offset) = (&self.weights.layout, self.weights.format.offset);
         for rest in rests {
@@ -173,8 +181,10 @@ impl<'a> Unpacked<'a> {
             // SAFETY: what the caller promises.
             unsafe {
                 let packed = self.panel.as_ptr().cast::<u8>().add(layout.group_at(g));
-                let made = self.room.as_ptr().cast::<__m512i>().add(g * const { stride(BITS, SCALES, MIN) });
-                let (codes, made) = parts::<BITS>(packed, made);
+                let spread = self.room.as_ptr().cast::<__m512i>();
+                let made =
+                    spread.add(self.weights.groups() * const { codes(BITS) } + g * const { stride(SCALES, MIN) });
+                let codes = if const { self::spread(BITS) } { spread.add(g * CODES).cast() } else { packed };
                 let sum = &mut sum[rest.row as usize];
                 for sub in 0..SCALES {
                     let start = start::<SCALES, MIN>(sub, offset, |half| rest.minus[half]);
@@ -195,7 +205,6 @@ impl<'a> Unpacked<'a> {
                 }
             }
         }
-        sum
     }
 }
 
@@ -208,7 +217,10 @@ impl<'a> Unpacked<'a> {
 #[allow(unsafe_code, reason = "vector loads and stores")]
 unsafe fn unpack<const BITS: usize, const NESTED: bool>(weights: &Packed, panel: &[Line], room: &mut [Line]) {
     let (layout, format) = (&weights.layout, &weights.format);
-    let (mut to, per_scale) = (room.as_mut_ptr().cast::<__m512i>(), if NESTED { PANEL } else { PANEL * 2 });
+    let per_scale = if NESTED { PANEL } else { PANEL * 2 };
+    let mut codes = room.as_mut_ptr().cast::<__m512i>();
+    // SAFETY: there is room for the codes of all groups first.
+    let mut to = unsafe { codes.add(weights.groups() * const { self::codes(BITS) }) };
     for g in 0..weights.groups() {
         // SAFETY: what the caller promises; the parts of a group are where `Layout` puts them.
         unsafe {
@@ -217,16 +229,16 @@ unsafe fn unpack<const BITS: usize, const NESTED: bool>(weights: &Packed, panel:
             if const { spread(BITS) } {
                 // One by one, since shifts must be by constants, and a loop is not always unrolled.
                 macro_rules! codes {
-                    ($($v:literal)*) => { $(to.add($v).write(weights_at::<BITS>(at, $v));)* };
+                    ($($v:literal)*) => { $(codes.add($v).write(weights_at::<BITS>(at, $v));)* };
                 }
                 codes!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
-                to = to.add(CODES);
+                codes = codes.add(CODES);
             }
             for sub in 0..format.scales {
                 let scale = numbers::<NESTED>(at.add(layout.scales + sub * per_scale), header);
                 for h in 0..2 {
-                    for (eighths, multiple) in multiples(scale[h]).into_iter().enumerate() {
-                        to.add(eighths * 2 + h).write(multiple);
+                    for (quarters, multiple) in multiples(scale[h]).into_iter().enumerate() {
+                        to.add(quarters * 2 + h).write(multiple);
                     }
                 }
                 to = to.add(MULTIPLES);
@@ -242,38 +254,23 @@ unsafe fn unpack<const BITS: usize, const NESTED: bool>(weights: &Packed, panel:
     }
 }
 
-/// Of 16 scales, eight to fifteen eighths, exactly (scales have 18 bits at most); as bits, less those that the scale of a row
+/// Of 16 scales, four to seven quarters, exactly (scales have 18 bits at most); as bits, less those that the scale of a row
 /// has beyond its power of two. One addition of integers, of the bits of that scale, is then the product with it.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-fn multiples(scale: __m512) -> [__m512i; 8] {
+fn multiples(scale: __m512) -> [__m512i; 4] {
     // The bits of zero cannot be added to; any other number will do, since products with codes of such a scale are zero
     // (`Block::settle`).
     let zero = _mm512_cmp_ps_mask::<_CMP_EQ_OQ>(scale, _mm512_setzero_ps());
     let scale = _mm512_mask_mov_ps(scale, zero, _mm512_set1_ps(1.0));
-    let eighth = _mm512_mul_ps(scale, _mm512_set1_ps(0.125));
+    let quarter = _mm512_mul_ps(scale, _mm512_set1_ps(0.25));
     let mut multiple = scale;
-    std::array::from_fn(|eighths| {
-        let of_row = ONE + ((eighths as i32) << 20);
+    std::array::from_fn(|quarters| {
+        let of_row = ONE + ((quarters as i32) << 21);
         let bits = _mm512_sub_epi32(_mm512_castps_si512(multiple), _mm512_set1_epi32(of_row));
-        multiple = _mm512_add_ps(multiple, eighth);
+        multiple = _mm512_add_ps(multiple, quarter);
         bits
     })
-}
-
-/// Where a group's codes are, and its multiples: `packed` is the group in the panel, `made` what was made of it.
-///
-/// # Safety
-/// `made` is followed by the codes where they are spread.
-#[inline]
-#[allow(unsafe_code, reason = "arithmetic with pointers")]
-unsafe fn parts<const BITS: usize>(packed: *const u8, made: *const __m512i) -> (*const u8, *const __m512i) {
-    if const { spread(BITS) } {
-        // SAFETY: what the caller promises.
-        (made.cast(), unsafe { made.add(CODES) })
-    } else {
-        (packed, made)
-    }
 }
 
 /// Vector `v` of the codes of a group that were `BITS` bits long.
@@ -299,7 +296,7 @@ fn start<const SCALES: usize, const MIN: bool>(sub: usize, offset: i32, minus: i
     }
 }
 
-/// Adds one group: `codes` and `made` are its [`parts`], `x` is its record; it is group `g` of the rows.
+/// Adds one group: `codes` are its codes, `made` what was made of its scales, `x` is its record; it is group `g` of the rows.
 ///
 /// # Safety
 /// As for [`Unpacked::rows`].
@@ -332,9 +329,9 @@ unsafe fn group<const R: usize, const BITS: usize, const SCALES: usize, const MI
             for r in 0..R {
                 // One by one: the compiler would make vectors of these steps, and wait for them.
                 let scale = x.add(SCALE * R + r).cast::<i32>().read_volatile();
-                let eighths = (scale >> 20 & 7) as usize;
+                let quarters = (scale >> 21 & 3) as usize;
                 for h in 0..2 {
-                    let multiple = made.add(sub * MULTIPLES + eighths * 2 + h).read();
+                    let multiple = made.add(sub * MULTIPLES + quarters * 2 + h).read();
                     let factor = _mm512_castsi512_ps(_mm512_add_epi32(multiple, _mm512_set1_epi32(scale)));
                     sum[r][h] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot[r][h]), factor, sum[r][h]);
                 }
