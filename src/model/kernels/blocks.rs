@@ -153,16 +153,18 @@ impl Block {
     /// # Errors
     /// In words, where the scale or the minimum is not a finite number.
     pub fn settle(&mut self, format: &Format) -> Result<(), String> {
-        let half = |bits: u16| f16::from_bits(bits);
-        if !half(self.scale).is_finite() || !half(self.min).is_finite() {
-            return Err("a block's scale is infinite or not a number".into());
+        let (scale, min) = (f16::from_bits(self.scale), f16::from_bits(self.min));
+        if !scale.is_finite() || !min.is_finite() {
+            return Err(
+                "a block's scale is infinite or not a number; the file is damaged, so fetch or convert it again".into(),
+            );
         }
-        let none = half(self.scale) == f16::ZERO || half(self.scale) == f16::NEG_ZERO;
+        let none = scale == f16::ZERO;
         let zero = format.offset as u8;
-        if !format.nested || none {
-            if none {
-                self.codes.fill(zero);
-            }
+        if none {
+            self.codes.fill(zero);
+        }
+        if !format.nested {
             return Ok(());
         }
         for (codes, scale) in self.codes.chunks_exact_mut(GROUP / format.scales).zip(&self.scales) {
