@@ -5,6 +5,8 @@
 
 use super::pool::Pool;
 use super::round::{self, Round};
+#[cfg(test)]
+use std::array;
 use std::ops::Range;
 
 /// Numbers per scale.
@@ -27,6 +29,10 @@ pub const MINUS: usize = 9;
 /// The word of `Σ x` as rounded, a float: the factor of a block's minimum.
 pub const MASS: usize = 11;
 
+/// Words of a group for each row of a block, each beside that of the other rows, for kernels that add up in lanes of 16 bits: minus the
+/// sum of the first two, and of the second two, of every four codes. Of all codes, of the first 16, and of the second 16.
+pub const STARTS: usize = 3;
+
 /// A batch of rows, in the forms that the linear layers want.
 #[derive(Debug, Default)]
 pub struct Activations {
@@ -35,6 +41,8 @@ pub struct Activations {
     floats: Vec<f32>,
     /// Of each block the records of its groups.
     words: Vec<u32>,
+    /// Of each block the [`STARTS`] of its groups.
+    starts: Vec<u32>,
     /// `[row][groups]`.
     half_masses: Vec<HalfMasses>,
     /// `[row][groups]`, of which each block uses as many as it has rests, from the first on: group after group.
@@ -49,9 +57,10 @@ pub const STRETCH: usize = 16;
 /// `Σ x` as rounded, of the first and the second 16 of a group; few products need it.
 pub type HalfMasses = [f32; 2];
 
-/// What the codes of one group left over: `x ≈ the group's scale * code + scale * rest`. One cache line.
+/// What the codes of one group left over: `x ≈ the group's scale * code + scale * rest`. One cache line, which begins like the
+/// [`RECORD`] of one row.
 #[derive(Clone, Copy, Debug, PartialEq)]
-#[repr(align(64))]
+#[repr(C, align(64))]
 pub struct Rest {
     /// The rests.
     pub codes: [i8; GROUP],
@@ -59,6 +68,8 @@ pub struct Rest {
     pub scale: f32,
     /// Minus their sum, and that of the second 16, see [`MINUS`].
     pub minus: [i32; 2],
+    /// See [`STARTS`].
+    pub starts: [u32; STARTS],
     /// Number of the group in its row.
     pub group: u32,
     /// Number of the row in its block.
@@ -76,7 +87,7 @@ pub struct Rests<'a> {
 
 impl Default for Rest {
     fn default() -> Self {
-        Self { codes: [0; GROUP], scale: 0.0, minus: [0; 2], group: 0, row: 0 }
+        Self { codes: [0; GROUP], scale: 0.0, minus: [0; 2], starts: [0; STARTS], group: 0, row: 0 }
     }
 }
 
@@ -88,6 +99,7 @@ struct Block<'a, T> {
     source: &'a mut [T],
     floats: &'a mut [f32],
     words: &'a mut [u32],
+    starts: &'a mut [u32],
     half_masses: &'a mut [HalfMasses],
     rests: &'a mut [Rest],
     ends: &'a mut [u32],
@@ -124,6 +136,12 @@ impl Activations {
     pub fn words(&self, block: Range<usize>) -> &[u32] {
         let per_row = self.groups() * RECORD;
         &self.words[block.start * per_row..block.end * per_row]
+    }
+
+    /// The starts of a block with these rows, group after group.
+    pub fn starts(&self, block: Range<usize>) -> &[u32] {
+        let per_row = self.groups() * STARTS;
+        &self.starts[block.start * per_row..block.end * per_row]
     }
 
     /// The half masses of each group of one row.
@@ -171,12 +189,14 @@ impl Activations {
         // Widths change from layer to layer; what is longer than needed stays, so that nothing is cleared each time.
         grow(&mut self.floats, rows * width);
         grow(&mut self.words, rows * groups * RECORD);
+        grow(&mut self.starts, rows * groups * STARTS);
         grow(&mut self.half_masses, rows * groups);
         grow(&mut self.rests, rows * groups);
         let blocks: Vec<Range<usize>> = (0..self.blocks()).map(|b| self.block(b)).collect();
         grow(&mut self.ends, blocks.len() * ends);
         let (mut source, mut floats, mut words) = (source, &mut self.floats[..], &mut self.words[..]);
-        let (mut half_masses, mut rests) = (&mut self.half_masses[..], &mut self.rests[..]);
+        let (mut starts, mut half_masses) = (&mut self.starts[..], &mut self.half_masses[..]);
+        let mut rests = &mut self.rests[..];
         let mut all_ends = &mut self.ends[..];
         let mut all: Vec<Block<'_, T>> = blocks
             .into_iter()
@@ -185,13 +205,14 @@ impl Activations {
                 source: next(&mut source, block.len() * size),
                 floats: next(&mut floats, block.len() * width),
                 words: next(&mut words, block.len() * groups * RECORD),
+                starts: next(&mut starts, block.len() * groups * STARTS),
                 half_masses: next(&mut half_masses, block.len() * groups),
                 rests: next(&mut rests, block.len() * groups),
                 ends: next(&mut all_ends, ends),
             })
             .collect();
         pool.pieces(&mut all, 1, GRAIN.div_ceil(ROWS * width.max(1)), |_, blocks| {
-            for Block { first, source, floats, words, half_masses, rests, ends } in blocks {
+            for Block { first, source, floats, words, starts, half_masses, rests, ends } in blocks {
                 for (row, (source, floats)) in
                     source.chunks_exact_mut(size).zip(floats.chunks_exact_mut(width)).enumerate()
                 {
@@ -201,7 +222,7 @@ impl Activations {
                 if groups == 0 {
                     ends.fill(0);
                 } else {
-                    round::round(Round { floats, words, half_masses, rests, ends, width });
+                    round::round(Round { floats, words, starts, half_masses, rests, ends, width });
                 }
             }
         });
@@ -233,6 +254,8 @@ pub struct Rounded {
     pub scale: f32,
     /// See [`MINUS`].
     pub minus: [i32; 2],
+    /// See [`STARTS`].
+    pub starts: [u32; STARTS],
     /// `Σ x` as rounded.
     pub mass: f32,
     /// `Σ x` of the first and the second 16.
@@ -254,6 +277,7 @@ impl Activations {
             codes: codes.try_into().expect("32 codes"),
             scale: f32::from_bits(word(SCALE)),
             minus: [word(MINUS) as i32, word(MINUS + 1) as i32],
+            starts: array::from_fn(|w| self.starts(block.clone())[(g * STARTS + w) * block.len() + row - block.start]),
             mass: f32::from_bits(word(MASS)),
             half_masses: self.half_masses(row)[g],
             rest: rest.copied().unwrap_or_default(),
@@ -282,7 +306,7 @@ mod tests {
         let mut with_rests = 0;
         for row in 0..37 {
             for g in 0..10 {
-                let Rounded { codes, scale, minus, mass, half_masses, rest } = all.group(row, g);
+                let Rounded { codes, scale, minus, starts, mass, half_masses, rest } = all.group(row, g);
                 let step = if rest.scale > 0.0 { rest.scale } else { scale };
                 with_rests += usize::from(rest.scale > 0.0);
                 let rounded = |i: usize| f32::from(codes[i]) * scale + f32::from(rest.codes[i]) * rest.scale;
@@ -292,6 +316,15 @@ mod tests {
                 let sum = |codes: &[i8]| codes.iter().map(|c| i32::from(*c)).sum::<i32>();
                 assert_eq!(minus, [-sum(&codes), -sum(&codes[16..])]);
                 assert_eq!(rest.minus, [-sum(&rest.codes), -sum(&rest.codes[16..])]);
+                let lanes = |codes: &[i8]| {
+                    let lane = |i: usize| {
+                        codes.chunks_exact(4).map(|four| -sum(&four[i..i + 2]) as u16).fold(0, u16::wrapping_add)
+                    };
+                    u32::from(lane(0)) | u32::from(lane(2)) << 16
+                };
+                for (starts, codes) in [(starts, &codes), (rest.starts, &rest.codes)] {
+                    assert_eq!(starts, [lanes(codes), lanes(&codes[..16]), lanes(&codes[16..])]);
+                }
                 let masses = [0..GROUP, 0..16, 16..GROUP].map(|range| range.map(rounded).sum::<f32>());
                 for (got, want) in [mass, half_masses[0], half_masses[1]].into_iter().zip(masses) {
                     assert!((got - want).abs() <= step * 0.01 + scale * 1e-3, "{got} {want}");
@@ -309,21 +342,23 @@ mod tests {
             let x: Vec<f32> = (0..rows * groups * GROUP).map(|i| ((i * i) as f32 * 0.37).sin() * size(i)).collect();
             let of_block = |round: &dyn Fn(Round<'_>)| {
                 let (mut words, mut half_masses) = (vec![7; rows * groups * RECORD], vec![[7.0; 2]; rows * groups]);
+                let mut starts = vec![7; rows * groups * STARTS];
                 let mut rests = vec![Rest::default(); rows * groups];
                 let mut ends = vec![7; groups.div_ceil(STRETCH) + 1];
                 round(Round {
                     floats: &x,
                     words: &mut words,
+                    starts: &mut starts,
                     half_masses: &mut half_masses,
                     rests: &mut rests,
                     ends: &mut ends,
                     width: groups * GROUP,
                 });
-                (words, half_masses, rests, ends)
+                (words, starts, half_masses, rests, ends)
             };
             let (fast, plain) = (of_block(&|block| round::round(block)), of_block(&|block| simd::dispatch(block)));
             assert_eq!(fast, plain, "{rows} rows of {groups} groups");
-            let (_, _, rests, ends) = plain;
+            let (.., rests, ends) = plain;
             let found = &rests[..*ends.last().expect("an end") as usize];
             assert!(groups < 3 || !found.is_empty() && found.is_sorted_by_key(|rest| (rest.group, rest.row)));
         }

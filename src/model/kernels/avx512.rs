@@ -12,7 +12,7 @@ mod unpacked;
 use super::activations::{MASS, MINUS, RECORD, ROWS, Rest, SCALE, STRETCH};
 use super::arena::Line;
 use super::matmul::Work;
-use super::packed::{GROUP_CODES, Layout, PANEL, Packed, plane};
+use super::packed::{GROUP_CODES, Layout, PANEL, Packed, group_bytes, log_offset, plane};
 use super::tile::{Kernel, Rows, Scratch};
 use std::arch::asm;
 use std::arch::x86_64::*;
@@ -197,12 +197,6 @@ unsafe fn panel_rows<const R: usize, const BITS: usize, const SCALES: usize, con
     }
 }
 
-/// Bytes of a group in a panel, see [`Layout`].
-const fn group_bytes(bits: usize, scales: usize, min: bool, nested: bool) -> usize {
-    let numbers = PANEL * scales * if nested { 1 } else { 2 } * if min { 2 } else { 1 };
-    (GROUP_CODES * bits / 8 + numbers).next_multiple_of(64)
-}
-
 /// Adds one group: `at` points to it, `header` to its span's scales, `x` to its record; it is group `g` of the rows.
 ///
 /// # Safety
@@ -277,11 +271,6 @@ unsafe fn group<const R: usize, const BITS: usize, const SCALES: usize, const MI
             }
         }
     }
-}
-
-/// The code that stands for zero, for types without minima, as a power of two.
-const fn log_offset(bits: usize, scales: usize) -> usize {
-    if scales == 2 && bits == 4 { 2 } else { bits - 1 }
 }
 
 /// Times the offset: a shift, which costs no turn of the units that multiply.

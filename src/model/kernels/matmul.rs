@@ -2,7 +2,7 @@
 //!
 //! Must not influence any sum: an output is computed by one task from one row and one panel, whatever else there is.
 
-use super::activations::{Activations, RECORD, ROWS};
+use super::activations::{Activations, RECORD, ROWS, STARTS};
 use super::arena::Line;
 #[cfg(target_arch = "aarch64")]
 use super::neon;
@@ -206,6 +206,7 @@ impl Work<'_> {
         (rows.first, rows.fresh) = (first, first == 0);
         (rows.sums, rows.stride) = self.sums(b, rows.fresh, partial);
         rows.words = rows.words.wrapping_add(first * RECORD * rows.count);
+        rows.starts = rows.starts.wrapping_add(first * STARTS * rows.count);
         for i in 0..rows.count {
             rows.half_masses[i] = rows.half_masses[i].wrapping_add(first);
         }
@@ -265,6 +266,7 @@ fn blocks(x: &Activations) -> Blocks {
         Rows {
             count: block.len(),
             words: x.words(block.clone()).as_ptr(),
+            starts: x.starts(block.clone()).as_ptr(),
             half_masses,
             rests: rests.all.as_ptr(),
             ends: rests.ends.as_ptr(),

@@ -14,7 +14,7 @@
 use super::activations::{RECORD, ROWS, Rest, SCALE, STRETCH};
 use super::arena::Line;
 use super::packed::{PANEL, Packed, plane};
-use super::tile::{Rows, Scratch, Stretch, Tiles};
+use super::tile::{Rows, Scratch, Stretch, Tiles, start};
 use std::arch::aarch64::*;
 use std::arch::{asm, is_aarch64_feature_detected};
 
@@ -210,7 +210,7 @@ macro_rules! kernel {
                         if !MIN && !WIDE {
                             for r in 0..R {
                                 let minus = rows.minus::<R>(g, r);
-                                dot[r] = [vdupq_n_s32(stretch.start::<SCALES>(minus, sub)); C];
+                                dot[r] = [vdupq_n_s32(start::<SCALES>(stretch.offset, minus, sub)); C];
                             }
                         }
                         let steps = 8 / SCALES;
@@ -270,7 +270,7 @@ macro_rules! kernel {
                 unsafe {
                     let vectors = stretch.codes.as_ptr().add(g * stretch.stride).cast::<i8>();
                     for sub in 0..SCALES {
-                        let start = if WIDE { 0 } else { stretch.start::<SCALES>(rest.minus, sub) };
+                        let start = if WIDE { 0 } else { start::<SCALES>(stretch.offset, rest.minus, sub) };
                         for column in (0..PANEL).step_by(4) {
                             let mut dot = vdupq_n_s32(start);
                             for half in sub..sub + 2 / SCALES {

@@ -191,6 +191,17 @@ pub const fn plane(bits: usize, vector: usize) -> (usize, usize) {
     (vector % (2 * more), vector / (2 * more) * more)
 }
 
+/// Bytes of a group in a panel, see [`Layout`].
+pub const fn group_bytes(bits: usize, scales: usize, min: bool, nested: bool) -> usize {
+    let numbers = PANEL * scales * if nested { 1 } else { 2 } * if min { 2 } else { 1 };
+    (GROUP_CODES * bits / 8 + numbers).next_multiple_of(64)
+}
+
+/// The code that stands for zero, for types without minima, as a power of two.
+pub const fn log_offset(bits: usize, scales: usize) -> usize {
+    if scales == 2 && bits == 4 { 2 } else { bits - 1 }
+}
+
 fn get(lines: &[Line], at: usize) -> u8 {
     lines[at / 64].0[at % 64]
 }

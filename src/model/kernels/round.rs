@@ -13,7 +13,7 @@
 mod avx512;
 
 use super::super::simd::{self, Vectors};
-use super::activations::{GROUP, HalfMasses, MASS, MINUS, RECORD, ROWS, Rest, SCALE, STRETCH};
+use super::activations::{GROUP, HalfMasses, MASS, MINUS, RECORD, ROWS, Rest, SCALE, STARTS, STRETCH};
 use pulp::Simd;
 use std::array;
 
@@ -23,6 +23,8 @@ pub struct Round<'a> {
     pub floats: &'a [f32],
     /// Codes, scales, sums and masses, `[group][word][row]`.
     pub words: &'a mut [u32],
+    /// See [`STARTS`], `[group][word][row]`.
+    pub starts: &'a mut [u32],
     /// `[row][group]`.
     pub half_masses: &'a mut [HalfMasses],
     /// Rests, group after group; room for all there might be.
@@ -46,7 +48,7 @@ impl Round<'_> {
 }
 
 /// A group gets rests where the square of its scale, which its rounding error goes with, is this many times the row's mean.
-/// Measured on SmolLM2: the median distance of log-probabilities from an exact forward goes down from 0.18 to 0.07.
+/// Measured on SmolLM2: the median distance of log-probabilities from an exact forward goes down from 0.18 to 0.10.
 const OUTLIER: f32 = 1.8;
 
 /// Rounds a block.
@@ -76,8 +78,7 @@ impl Vectors for Round<'_> {
         for (i, x) in self.floats.as_chunks::<GROUP>().0.iter().enumerate() {
             let (row, g) = (i / groups, i % groups);
             let (codes, scale, sums) = round_group(x);
-            let words = array::from_fn(|w| u32::from_le_bytes(array::from_fn(|i| codes[w * 4 + i] as u8)));
-            let record = record(words, scale, sums);
+            let record = record(words_of(&codes), scale, sums);
             for (to, word) in self.words[g * RECORD * rows..].chunks_exact_mut(rows).zip(record) {
                 to[row] = word;
             }
@@ -86,6 +87,12 @@ impl Vectors for Round<'_> {
         }
         AddRests { block: self, powers }.run::<S, V>(simd);
     }
+}
+
+/// Codes, four to a word.
+#[inline(always)]
+fn words_of(codes: &[i8; GROUP]) -> [u32; GROUP / 4] {
+    array::from_fn(|w| u32::from_le_bytes(array::from_fn(|i| codes[w * 4 + i] as u8)))
 }
 
 /// The words of a group with these codes.
@@ -119,6 +126,14 @@ impl Vectors for AddRests<'_> {
     fn run<S: Simd, const V: usize>(self, _simd: S) {
         let Self { block, powers } = self;
         let (rows, groups) = (block.rows(), block.groups());
+        match rows {
+            1 => starts_of::<1>(block.words, block.starts),
+            2 => starts_of::<2>(block.words, block.starts),
+            3 => starts_of::<3>(block.words, block.starts),
+            4 => starts_of::<4>(block.words, block.starts),
+            5 => starts_of::<5>(block.words, block.starts),
+            _ => starts_of::<ROWS>(block.words, block.starts),
+        }
         let limits = powers.map(|power| OUTLIER * power / groups as f32);
         let mut found = 0;
         for (g, record) in block.words.chunks_exact_mut(RECORD * rows).enumerate() {
@@ -141,6 +156,36 @@ impl Vectors for AddRests<'_> {
         }
         block.ends[groups.div_ceil(STRETCH)..].fill(found as u32);
     }
+}
+
+/// Fills in the starts of `R` rows.
+#[inline(always)]
+fn starts_of<const R: usize>(words: &[u32], starts: &mut [u32]) {
+    let records = words.as_chunks::<R>().0.as_chunks::<RECORD>().0;
+    for (record, starts) in records.iter().zip(starts.as_chunks_mut::<R>().0.as_chunks_mut::<STARTS>().0) {
+        for r in 0..R {
+            let of_row = starts_of_codes(array::from_fn(|w| record[w][r]));
+            (starts[0][r], starts[1][r], starts[2][r]) = (of_row[0], of_row[1], of_row[2]);
+        }
+    }
+}
+
+/// The starts of a row with these codes, see [`STARTS`].
+#[inline(always)]
+fn starts_of_codes(codes: [u32; GROUP / 4]) -> [u32; STARTS] {
+    // Codes plus 128, so that no sum of two lanes side by side borrows from its neighbour.
+    let sum = |sum: u32, four: &u32| {
+        let four = four ^ 0x8080_8080;
+        sum.wrapping_add(four & 0x00ff_00ff).wrapping_add(four >> 8 & 0x00ff_00ff)
+    };
+    let (first, second) = codes.split_at(GROUP / 8);
+    let (first, second) = (first.iter().fold(0, sum), second.iter().fold(0, sum));
+    // `codes` are how many were added up in each lane.
+    let minus = |sum: u32, codes: u32| {
+        let lane = |sum: u32| (codes * 128).wrapping_sub(sum) & 0xffff;
+        lane(sum & 0xffff) | lane(sum >> 16) << 16
+    };
+    [minus(first + second, 16), minus(first, 8), minus(second, 8)]
 }
 
 /// Adding it rounds to the nearest integer (ties to even), which then stands in the low bits.
@@ -200,13 +245,14 @@ fn round_rest(x: &[f32; GROUP], rest: &mut Rest, half_masses: &mut HalfMasses) -
     let (codes, whole, sums) = round_group(x);
     if whole.is_nan() {
         (rest.codes, rest.scale, rest.minus, *half_masses) = ([0; GROUP], whole, [0; 2], [whole; 2]);
+        rest.starts = [0; STARTS];
         return whole;
     }
     rest.scale = whole / 254.0;
     let inverse = 1.0 / rest.scale;
     let over = |i: usize| (-f32::from(codes[i])).mul_add(whole, x[i]) * inverse;
     let (codes, of_rest) = nearest(|i| over(i).clamp(-127.0, 127.0));
-    (rest.codes, rest.minus) = (codes, minus(of_rest));
+    (rest.codes, rest.minus, rest.starts) = (codes, minus(of_rest), starts_of_codes(words_of(&codes)));
     for (half, sum) in half_masses.iter_mut().zip(of_rest) {
         *half = rest.scale.mul_add(sum as f32, *half);
     }

@@ -2,9 +2,9 @@
 //!
 //! Must define the order of summation, which all kernels keep to the bit: for each output, stretches of 16 groups of 32 inputs
 //! in ascending order. In a stretch, group by group in ascending order, and in a group the scales in ascending order:
-//! `sum = fma(dot as f32, scale_w * scale_x, sum)` (this product of scales is exact) with the dot product of the codes as an exact integer, then, for types with
-//! minima, `sum = fma(min_w, mass_x, sum)`. After that, group by group again, the same with the rests (but no minima) of those groups
-//! of the row that have some. It does not depend on the number of rows.
+//! `sum = fma(dot as f32, scale_w * scale_x, sum)` (the product of the scales is exact) with the dot product of the codes as an
+//! exact integer, then, for types with minima, `sum = fma(min_w, mass_x, sum)`. After that, group by group again, the same with the
+//! rests (but no minima) of those groups of the row that have some. It does not depend on the number of rows.
 
 use super::activations::{HalfMasses, MASS, MINUS, RECORD, ROWS, Rest, STRETCH};
 use super::arena::Line;
@@ -66,6 +66,8 @@ pub struct Rows {
     pub count: usize,
     /// Codes, scales, sums of codes, masses.
     pub words: *const u32,
+    /// What goes with the codes, see [`super::activations::STARTS`], likewise.
+    pub starts: *const u32,
     /// Half masses.
     pub half_masses: [*const HalfMasses; ROWS],
     /// Rests of the block.
@@ -184,20 +186,18 @@ impl Rows {
     }
 }
 
-impl Stretch<'_> {
-    /// Where the dot products of scale `sub` begin, so that the offset need not be taken off every weight: `minus` as in
-    /// [`MINUS`].
-    #[inline(always)]
-    pub fn start<const SCALES: usize>(&self, minus: [i32; 2], sub: usize) -> i32 {
-        self.offset
-            * if SCALES == 1 {
-                minus[0]
-            } else if sub == 0 {
-                minus[0] - minus[1]
-            } else {
-                minus[1]
-            }
-    }
+/// Where the dot products of scale `sub` begin, so that `offset`, the code that stands for zero, need not be taken off every weight:
+/// `minus` as in [`MINUS`].
+#[inline(always)]
+pub fn start<const SCALES: usize>(offset: i32, minus: [i32; 2], sub: usize) -> i32 {
+    offset
+        * if SCALES == 1 {
+            minus[0]
+        } else if sub == 0 {
+            minus[0] - minus[1]
+        } else {
+            minus[1]
+        }
 }
 
 impl Scratch {

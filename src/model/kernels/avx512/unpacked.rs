@@ -12,7 +12,7 @@ use super::super::activations::{MASS, MINUS, RECORD, Rest, SCALE, STRETCH};
 use super::super::arena::Line;
 use super::super::matmul::Work;
 use super::super::packed::{Layout, PANEL, Packed};
-use super::super::tile::Rows;
+use super::super::tile::{Rows, start};
 use super::{Ahead, numbers, weights_at};
 use std::arch::x86_64::*;
 
@@ -125,8 +125,8 @@ impl<'a> Unpacked<'a> {
         let next = self.panel.as_ptr().cast::<u8>().wrapping_add(next);
         // SAFETY: what the caller promises, and what `of` made.
         unsafe {
-            let mut spread = self.room.as_ptr().cast::<__m512i>();
-            let mut made = spread.add(groups * const { codes(BITS) });
+            let mut unpacked = self.room.as_ptr().cast::<__m512i>();
+            let mut made = unpacked.add(groups * const { codes(BITS) });
             let mut packed = self.panel.as_ptr().cast::<u8>();
             let mut x = rows.words;
             let mut sum = [[_mm512_setzero_ps(); 2]; R];
@@ -139,9 +139,9 @@ impl<'a> Unpacked<'a> {
                     if header > 0 && g % groups_per_span == 0 {
                         packed = packed.add(header);
                     }
-                    let parts = (if const { self::spread(BITS) } { spread.cast() } else { packed }, made);
-                    spread = spread.add(const { codes(BITS) });
-                    group::<R, BITS, SCALES, MIN>(parts, offset, (x, rows, g), &mut sum);
+                    let codes_at = if const { spread(BITS) } { unpacked.cast() } else { packed };
+                    unpacked = unpacked.add(const { codes(BITS) });
+                    group::<R, BITS, SCALES, MIN>((codes_at, made), offset, (x, rows, g), &mut sum);
                     packed = packed.add(bytes);
                     made = made.add(const { stride(SCALES, MIN) });
                     x = x.add(RECORD * R);
@@ -181,13 +181,13 @@ impl<'a> Unpacked<'a> {
             // SAFETY: what the caller promises.
             unsafe {
                 let packed = self.panel.as_ptr().cast::<u8>().add(layout.group_at(g));
-                let spread = self.room.as_ptr().cast::<__m512i>();
+                let unpacked = self.room.as_ptr().cast::<__m512i>();
                 let made =
-                    spread.add(self.weights.groups() * const { codes(BITS) } + g * const { stride(SCALES, MIN) });
-                let codes = if const { self::spread(BITS) } { spread.add(g * CODES).cast() } else { packed };
+                    unpacked.add(self.weights.groups() * const { codes(BITS) } + g * const { stride(SCALES, MIN) });
+                let codes = if const { spread(BITS) } { unpacked.add(g * CODES).cast() } else { packed };
                 let sum = &mut sum[rest.row as usize];
                 for sub in 0..SCALES {
-                    let start = start::<SCALES, MIN>(sub, offset, |half| rest.minus[half]);
+                    let start = if MIN { 0 } else { start::<SCALES>(offset, rest.minus, sub) };
                     // Two sums of integers each, so that few instructions wait for one another.
                     let mut dot = [[_mm512_set1_epi32(start), _mm512_setzero_si512()]; 2];
                     for s in sub * steps..(sub + 1) * steps {
@@ -218,9 +218,9 @@ impl<'a> Unpacked<'a> {
 unsafe fn unpack<const BITS: usize, const NESTED: bool>(weights: &Packed, panel: &[Line], room: &mut [Line]) {
     let (layout, format) = (&weights.layout, &weights.format);
     let per_scale = if NESTED { PANEL } else { PANEL * 2 };
-    let mut codes = room.as_mut_ptr().cast::<__m512i>();
+    let mut unpacked = room.as_mut_ptr().cast::<__m512i>();
     // SAFETY: there is room for the codes of all groups first.
-    let mut to = unsafe { codes.add(weights.groups() * const { self::codes(BITS) }) };
+    let mut to = unsafe { unpacked.add(weights.groups() * const { codes(BITS) }) };
     for g in 0..weights.groups() {
         // SAFETY: what the caller promises; the parts of a group are where `Layout` puts them.
         unsafe {
@@ -228,11 +228,11 @@ unsafe fn unpack<const BITS: usize, const NESTED: bool>(weights: &Packed, panel:
             let (at, header) = (base.add(layout.group_at(g)), base.add(layout.span_at(g)));
             if const { spread(BITS) } {
                 // One by one, since shifts must be by constants, and a loop is not always unrolled.
-                macro_rules! codes {
-                    ($($v:literal)*) => { $(codes.add($v).write(weights_at::<BITS>(at, $v));)* };
+                macro_rules! unpack_codes {
+                    ($($v:literal)*) => { $(unpacked.add($v).write(weights_at::<BITS>(at, $v));)* };
                 }
-                codes!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
-                codes = codes.add(CODES);
+                unpack_codes!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
+                unpacked = unpacked.add(CODES);
             }
             for sub in 0..format.scales {
                 let scale = numbers::<NESTED>(at.add(layout.scales + sub * per_scale), header);
@@ -285,17 +285,6 @@ unsafe fn code<const BITS: usize>(at: *const u8, v: usize) -> __m512i {
     unsafe { if BITS == 4 { weights_at::<4>(at, v) } else { weights_at::<8>(at, v) } }
 }
 
-/// What dot products of scale `sub` begin with, so that the offset need not be taken off every weight. Types with minima have none.
-#[inline(always)]
-fn start<const SCALES: usize, const MIN: bool>(sub: usize, offset: i32, minus: impl Fn(usize) -> i32) -> i32 {
-    match (SCALES, sub) {
-        _ if MIN => 0,
-        (1, _) => minus(0) * offset,
-        (_, 0) => (minus(0) - minus(1)) * offset,
-        _ => minus(1) * offset,
-    }
-}
-
 /// Adds one group: `codes` are its codes, `made` what was made of its scales, `x` is its record; it is group `g` of the rows.
 ///
 /// # Safety
@@ -314,9 +303,10 @@ unsafe fn group<const R: usize, const BITS: usize, const SCALES: usize, const MI
         // SAFETY: what the caller promises.
         unsafe {
             let mut dot = [[_mm512_setzero_si512(); 2]; R];
-            for r in 0..R {
-                let minus = |half: usize| x.add((MINUS + half) * R + r).cast::<i32>().read();
-                dot[r] = [_mm512_set1_epi32(start::<SCALES, MIN>(sub, offset, minus)); 2];
+            // Types with minima have no offset.
+            for r in 0..if MIN { 0 } else { R } {
+                let minus = [0, 1].map(|half| x.add((MINUS + half) * R + r).cast::<i32>().read());
+                dot[r] = [_mm512_set1_epi32(start::<SCALES>(offset, minus, sub)); 2];
             }
             for s in sub * steps..(sub + 1) * steps {
                 let (a, b) = (code::<BITS>(codes, s * 2), code::<BITS>(codes, s * 2 + 1));
