@@ -5,9 +5,9 @@
 //! A block of rows is multiplied with some quarters of a panel (8 outputs each) at a time, so that their dot products fill the
 //! registers: in 16 bits without VNNI (see [`sixteen`]), in 32 with it. For few blocks of rows codes are taken apart in registers; for
 //! more, a stretch is taken apart once and all blocks read it from the first-level cache.
-mod sixteen;
+pub mod sixteen;
 mod stretch;
-mod thirty_two;
+pub mod thirty_two;
 mod tile;
 
 use super::activations::{ROWS, STRETCH};

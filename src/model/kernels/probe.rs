@@ -55,8 +55,7 @@ pub fn memory_bandwidth(pool: &Pool) -> f64 {
 fn products_per_round(isa: Isa) -> usize {
     match isa {
         Isa::Avx512Vnni => 16 * 64,
-        Isa::AvxVnni | Isa::Avx2 => 8 * 32,
-        Isa::NeonDot | Isa::Neon => 12 * 32,
+        Isa::AvxVnni | Isa::Avx2 | Isa::NeonDot | Isa::Neon => 12 * 32,
         Isa::Scalar => 64,
     }
 }
@@ -88,6 +87,7 @@ fn rounds(isa: Isa, count: usize) -> i32 {
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
+    use super::super::avx2;
     use std::arch::x86_64::*;
     use std::hint::black_box;
 
@@ -101,28 +101,23 @@ mod x86 {
         sums.into_iter().fold(0, |all, sum| all.wrapping_add(_mm512_reduce_add_epi32(sum)))
     }
 
-    #[target_feature(enable = "avx2,avxvnni")]
-    pub(super) fn avxvnni(count: usize) -> i32 {
-        let (a, b) = (black_box(_mm256_set1_epi8(3)), black_box(_mm256_set1_epi8(5)));
-        let mut sums = [_mm256_setzero_si256(); 8];
-        for _ in 0..count {
-            sums.iter_mut().for_each(|sum| *sum = _mm256_dpbusd_avx_epi32(*sum, a, b));
-        }
-        sums.into_iter().fold(0, |all, sum| all.wrapping_add(_mm256_extract_epi32::<0>(sum)))
+    macro_rules! peak {
+        ($name:ident, $features:literal, $step:path) => {
+            #[target_feature(enable = $features)]
+            pub(super) fn $name(count: usize) -> i32 {
+                let (a, b) = (black_box(_mm256_set1_epi8(3)), black_box(_mm256_set1_epi8(5)));
+                // More than what one instruction after another waits for.
+                let mut sums = [_mm256_setzero_si256(); 12];
+                for _ in 0..count {
+                    sums.iter_mut().for_each(|sum| *sum = $step(*sum, a, b));
+                }
+                sums.into_iter().fold(0, |all, sum| all.wrapping_add(_mm256_extract_epi32::<0>(sum)))
+            }
+        };
     }
 
-    #[target_feature(enable = "avx2")]
-    pub(super) fn avx2(count: usize) -> i32 {
-        let (a, b) = (black_box(_mm256_set1_epi8(3)), black_box(_mm256_set1_epi8(5)));
-        let mut sums = [_mm256_setzero_si256(); 8];
-        for _ in 0..count {
-            for sum in &mut sums {
-                let pairs = black_box(_mm256_maddubs_epi16(a, b));
-                *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
-            }
-        }
-        sums.into_iter().fold(0, |all, sum| all.wrapping_add(_mm256_extract_epi32::<0>(sum)))
-    }
+    peak!(avxvnni, "avx2,fma,f16c,avxvnni", avx2::thirty_two::step);
+    peak!(avx2, "avx2,fma,f16c", avx2::sixteen::step);
 }
 
 #[cfg(target_arch = "aarch64")]

@@ -16,6 +16,7 @@ use super::super::packed::log_offset;
 use super::super::tile::Rows;
 use super::stretch::{Group, Stretch};
 use super::tile::tiles;
+use std::arch::asm;
 use std::arch::x86_64::*;
 
 /// Codes of 8 bits are multiplied in halves.
@@ -49,8 +50,20 @@ unsafe fn begin<const R: usize, const BITS: usize, const SCALES: usize>(
 /// `dot` and the products of four codes of each output; two of at most 6 bits never saturate (`2 · 63 · 127`).
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-fn step(dot: __m256i, weights: __m256i, codes: __m256i) -> __m256i {
-    _mm256_add_epi16(dot, _mm256_maddubs_epi16(weights, codes))
+#[allow(
+    unsafe_code,
+    reason = "instructions where they stand: the compiler orders these by output, whose steps wait for one another"
+)]
+pub fn step(mut dot: __m256i, weights: __m256i, codes: __m256i) -> __m256i {
+    // SAFETY: works on registers only; the machine has the instructions.
+    unsafe {
+        asm!(
+            "vpmaddubsw {products}, {weights}, {codes}", "vpaddw {dot}, {dot}, {products}",
+            dot = inout(ymm_reg) dot, weights = in(ymm_reg) weights, codes = in(ymm_reg) codes, products = out(ymm_reg) _,
+            options(nomem, nostack, preserves_flags)
+        );
+    }
+    dot
 }
 
 /// The sums of both lanes in 32 bits; of 8 bits those of both halves.

@@ -11,6 +11,7 @@ use super::super::packed::log_offset;
 use super::super::tile::Rows;
 use super::stretch::{Group, Stretch};
 use super::tile::tiles;
+use std::arch::asm;
 use std::arch::x86_64::*;
 
 /// Codes of 8 bits are multiplied whole.
@@ -47,8 +48,19 @@ unsafe fn begin<const R: usize, const BITS: usize, const SCALES: usize>(
 /// `dot` and the products of four codes of each output.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c,avxvnni")]
-fn step(dot: __m256i, weights: __m256i, codes: __m256i) -> __m256i {
-    _mm256_dpbusd_avx_epi32(dot, weights, codes)
+#[allow(
+    unsafe_code,
+    reason = "an instruction where it stands: the compiler orders these by output, whose steps wait for one another"
+)]
+pub fn step(mut dot: __m256i, weights: __m256i, codes: __m256i) -> __m256i {
+    // SAFETY: works on registers only; the machine has the instruction.
+    unsafe {
+        asm!(
+            "{{vex}} vpdpbusd {}, {}, {}", inout(ymm_reg) dot, in(ymm_reg) weights, in(ymm_reg) codes,
+            options(nomem, nostack, preserves_flags)
+        );
+    }
+    dot
 }
 
 /// The sums in 32 bits.
