@@ -116,20 +116,20 @@ impl Block {
                     self.scales[i] = (low | high << 4) as i8 - 32;
                 }
                 self.two_bits(&bytes[32..96]);
-                for (i, code) in self.codes.iter_mut().enumerate() {
-                    *code |= (bytes[i % 32] >> (i / 32) & 1) << 2;
-                }
+                self.add_bits(&bytes[..32], 2);
             }
             GgmlType::Q4_K | GgmlType::Q5_K => {
                 (self.scale, self.min) = (half(0), half(2) ^ SIGN);
                 self.six_bit_scales(&bytes[4..16]);
                 let five = dtype == GgmlType::Q5_K;
                 let low = &bytes[if five { 48 } else { 16 }..];
-                for (i, code) in self.codes.iter_mut().enumerate() {
-                    *code = low[i / 64 * 32 + i % 32] >> (i / 32 % 2 * 4) & 15;
-                    if five {
-                        *code |= (bytes[16 + i % 32] >> (i / 32) & 1) << 4;
+                for (codes, low) in self.codes.as_chunks_mut::<64>().0.iter_mut().zip(low.as_chunks::<32>().0) {
+                    for (i, byte) in low.iter().enumerate() {
+                        (codes[i], codes[i + 32]) = (byte & 15, byte >> 4);
                     }
+                }
+                if five {
+                    self.add_bits(&bytes[16..48], 4);
                 }
             }
             GgmlType::Q6_K => {
@@ -137,11 +137,12 @@ impl Block {
                 for (scale, byte) in self.scales.iter_mut().zip(&bytes[192..208]) {
                     *scale = *byte as i8;
                 }
-                for (i, code) in self.codes.iter_mut().enumerate() {
-                    let (half, quarter, l) = (i / 128, i / 32 % 4, i % 32);
-                    let low = bytes[half * 64 + quarter % 2 * 32 + l] >> (quarter / 2 * 4) & 15;
-                    let high = bytes[128 + half * 32 + l] >> (quarter * 2) & 3;
-                    *code = low | high << 4;
+                for (run, codes) in self.codes.as_chunks_mut::<32>().0.iter_mut().enumerate() {
+                    let (half, quarter) = (run / 4, run % 4);
+                    let (low, high) = (&bytes[half * 64 + quarter % 2 * 32..], &bytes[128 + half * 32..]);
+                    for ((code, low), high) in codes.iter_mut().zip(low).zip(high) {
+                        *code = low >> (quarter / 2 * 4) & 15 | (high >> (quarter * 2) & 3) << 4;
+                    }
                 }
             }
             GgmlType::F32 | GgmlType::F16 | GgmlType::BF16 | GgmlType::Other(_) => {}
@@ -177,8 +178,9 @@ impl Block {
 
     /// 32 codes of 4 bits: the low halves first.
     fn nibbles(&mut self, bytes: &[u8]) {
-        for (i, byte) in bytes.iter().enumerate() {
-            (self.codes[i], self.codes[i + 16]) = (byte & 15, byte >> 4);
+        let (low, high) = self.codes.split_at_mut(16);
+        for ((low, high), byte) in low.iter_mut().zip(high).zip(bytes) {
+            (*low, *high) = (byte & 15, byte >> 4);
         }
     }
 
@@ -191,8 +193,19 @@ impl Block {
 
     /// 256 codes of 2 bits: of each byte, the four belong to four runs of 32.
     fn two_bits(&mut self, bytes: &[u8]) {
-        for (i, code) in self.codes.iter_mut().enumerate() {
-            *code = bytes[i / 128 * 32 + i % 32] >> (i / 32 % 4 * 2) & 3;
+        for (run, codes) in self.codes.as_chunks_mut::<32>().0.iter_mut().enumerate() {
+            for (code, byte) in codes.iter_mut().zip(&bytes[run / 4 * 32..]) {
+                *code = byte >> (run % 4 * 2) & 3;
+            }
+        }
+    }
+
+    /// One more bit, `place` bits up, to each of 256 codes: of each byte, the eight belong to eight runs of 32.
+    fn add_bits(&mut self, bytes: &[u8], place: u32) {
+        for (run, codes) in self.codes.as_chunks_mut::<32>().0.iter_mut().enumerate() {
+            for (code, byte) in codes.iter_mut().zip(bytes) {
+                *code |= (byte >> run & 1) << place;
+            }
         }
     }
 

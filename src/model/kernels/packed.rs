@@ -14,6 +14,7 @@ use super::arena::{Arena, Line, Region};
 use super::blocks::{Block, Format};
 use half::f16;
 use rayon::prelude::*;
+use std::array;
 
 /// Outputs per panel.
 pub const PANEL: usize = 32;
@@ -96,15 +97,16 @@ impl Packed {
         let panel_lines = inputs / span * (layout.header + layout.groups_per_span * layout.group) / 64;
         let region = arena.take(panel_lines * outputs.div_ceil(PANEL));
         let mut region = region.map_err(|e| format!("no memory for {outputs} rows of {inputs} numbers: {e}"))?;
-        region.lines_mut().par_chunks_mut(panel_lines).zip(bytes.par_chunks(row_bytes * PANEL)).try_for_each(
-            |(panel, rows)| {
-                let mut block = Block::default();
-                for (column, row) in rows.chunks_exact(row_bytes).enumerate() {
-                    for (s, bytes) in row.chunks_exact(block_bytes).enumerate() {
-                        block.read(format.dtype, bytes);
+        region.lines_mut().par_chunks_mut(panel_lines).zip(bytes.par_chunks(row_bytes * PANEL)).try_for_each_init(
+            || array::from_fn(|_| Block::default()),
+            |blocks: &mut [Block; PANEL], (panel, rows)| {
+                for s in 0..inputs / span {
+                    for (block, row) in blocks.iter_mut().zip(rows.chunks_exact(row_bytes)) {
+                        block.read(format.dtype, &row[s * block_bytes..(s + 1) * block_bytes]);
                         block.settle(&format)?;
-                        write_block(&format, &layout, panel, column, s * layout.groups_per_span, &block);
                     }
+                    blocks[rows.len() / row_bytes..].fill_with(Block::default);
+                    write_span(&format, &layout, panel, s * layout.groups_per_span, blocks);
                 }
                 Ok::<(), String>(())
             },
@@ -206,51 +208,65 @@ fn get(lines: &[Line], at: usize) -> u8 {
     lines[at / 64].0[at % 64]
 }
 
-/// Sets bits that are zero so far.
-fn set(lines: &mut [Line], at: usize, bits: u8) {
-    lines[at / 64].0[at % 64] |= bits;
+fn byte(lines: &mut [Line], at: usize) -> &mut u8 {
+    &mut lines[at / 64].0[at % 64]
 }
 
-fn write_block(format: &Format, layout: &Layout, panel: &mut [Line], column: usize, first: usize, block: &Block) {
-    let mut half = |at: usize, number: u16| {
-        let [low, high] = number.to_le_bytes();
-        set(panel, at, low);
-        set(panel, at + 1, high);
+/// Writes the blocks of 32 outputs, whose first group is `first`, into a panel that holds zeros there.
+fn write_span(format: &Format, layout: &Layout, panel: &mut [Line], first: usize, blocks: &[Block; PANEL]) {
+    let halves = |line: &mut Line, number: fn(&Block) -> u16| {
+        for (to, block) in line.0.as_chunks_mut().0.iter_mut().zip(blocks) {
+            *to = number(block).to_le_bytes();
+        }
     };
-    if format.nested {
-        let span = layout.span_at(first);
-        half(span + column * 2, block.scale);
-        if format.min {
-            half(span + PANEL * 2 + column * 2, block.min);
-        }
-    } else {
-        half(layout.group_at(first) + layout.scales + column * 2, block.scale);
-        if format.min {
-            half(layout.group_at(first) + layout.mins + column * 2, block.min);
-        }
+    let at = if format.nested { layout.span_at(first) } else { layout.group_at(first) + layout.scales } / 64;
+    halves(&mut panel[at], |block| block.scale);
+    if format.min {
+        halves(&mut panel[at + 1], |block| block.min);
     }
     for g in 0..layout.groups_per_span {
-        let at = layout.group_at(first + g);
-        if format.nested {
-            for sub in 0..format.scales {
-                let from = g * format.scales + sub;
-                set(panel, at + layout.scales + sub * PANEL + column, block.scales[from] as u8);
+        let group = &mut panel[layout.group_at(first + g) / 64..][..layout.group / 64];
+        for sub in 0..if format.nested { format.scales } else { 0 } {
+            let number = g * format.scales + sub;
+            for (column, block) in blocks.iter().enumerate() {
+                *byte(group, layout.scales + sub * PANEL + column) = block.scales[number] as u8;
                 if format.min {
-                    set(panel, at + layout.mins + sub * PANEL + column, block.mins[from] as u8);
+                    *byte(group, layout.mins + sub * PANEL + column) = block.mins[number] as u8;
                 }
             }
         }
-        for (i, code) in block.codes[g * GROUP..(g + 1) * GROUP].iter().enumerate() {
-            let (vector, byte) = place(i, column);
-            if format.bits == 8 {
-                set(panel, at + vector * 64 + byte, *code);
-                continue;
-            }
-            set(panel, at + vector % 8 * 64 + byte, (code & 15) << (vector / 8 * 4));
-            if format.bits > 4 {
-                let (plane, shift) = plane(format.bits, vector);
-                set(panel, at + GROUP_CODES / 2 + plane * 64 + byte, (code >> 4) << shift);
-            }
+        write_codes(format.bits, group, &spread(g, blocks));
+    }
+}
+
+/// The codes of group `g` of each block, as vectors of a byte each.
+fn spread(g: usize, blocks: &[Block; PANEL]) -> [[u8; 64]; 16] {
+    let mut vectors = [[0; 64]; 16];
+    for (column, block) in blocks.iter().enumerate() {
+        let codes = &block.codes[g * GROUP..(g + 1) * GROUP];
+        for (s, four) in codes.as_chunks::<4>().0.iter().enumerate() {
+            vectors[s * 2 + column / 16].as_chunks_mut().0[column % 16] = *four;
+        }
+    }
+    vectors
+}
+
+/// Writes the vectors of a group with as few bits as they need.
+fn write_codes(bits: usize, group: &mut [Line], vectors: &[[u8; 64]; 16]) {
+    if bits == 8 {
+        group.iter_mut().zip(vectors).for_each(|(line, vector)| line.0 = *vector);
+        return;
+    }
+    let (low, high) = group.split_at_mut(8);
+    for (v, line) in low.iter_mut().enumerate() {
+        for (i, byte) in line.0.iter_mut().enumerate() {
+            *byte = vectors[v][i] & 15 | vectors[v + 8][i] << 4;
+        }
+    }
+    for (v, vector) in vectors.iter().enumerate().take(if bits > 4 { 16 } else { 0 }) {
+        let (plane, shift) = plane(bits, v);
+        for (byte, code) in high[plane].0.iter_mut().zip(vector) {
+            *byte |= code >> 4 << shift;
         }
     }
 }
