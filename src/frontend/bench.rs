@@ -49,7 +49,7 @@ pub fn run(file: &Path, args: &BenchArgs, out: &mut dyn Write, cancel: &Cancel) 
         figures.insert("device".to_owned(), json!(model.device()));
         figures.insert("isa".to_owned(), json!(model.isa()));
         if device == Device::Cpu {
-            let roof = model.roof();
+            let roof = model.roof()?;
             figures.insert("int8_peak_gmacs".to_owned(), json!(rounded(roof.int8_gmacs)));
             figures.insert("memory_gb_s".to_owned(), json!(rounded(roof.memory_gb)));
         }

@@ -78,9 +78,14 @@ impl Measured {
     }
 
     /// The machine's limits.
-    pub fn roof(&self) -> Roof {
-        let pool = self.decoder.pool();
-        Roof { int8_gmacs: probe::int8_peak(pool, Isa::best()), memory_gb: probe::memory_bandwidth(pool) }
+    ///
+    /// # Errors
+    /// Cancelled.
+    pub fn roof(&self) -> Result<Roof, JudgeError> {
+        let (pool, stop) = (self.decoder.pool(), || self.cancel.is_cancelled());
+        let int8_gmacs = probe::int8_peak(pool, Isa::best(), &stop);
+        let roof = Roof { int8_gmacs, memory_gb: probe::memory_bandwidth(pool, &stop) };
+        if stop() { Err(JudgeError::Cancelled) } else { Ok(roof) }
     }
 
     /// Tokens a second when a prompt of `len` tokens is read.

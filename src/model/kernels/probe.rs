@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 /// How long each figure is measured; the best of several passes counts, since other programs can only slow it down.
 const TIME: Duration = Duration::from_millis(300);
 
-fn best(work: f64, mut pass: impl FnMut()) -> f64 {
+fn best(work: f64, stop: &dyn Fn() -> bool, mut pass: impl FnMut()) -> f64 {
     let start = Instant::now();
     let mut best = 0.0f64;
-    while start.elapsed() < TIME {
+    while start.elapsed() < TIME && !stop() {
         let from = Instant::now();
         pass();
         best = best.max(work / from.elapsed().as_secs_f64());
@@ -22,25 +22,28 @@ fn best(work: f64, mut pass: impl FnMut()) -> f64 {
     best
 }
 
-/// Products of bytes a second with registers only, in 10⁹, all threads together.
-pub fn int8_peak(pool: &Pool, isa: Isa) -> f64 {
+/// Products of bytes a second with registers only, in 10⁹, all threads together; so far as measured, once `stop` says so.
+pub fn int8_peak(pool: &Pool, isa: Isa, stop: &dyn Fn() -> bool) -> f64 {
     const ROUNDS: usize = 20_000;
     let per_round = products_per_round(isa);
     let work = (ROUNDS * per_round * pool.threads()) as f64 / 1e9;
-    best(work, || {
+    best(work, stop, || {
         pool.run(pool.threads(), &|_| {
             black_box(rounds(isa, ROUNDS));
         });
     })
 }
 
-/// Bytes read from memory a second, in 10⁹, all threads together.
-pub fn memory_bandwidth(pool: &Pool) -> f64 {
+/// Bytes read from memory a second, in 10⁹, all threads together; so far as measured, once `stop` says so.
+pub fn memory_bandwidth(pool: &Pool, stop: &dyn Fn() -> bool) -> f64 {
     // Far more than any cache, in pieces that threads take turns with.
     const WORDS: usize = 32 << 20;
     const PIECE: usize = 1 << 18;
+    if stop() {
+        return 0.0;
+    }
     let words = vec![1u64; WORDS];
-    best((WORDS * 8) as f64 / 1e9, || {
+    best((WORDS * 8) as f64 / 1e9, stop, || {
         pool.run(WORDS / PIECE, &|piece| {
             let piece = &words[piece * PIECE..(piece + 1) * PIECE];
             let mut sums = [0u64; 32];
@@ -156,6 +159,12 @@ mod tests {
     #[test]
     fn both_figures_are_numbers_above_zero() {
         let pool = Pool::new(1).expect("threads");
-        assert!(int8_peak(&pool, Isa::best()) > 0.0 && memory_bandwidth(&pool) > 0.0);
+        assert!(int8_peak(&pool, Isa::best(), &|| false) > 0.0 && memory_bandwidth(&pool, &|| false) > 0.0);
+    }
+
+    #[test]
+    fn nothing_is_measured_after_a_stop() {
+        let pool = Pool::new(1).expect("threads");
+        assert_eq!((int8_peak(&pool, Isa::best(), &|| true), memory_bandwidth(&pool, &|| true)), (0.0, 0.0));
     }
 }
