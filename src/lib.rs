@@ -2,6 +2,7 @@
 //!
 //! Must hold nothing but the list of modules.
 
+pub mod change;
 pub mod cli;
 pub mod command;
 pub mod domain;

@@ -152,7 +152,9 @@ pub static TABLE: &[CommandSpec] = &[
         name: "load policy",
         group: Group::Load,
         summary: "Load a policy file",
-        help: "Reads a policy (TOML), checks it and makes it the policy of every walk that starts from now on. If the file \
+        help: "Reads a policy (TOML), checks it and makes it the policy of every node that is asked from now on. What changed \
+               against the version before is listed, and which steps of the walk no longer stand. Walks keep the policy \
+               they were made under: one that goes on under another policy, model or mode goes on in a branch. If the file \
                has errors, they are shown and the policy that was loaded stays.",
         examples: &[("load policy testdata/policies/scams.toml", "loads the sample policy on scams")],
         args: &[ArgSpec::required("PATH", K::Path)],
@@ -415,7 +417,9 @@ pub static TABLE: &[CommandSpec] = &[
         aliases: &["bt", "backtrace"],
         group: Group::Look,
         summary: "Show the path so far and what comes next",
-        help: "One line per answered node: the answer, its probability, margin and coverage, and why that edge was taken.",
+        help: "First what the walk was made under: policy, mode and model. Then for every answered node the answer with its \
+               probability, margin and coverage, why that edge was taken, the gold answer, and whether the step still \
+               stands under the policy that is loaded.",
         examples: &[("where", "shows the path")],
         scope: Scope::View,
         keys: &[key("w", "where", "where")],
@@ -560,7 +564,8 @@ pub static TABLE: &[CommandSpec] = &[
         name: "set threshold",
         group: Group::Change,
         summary: "Override a classifier threshold in this session",
-        help: "A score at or above its threshold counts as violating. The samples' own thresholds are left alone.",
+        help: "A score at or above its threshold counts as violating. It holds for the walk on the screen and for those that \
+               begin later; the samples' own thresholds are left alone.",
         examples: &[("set threshold scam=0.8", "lets scam scores from 0.8 count as violating")],
         args: &[ArgSpec::required("NAME=VALUE", K::ScoreValue)],
         build: |a| a.threshold(0).map(|(name, value)| C::SetThreshold(name, value)),

@@ -61,20 +61,29 @@ impl Engine {
     }
 
     pub(super) fn examine(&mut self, run: &mut Run, what: ExamineWhat, node: Option<&Name>) -> Result<Stop, Failure> {
-        let policy = self.policy()?;
         let walk = self.current_walk()?;
         let id = match (node, walk.steps.last(), walk.frontier()) {
-            (Some(id), ..) => self.node_id(id)?,
+            (Some(id), ..) => id.clone(),
             (None, Some(step), _) => step.node.id.clone(),
             (None, None, Target::Node(id) | Target::Leaf(id)) => id,
         };
-        let spec = policy.node(id.as_str()).ok_or_else(|| {
-            Failure::user(format!("the loaded policy has no node `{id}`")).hinted("run starts the walk again")
-        })?;
-        let step = walk.steps.iter().find(|s| s.node.id == id);
+        let place = walk.steps.iter().position(|s| s.node.id == id);
+        // A step is shown as it was asked: with the policy, the mode and the judge of that time.
+        let now = self.state.conditions();
+        let under = place.map_or(&now, |place| walk.conditions_of(place));
+        if let (false, Some(model)) = (under.same_model(&now), &under.model) {
+            return Err(Failure::user(format!("node `{id}` was asked of another model, {}", model.name.raw()))
+                .hinted("load that model again; x reads with the tokenizer of the model that is loaded"));
+        }
+        let policy =
+            under.policy.as_ref().and_then(|record| self.policies.of(record)).map_or_else(|| self.policy(), Ok)?;
+        let spec = policy
+            .node(id.as_str())
+            .ok_or_else(|| Failure::user(format!("the policy has no node `{id}`")).hinted("info policy lists them"))?;
+        let step = place.and_then(|place| walk.steps.get(place));
         if step.is_some_and(|s| s.node.hash != spec.hash) {
-            return Err(Failure::user(format!("node `{id}` has been edited since it was asked"))
-                .hinted("run asks it again; then x shows the new prompt"));
+            return Err(Failure::user(format!("what node `{id}` was asked is not in the recorded policy"))
+                .hinted("the session was written by another program; run asks again"));
         }
         let asked = step.and_then(|s| s.judgement.as_ref());
         let rationale = asked.and_then(|j| j.rationale.as_ref());

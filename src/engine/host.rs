@@ -6,7 +6,7 @@ use super::{Engine, Failure};
 use crate::command::Command;
 use crate::domain::{Cancel, Examination, Name};
 use crate::model::Progress;
-use crate::session::Fact;
+use crate::session::{Fact, Policies};
 use std::any::Any;
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -90,6 +90,7 @@ pub struct Host {
     refused: RefCell<VecDeque<Event>>,
     submitted: u64,
     running: Canceller,
+    policies: Policies,
     worker: Option<JoinHandle<()>>,
 }
 
@@ -100,6 +101,7 @@ impl Host {
         let (out, events) = sync_channel(WAITING_EVENTS);
         let running = Canceller(Arc::new(Mutex::new(Cancel::new())));
         let current = running.clone();
+        let policies = engine.policies.clone();
         let worker = std::thread::Builder::new().name("engine".to_owned()).spawn(move || {
             work(engine, &todo, &out, &current);
         })?;
@@ -109,6 +111,7 @@ impl Host {
             refused: RefCell::default(),
             submitted: 0,
             running,
+            policies,
             worker: Some(worker),
         })
     }
@@ -145,6 +148,11 @@ impl Host {
     /// Asks the running command to stop.
     pub fn cancel(&self) {
         self.running.cancel();
+    }
+
+    /// The policies that the engine has parsed, to be shared instead of parsed again.
+    pub fn policies(&self) -> Policies {
+        self.policies.clone()
     }
 
     /// What a signal handler holds to stop the running command.

@@ -21,13 +21,13 @@ mod tests;
 pub use crate::model::Progress;
 pub use failure::Failure;
 pub use host::{Canceller, Event, Host, Notice, Stop, Ticket};
-pub use setup::{Builtin, policy_of, policy_of_file};
+pub use setup::{Builtin, policy_of_file};
 
 use crate::command::Command;
 use crate::domain::{Cancel, Name};
 use crate::model::{Judge, JudgeSource};
 use crate::policy::Policy;
-use crate::session::{Fact, Journal, SessionState};
+use crate::session::{Fact, Journal, Policies, SessionState};
 use samples::SampleSet;
 use std::sync::Arc;
 
@@ -50,6 +50,7 @@ pub struct Engine {
     builtins: &'static [Builtin],
     state: SessionState,
     policy: Option<Arc<Policy>>,
+    policies: Policies,
     samples: Option<SampleSet>,
     judge: Option<Box<dyn Judge>>,
     breakpoints_made: u32,
@@ -87,13 +88,15 @@ impl Engine {
             Fact::DisplayAdded { id, .. } => Some(*id),
             _ => None,
         }));
-        let policy = state.policy.as_ref().and_then(|record| setup::policy_of(record)).map(Arc::new);
+        let policies = Policies::default();
+        let policy = state.policy.as_ref().and_then(|record| policies.of(record));
         Self {
             source: parts.source,
             journal: parts.journal,
             builtins: parts.builtins,
             state,
             policy,
+            policies,
             samples: setup::samples_again(&parts.facts, parts.builtins),
             judge: None,
             breakpoints_made,

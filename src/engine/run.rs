@@ -50,19 +50,30 @@ impl Engine {
     }
 
     /// Asks the next node, takes the edge, and says which breakpoint (if any) wants to stop after it.
+    ///
+    /// A walk that was made under another policy, judge or mode stays as it is: a branch of it goes on.
     fn advance(&mut self, run: &mut Run) -> Result<Option<u32>, Failure> {
         let id = self.frontier_node()?;
         let policy = self.policy()?;
+        if policy.node(id.as_str()).is_none() {
+            return Err(Failure::user(format!("the loaded policy has no node `{id}`"))
+                .hinted("the walk was made under another policy; run starts again under this one"));
+        }
+        if self.judge.is_none() {
+            return Err(Failure::user("no model is loaded").hinted("load model NAME, or start with --llm NAME|PATH"));
+        }
+        run.check_cancel()?;
+        if !self.current_walk()?.goes_on_under(&self.state.conditions()) {
+            let walk = self.current_walk()?;
+            let (from, at) = (walk.id, walk.steps.len());
+            self.branch(run, from, at)?;
+        }
+        let id = self.frontier_node()?;
         let walk = self.current_walk()?;
         let (walk_id, sample) = (walk.id, walk.sample.clone());
-        let node = policy.node(id.as_str()).ok_or_else(|| {
-            Failure::user(format!("the loaded policy has no node `{id}`")).hinted("run starts the walk again")
-        })?;
+        let node = policy.node(id.as_str()).ok_or_else(|| Failure::internal(format!("there is no node `{id}`")))?;
         let mode = self.state.mode;
-        let judge = self.judge.as_mut().ok_or_else(|| {
-            Failure::user("no model is loaded").hinted("load model NAME, or start with --llm NAME|PATH")
-        })?;
-        run.check_cancel()?;
+        let judge = self.judge.as_mut().ok_or_else(|| Failure::internal("the judge is gone"))?;
         run.notice(Notice::Asking { ticket: run.ticket, node: id.clone() });
         let (ticket, cancel) = (run.ticket, run.cancel);
         let emit = &mut *run.emit;
@@ -78,6 +89,21 @@ impl Engine {
         };
         self.record_step(run, walk_id, step)?;
         self.breakpoint_after_step(run)
+    }
+
+    /// A branch that shares the first `at` steps of `from` and goes on under what is loaded now. With nothing to share it is a
+    /// new walk of the sample, for the root is the loaded policy's.
+    pub(super) fn branch(&mut self, run: &mut Run, from: WalkId, at: usize) -> Result<WalkId, Failure> {
+        let policy = self.policy()?;
+        let source = self.state.walk(from).ok_or_else(|| Failure::internal(format!("there is no walk {}", from.0)))?;
+        let (index, sample) = (source.index, source.sample.clone());
+        let walk = self.state.next_walk();
+        if at == 0 && source.root != policy.root {
+            self.start_walk(run, index, (*sample).clone(), &policy)?;
+        } else {
+            self.record(run, Fact::WalkForked { walk, from, at })?;
+        }
+        Ok(walk)
     }
 
     fn record_step(&mut self, run: &mut Run, walk: WalkId, step: Step) -> Result<(), Failure> {
@@ -152,10 +178,10 @@ impl Engine {
     /// Starts the selected sample again from the root and goes on to the first stop or the leaf.
     pub(super) fn run_again(&mut self, run: &mut Run) -> Result<Stop, Failure> {
         let walk = self.current_walk()?;
-        let (index, sample, untouched) = (walk.index, walk.sample.clone(), walk.steps.is_empty());
+        let (index, sample) = (walk.index, walk.sample.clone());
+        let untouched = walk.steps.is_empty() && walk.goes_on_under(&self.state.conditions());
         let policy = self.policy()?;
-        let same_policy = walk.policy.as_ref().map(|p| p.sha256) == self.state.policy.as_ref().map(|p| p.sha256);
-        if !(untouched && same_policy) {
+        if !untouched {
             self.start_walk(run, index, (*sample).clone(), &policy)?;
         }
         if let Some(id) = self.breakpoint_on_arrival(run)? {
@@ -194,16 +220,25 @@ impl Engine {
         let walk = self.current_walk()?;
         let from = walk.id;
         let asked = walk.steps.iter().position(|s| s.node.id == id);
+        // What the model said stands beside a person's answer only where it was asked the very same.
+        let now = self.state.conditions();
+        let said = |at: usize| {
+            let step = walk.steps.get(at).filter(|s| s.node.hash == spec.hash && walk.conditions_of(at).same(&now))?;
+            step.judgement.clone()
+        };
         let (at, judgement) = match (asked, walk.leaf.is_none(), walk.frontier()) {
-            (Some(at), ..) => (at, walk.steps.get(at).and_then(|s| s.judgement.clone())),
+            (Some(at), ..) => (at, said(at)),
             (None, true, Target::Node(next)) if next == id => (walk.steps.len(), None),
             _ => {
                 return Err(Failure::user(format!("node `{id}` is not on the path of this walk"))
                     .hinted("where shows the path; only its nodes and the next one can be answered"));
             }
         };
-        let fork = self.state.next_walk();
-        self.record(run, Fact::WalkForked { walk: fork, from, at })?;
+        if at == 0 && id != policy.root {
+            return Err(Failure::user(format!("the loaded policy begins at `{}`, not at `{id}`", policy.root))
+                .hinted("run starts the walk again under the loaded policy"));
+        }
+        let fork = self.branch(run, from, at)?;
         let step =
             Step { node: walk::node_ref(spec), judgement, answer: answer.clone(), taken: Taken::Overridden, target };
         self.record_step(run, fork, step)?;

@@ -7,6 +7,7 @@ use crate::domain::sample_file;
 use crate::policy::{self, Parsed, Policy, limits};
 use crate::session::{Fact, PolicyRecord, SourceFile};
 use std::path::Path;
+use std::sync::Arc;
 
 /// A file inside the program, found as `builtin:NAME`.
 #[derive(Clone, Copy, Debug)]
@@ -85,9 +86,23 @@ impl Engine {
             sha256: policy.sha256,
             files,
         };
+        let policy = Arc::new(policy);
+        // Known before anybody hears of the fact, so that nobody parses it again.
+        self.policies.add(record.clone(), Arc::clone(&policy));
         self.record(run, Fact::PolicyLoaded(record))?;
-        self.policy = Some(std::sync::Arc::new(policy));
-        Ok(Stop::Done)
+        self.policy = Some(policy);
+        self.begin_anew_where_nothing_was_asked(run)
+    }
+
+    /// A walk that has asked nothing has nothing to keep: its sample begins again at the root of the policy now loaded.
+    fn begin_anew_where_nothing_was_asked(&mut self, run: &mut Run) -> Result<Stop, Failure> {
+        let now = self.state.conditions();
+        let Some(walk) = self.state.walk_now().filter(|w| w.steps.is_empty() && !w.goes_on_under(&now)) else {
+            return Ok(Stop::Done);
+        };
+        let (index, sample) = (walk.index, walk.sample.clone());
+        let policy = self.policy()?;
+        self.start_walk(run, index, (*sample).clone(), &policy).map(|()| Stop::Done)
     }
 
     pub(super) fn load_samples(&mut self, run: &mut Run, path: &str) -> Result<Stop, Failure> {
@@ -148,16 +163,6 @@ fn refusal(parsed: &Parsed) -> Failure {
     );
     let hint = first.hint.as_ref().map(|h| format!("{}; ", h.escaped())).unwrap_or_default();
     Failure::user(what).hinted(format!("{hint}crossexam lint FILE shows everything that is wrong"))
-}
-
-/// The policy of a record, parsed again from the source the record holds.
-pub fn policy_of(record: &PolicyRecord) -> Option<Policy> {
-    let main = record.files.first()?;
-    let mut find = |path: &str| {
-        let file: Option<&SourceFile> = record.files.iter().find(|f| f.path.raw() == path);
-        file.map(|f| f.text.raw().to_owned()).ok_or_else(|| format!("the record does not hold {path}"))
-    };
-    policy::parse(main.path.raw(), main.text.raw(), &mut find).policy
 }
 
 /// The samples of a session that is opened again, where the file it named is still there and still the same.

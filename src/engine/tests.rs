@@ -1,11 +1,13 @@
 //! What commands do to a session, with a judge whose answers are written down: the facts, in order.
 
+mod versions;
+
 use super::host::{Event, Host, Notice, Stop, Ticket};
 use super::{Engine, Failure, Parts, walk};
 use crate::command::parse;
-use crate::domain::{Cancel, Mode, Target};
+use crate::domain::{Cancel, Digest, Examination, Judgement, Mode, ModelInfo, Target};
 use crate::model::scripted::Scripted;
-use crate::model::{Judge, JudgeError, JudgeSource, Progress, Question};
+use crate::model::{Judge, JudgeError, JudgeSource, Look, Progress, Question};
 use crate::session::{Fact, SessionState, Taken};
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -71,10 +73,44 @@ impl JudgeSource for Source {
                 };
                 (vec![yes, 1.0 - yes], "because".to_owned())
             }))),
+            "other" => Ok(Box::new(Other(Scripted::constant(insult)))),
             other => {
                 Err(JudgeError::Unusable { message: format!("no model {other}").into(), hint: Some("good".to_owned()) })
             }
         }
+    }
+}
+
+/// A judge that is not the one called `good`.
+struct Other(Scripted);
+
+impl Judge for Other {
+    fn info(&self) -> &ModelInfo {
+        static INFO: std::sync::LazyLock<ModelInfo> = std::sync::LazyLock::new(|| ModelInfo {
+            sha256: Digest::of(b"other"),
+            name: "other".into(),
+            ..Scripted::constant(0.5).info().clone()
+        });
+        &INFO
+    }
+
+    fn judge(
+        &mut self,
+        question: &Question,
+        progress: &mut dyn FnMut(Progress),
+        cancel: &Cancel,
+    ) -> Result<Judgement, JudgeError> {
+        self.0.judge(question, progress, cancel)
+    }
+
+    fn examine(
+        &mut self,
+        question: &Question,
+        rationale: Option<&str>,
+        look: Look,
+        cancel: &Cancel,
+    ) -> Result<Examination, JudgeError> {
+        self.0.examine(question, rationale, look, cancel)
     }
 }
 
@@ -111,15 +147,21 @@ impl Bench {
     }
 
     fn run(&mut self, line: &str) -> (Vec<Fact>, Result<Stop, Failure>) {
+        let (events, result) = self.events(line);
+        let facts = events.into_iter().filter_map(|event| match event {
+            Event::Fact(fact) => Some((*fact).clone()),
+            Event::Notice(_) => None,
+        });
+        (facts.collect(), result)
+    }
+
+    fn events(&mut self, line: &str) -> (Vec<Event>, Result<Stop, Failure>) {
         let command = parse(line).expect("a command").expect("not empty");
         self.ticket += 1;
-        let mut facts = Vec::new();
-        let result = self.engine.execute(Ticket(self.ticket), &command, &Cancel::new(), &mut |event| {
-            if let Event::Fact(fact) = event {
-                facts.push((*fact).clone());
-            }
-        });
-        (facts, result)
+        let mut events = Vec::new();
+        let result =
+            self.engine.execute(Ticket(self.ticket), &command, &Cancel::new(), &mut |event| events.push(event));
+        (events, result)
     }
 
     fn state(&self) -> &SessionState {
@@ -270,18 +312,6 @@ fn a_broken_policy_is_refused_with_its_place_and_the_loaded_one_stays() {
     assert!(failure.message.raw().contains("bad.toml:15:"), "{failure:?}");
     assert!(bench.state().policy.is_some());
     bench.run("step").1.expect("the loaded policy still works");
-}
-
-#[test]
-fn an_edited_node_is_not_shown_as_what_was_asked() {
-    let mut bench = Bench::ready(0.8);
-    bench.run("step").1.expect("a step");
-    std::fs::write(bench.dir.path().join("p.toml"), POLICY.replace("Is it news?", "Is it news? Really?"))
-        .expect("written");
-    let path = bench.path("p.toml");
-    bench.run(&format!("load policy {path}")).1.expect("loaded");
-    let failure = bench.run("x prompt").1.expect_err("refused");
-    assert!(failure.message.raw().contains("edited since"), "{failure:?}");
 }
 
 #[test]

@@ -3,20 +3,20 @@
 //! Must not draw or print.
 
 use crate::command::Command;
-use crate::engine::{Canceller, Event, Failure, Host, Notice, Stop, Ticket, policy_of};
-use crate::policy::Policy;
+use crate::engine::{Canceller, Event, Failure, Host, Notice, Stop, Ticket};
+use crate::report::Basis;
 use crate::session::{
-    Fact, SessionState,
+    Fact, Policies, SessionState,
     replay::{Replay, Stride},
 };
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// A live session, or a recorded one in which the same commands move through what happened.
 pub struct Client {
     source: Source,
-    policy: Option<Arc<Policy>>,
+    policies: Policies,
+    basis: Basis,
 }
 
 enum Source {
@@ -36,17 +36,19 @@ impl Client {
     pub fn live(host: Host, facts: &[Fact]) -> Self {
         let mut state = SessionState::default();
         facts.iter().for_each(|fact| state.apply(fact));
-        let policy = parsed(&state);
-        Self { source: Source::Live { host, state: Box::new(state) }, policy }
+        let policies = host.policies();
+        let basis = Basis::of(&state, &policies);
+        Self { source: Source::Live { host, state: Box::new(state) }, policies, basis }
     }
 
     /// A client of a recorded session, standing where its first walk begins.
     pub fn recorded(facts: Vec<Fact>) -> Self {
         let mut replay = Replay::new(facts);
         replay.forward(Stride::Walk);
-        let policy = parsed(replay.state());
+        let policies = Policies::default();
+        let basis = Basis::of(replay.state(), &policies);
         let recording = Recording { replay, tickets: 0, waiting: VecDeque::new() };
-        Self { source: Source::Recorded(Box::new(recording)), policy }
+        Self { source: Source::Recorded(Box::new(recording)), policies, basis }
     }
 
     /// Hands a command to the engine and returns at once. Every ticket gets exactly one [`Notice::Done`].
@@ -54,11 +56,8 @@ impl Client {
         match &mut self.source {
             Source::Live { host, .. } => host.submit(command),
             Source::Recorded(recording) => {
-                let before = recording.replay.state().policy.clone();
                 let ticket = recording.submit(&command);
-                if recording.replay.state().policy != before {
-                    self.policy = parsed(recording.replay.state());
-                }
+                self.basis = Basis::of(recording.replay.state(), &self.policies);
                 ticket
             }
         }
@@ -72,9 +71,7 @@ impl Client {
                 let event = host.event(wait)?;
                 if let Event::Fact(fact) = &event {
                     state.apply(fact);
-                    if let Fact::PolicyLoaded(record) = &**fact {
-                        self.policy = policy_of(record).map(Arc::new);
-                    }
+                    self.basis = Basis::of(state, &self.policies);
                 }
                 Some(event)
             }
@@ -109,14 +106,10 @@ impl Client {
         }
     }
 
-    /// The loaded policy, parsed from its record.
-    pub fn policy(&self) -> Option<&Arc<Policy>> {
-        self.policy.as_ref()
+    /// The policies behind what the facts add up to.
+    pub fn basis(&self) -> &Basis {
+        &self.basis
     }
-}
-
-fn parsed(state: &SessionState) -> Option<Arc<Policy>> {
-    state.policy.as_ref().and_then(|record| policy_of(record)).map(Arc::new)
 }
 
 impl Recording {

@@ -2,9 +2,8 @@
 //!
 //! Must show recorded values only, marked as such, and must say on the other stream what was wrong with the file.
 
-use crate::engine::policy_of;
-use crate::report::{Doc, Page, ansi, plain, transcript};
-use crate::session::{Fact, Recovery, SessionState, journal};
+use crate::report::{Basis, Doc, Page, ansi, plain, transcript};
+use crate::session::{Fact, Policies, Recovery, SessionState, journal};
 use crate::text::Escaped;
 use std::io::{self, Write};
 use std::path::Path;
@@ -41,15 +40,12 @@ impl Replay<'_> {
     fn print(&self, facts: &[Fact], out: &mut dyn Write) -> io::Result<()> {
         let page = Page::recorded(self.width);
         let mut state = SessionState::default();
-        let mut policy = None;
+        let policies = Policies::default();
         for fact in facts {
             state.apply(fact);
-            if let Fact::PolicyLoaded(record) = fact {
-                policy = policy_of(record);
-            }
             let doc = match fact {
                 Fact::Command { line } => Doc(vec![transcript::command(line)]),
-                other => transcript::fact(&state, policy.as_ref(), other, page),
+                other => transcript::fact(&state, &Basis::of(&state, &policies), other, page),
             };
             let text = if self.color { ansi::render(&doc) } else { plain::render(&doc) };
             out.write_all(text.as_bytes())?;

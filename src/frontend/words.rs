@@ -19,8 +19,7 @@ fn page(client: &Client, width: usize) -> Page {
 /// # Errors
 /// Where there is nothing to show, or the expression makes no sense.
 pub fn answer(command: &Command, client: &Client, width: usize) -> Result<Doc, Failure> {
-    let policy = client.policy().map(AsRef::as_ref);
-    view::answer(command, client.state(), policy, page(client, width)).map_err(|error| Failure {
+    view::answer(command, client.state(), client.basis(), page(client, width)).map_err(|error| Failure {
         kind: FailureKind::User,
         cancelled: false,
         message: error.message,
@@ -30,8 +29,7 @@ pub fn answer(command: &Command, client: &Client, width: usize) -> Result<Doc, F
 
 /// What a fact reads like in a transcript.
 pub fn fact(fact: &Fact, client: &Client, width: usize) -> Doc {
-    let policy = client.policy().map(AsRef::as_ref);
-    transcript::fact(client.state(), policy, fact, page(client, width))
+    transcript::fact(client.state(), client.basis(), fact, page(client, width))
 }
 
 /// What `x` found.

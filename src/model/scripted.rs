@@ -54,17 +54,22 @@ impl Scripted {
     /// # Errors
     /// Where the file cannot be read.
     pub fn from_argument(argument: &str) -> Result<Self, JudgeError> {
+        // What answers differently is another model.
+        let named = |mut judge: Self| {
+            judge.info.sha256 = Digest::of(argument.as_bytes());
+            judge
+        };
         if let Ok(p) = argument.parse::<f64>() {
-            return Ok(Self::constant(p.clamp(0.0, 1.0)));
+            return Ok(named(Self::constant(p.clamp(0.0, 1.0))));
         }
         let text = std::fs::read_to_string(argument).map_err(|e| JudgeError::Unusable {
             message: format!("{argument}: {e}").into(),
             hint: Some("scripted:P or scripted:FILE".to_owned()),
         })?;
-        Ok(Self::new(move |q| {
+        Ok(named(Self::new(move |q| {
             let rest = 0.2 / (q.answers.len().max(2) - 1) as f64;
             ((0..q.answers.len()).map(|i| if i == 0 { 0.8 } else { rest }).collect(), text.clone())
-        }))
+        })))
     }
 }
 

@@ -3,6 +3,7 @@
 //! Must only be made by `parse`, which guarantees: the root exists, every target exists, there is no cycle, every node has
 //! 2 to 8 answers, and the ids of nodes and leaves do not overlap.
 
+use super::terms::references;
 use crate::domain::{Digest, Layout, Name, Outcome, Target, Verdict};
 use crate::text::Untrusted;
 
@@ -111,6 +112,25 @@ impl Policy {
     /// A leaf by id.
     pub fn leaf(&self, id: &str) -> Option<&Leaf> {
         self.leaves.iter().find(|l| l.id == *id)
+    }
+
+    /// The definitions that a node's words refer to, also through other definitions, in file order.
+    pub fn terms_of(&self, node: &Node) -> Vec<&Term> {
+        let key = |name: &str| name.trim().to_lowercase();
+        let mut used = vec![false; self.terms.len()];
+        let mut waiting: Vec<&str> =
+            std::iter::once(&node.question).chain(&node.guidance).map(Untrusted::raw).collect();
+        while let Some(text) = waiting.pop() {
+            for name in references(text).0 {
+                let found = self.terms.iter().position(|t| key(t.name.raw()) == key(name));
+                if let Some((used, term)) = found.and_then(|i| used.get_mut(i).zip(self.terms.get(i)))
+                    && !std::mem::replace(used, true)
+                {
+                    waiting.push(term.definition.raw());
+                }
+            }
+        }
+        self.terms.iter().zip(used).filter(|(_, used)| *used).map(|(term, _)| term).collect()
     }
 
     /// All outcomes that some leaf can give.

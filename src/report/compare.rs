@@ -4,9 +4,9 @@
 
 use super::number::decimal;
 use super::{Doc, Line, Page, Role};
-use crate::domain::{Outcome, Provenance, Sample, Verdict};
+use crate::domain::{Name, Outcome, Provenance, Sample, Verdict};
 use crate::session::state::Walk;
-use crate::session::{LeafReached, SessionState};
+use crate::session::{LeafReached, Step};
 use crate::stats::agreement::{Agreement, Cell, Confusion};
 
 /// Cells of the column with who says it, and of the one with the outcome.
@@ -53,11 +53,11 @@ pub fn leaf(leaf: &LeafReached, page: Page, source: Provenance) -> Doc {
 }
 
 /// All verdicts on the sample of a walk, each against gold, and the cell they fall in.
-pub fn compare(state: &SessionState, walk: &Walk, page: Page) -> Doc {
+pub fn compare(walk: &Walk, page: Page) -> Doc {
     let mut doc = Doc::new();
     let sample = walk.sample.as_ref();
     let gold = sample.gold.outcome;
-    let agreement = agreement(state, walk);
+    let agreement = agreement(walk);
 
     doc.push(gold_row(sample));
     let mut llm = row("LLM");
@@ -72,7 +72,7 @@ pub fn compare(state: &SessionState, walk: &Walk, page: Page) -> Doc {
         None => llm = llm.with(Role::Muted, "no verdict yet: the walk has not reached a leaf"),
     }
     doc.push(llm);
-    match sample.classified(&state.thresholds) {
+    match sample.classified(&walk.thresholds) {
         Some(outcome) => {
             let verdict = Verdict { outcome, label: None };
             let note = against(Some(&verdict), sample, agreement.classifier);
@@ -83,7 +83,7 @@ pub fn compare(state: &SessionState, walk: &Walk, page: Page) -> Doc {
             doc.push(row("classifier").with(Role::Muted, "no threshold for its scores; `set threshold NAME=VALUE`"))
         }
     }
-    doc.extend(scores(state, sample));
+    doc.extend(scores(walk));
     for (who, verdict) in &sample.verdicts {
         let note = against(Some(verdict), sample, Confusion::of(Some(verdict.outcome), gold));
         doc.push(verdict_row(who.as_str(), verdict, note, Line::new().with(Role::Muted, "recorded")));
@@ -91,13 +91,50 @@ pub fn compare(state: &SessionState, walk: &Walk, page: Page) -> Doc {
     if let Some(cell) = agreement.cell {
         doc.push(cell_row(cell));
     }
+    doc.extend(gold_path(walk, page));
+    doc
+}
+
+/// The first step whose answer is not the one that a human gave at that node: its place from 0, the step, the gold answer.
+pub fn first_unlike_gold(walk: &Walk) -> Option<(usize, &Step, &Name)> {
+    walk.steps.iter().enumerate().find_map(|(place, step)| {
+        let gold = walk.gold_answer(&step.node.id).filter(|gold| **gold != step.answer)?;
+        Some((place, step.as_ref(), gold))
+    })
+}
+
+/// Where the walk leaves the gold path; empty where nobody labelled a path.
+fn gold_path(walk: &Walk, page: Page) -> Doc {
+    let mut doc = Doc::new();
+    if walk.sample.gold.path.is_empty() {
+        return doc;
+    }
+    let line = row("gold path");
+    match first_unlike_gold(walk) {
+        Some((place, step, gold)) => {
+            let line = line
+                .with(Role::Bad, "left at ")
+                .with(Role::Muted, format!("step {}, ", place + 1))
+                .with(Role::Node, &step.node.id)
+                .with(Role::Text, ": answered ")
+                .with(Role::Answer, &step.answer)
+                .with(Role::Text, ", gold is ")
+                .with(Role::Answer, gold);
+            doc.push(line);
+        }
+        None if walk.steps.iter().any(|s| walk.gold_answer(&s.node.id).is_some()) => {
+            let so_far = if walk.leaf.is_some() { "" } else { " so far" };
+            doc.words(line, Role::Good, &format!("every labelled node is answered as it says{so_far}"), page.width);
+        }
+        None => doc.words(line, Role::Muted, "no labelled node is answered yet", page.width),
+    }
     doc
 }
 
 /// Who agrees with whom on the sample of a walk.
-pub fn agreement(state: &SessionState, walk: &Walk) -> Agreement {
+pub fn agreement(walk: &Walk) -> Agreement {
     let llm = walk.leaf.as_ref().map(|leaf| leaf.verdict.outcome);
-    Agreement::of(walk.sample.classified(&state.thresholds), llm, walk.sample.gold.outcome)
+    Agreement::of(walk.sample.classified(&walk.thresholds), llm, walk.sample.gold.outcome)
 }
 
 /// The cell, in words.
@@ -114,12 +151,13 @@ pub fn cell_row(cell: Cell) -> Line {
 }
 
 /// Every score against its threshold.
-pub fn scores(state: &SessionState, sample: &Sample) -> Doc {
+pub fn scores(walk: &Walk) -> Doc {
+    let sample = walk.sample.as_ref();
     let mut doc = Doc::new();
     let column = sample.scores.iter().map(|(n, _)| crate::text::width::width(n.as_str())).max().unwrap_or(0).min(24);
     for (name, score) in &sample.scores {
         let line = row("").column(Role::Text, name, column + 2).column(Role::Value, decimal(*score), 7);
-        let line = match sample.threshold(name.as_str(), &state.thresholds) {
+        let line = match sample.threshold(name.as_str(), &walk.thresholds) {
             Some(threshold) => {
                 let over = *score >= threshold;
                 let (role, sign) = if over { (Role::Violating, "≥") } else { (Role::NonViolating, "<") };
@@ -127,7 +165,7 @@ pub fn scores(state: &SessionState, sample: &Sample) -> Doc {
             }
             None => line.with(Role::Muted, "no threshold"),
         };
-        let set = state.thresholds.iter().any(|(n, _)| n == name);
+        let set = walk.thresholds.iter().any(|(n, _)| n == name);
         doc.push(if set { line.with(Role::Overridden, "  threshold overridden") } else { line });
     }
     doc

@@ -4,14 +4,15 @@
 
 use super::compare::{gold_row, scores as score_rows, verdict};
 use super::number::{count, plural};
-use super::view::{ViewError, nothing};
-use super::{Doc, Line, Page, Role, content, node as nodes, transcript, value, walk, walk_tree};
+use super::view::{ViewError, no_policy, nothing};
+use super::{Basis, Doc, Line, Page, Role, change, content, node as nodes, transcript, value, walk, walk_tree};
 use crate::domain::{Mode, Provenance, Target, Verdict};
 use crate::policy::Policy;
 use crate::session::SessionState;
 use crate::session::expr::{self, Context};
 use crate::session::state::Walk;
 use crate::text::Untrusted;
+use std::collections::BTreeSet;
 
 /// Cells of the column with the names of values.
 const KEY: usize = 14;
@@ -46,9 +47,20 @@ pub fn displays(state: &SessionState) -> Doc {
     Doc(state.displays.iter().map(line).collect())
 }
 
-/// `info node`: the node that is asked next; at a leaf the one answered last.
-pub fn node(state: &SessionState, policy: &Policy, page: Page) -> Result<Doc, ViewError> {
+/// `info node`: the node that is asked next; at a leaf the one answered last. As it was asked, or would be under the policy
+/// of the walk.
+pub fn node(state: &SessionState, basis: &Basis, page: Page) -> Result<Doc, ViewError> {
     let walk = state.walk_now();
+    let last = walk.and_then(|w| w.steps.len().checked_sub(1));
+    let (policy, record, place) = match walk.map(Walk::frontier) {
+        Some(Target::Leaf(_)) => {
+            let record = walk.zip(last).and_then(|(w, place)| w.conditions_of(place).policy.as_ref());
+            (last.and_then(|place| basis.of_step(place)), record, last)
+        }
+        Some(Target::Node(_)) => (basis.policy.as_deref(), walk.and_then(|w| w.conditions.policy.as_ref()), None),
+        None => (basis.loaded.as_deref(), state.policy.as_ref(), None),
+    };
+    let policy = policy.ok_or_else(no_policy)?;
     let id = match walk.map(Walk::frontier) {
         Some(Target::Node(id)) => id,
         Some(Target::Leaf(_)) => {
@@ -58,20 +70,26 @@ pub fn node(state: &SessionState, policy: &Policy, page: Page) -> Result<Doc, Vi
     };
     let node = policy.node(id.as_str()).ok_or_else(|| {
         ViewError::new(
-            format!("the loaded policy has no node `{id}`"),
+            format!("the policy of the walk has no node `{id}`"),
             "The walk was made with another policy; `run` starts it again.",
         )
     })?;
-    let place = state
-        .policy
-        .as_ref()
+    let at = record
         .and_then(|record| record.files.get(node.file))
         .map(|file| Line::new().untrusted(Role::Muted, &file.path).with(Role::Muted, format!(":{}", node.line)));
-    Ok(nodes::node(node, policy, place, page))
+    let mut doc = nodes::node(node, policy, at, page);
+    let otherwise = match place {
+        Some(place) => basis.stale(place).cloned(),
+        None => basis.asks_otherwise(&id),
+    };
+    if let Some(stale) = otherwise {
+        doc.words(Line::new().with(Role::Warning, "  ! "), Role::Warning, &change::otherwise(&stale), page.width);
+    }
+    Ok(doc)
 }
 
 /// `info policy`
-pub fn policy(state: &SessionState, policy: &Policy, page: Page) -> Doc {
+pub fn policy(state: &SessionState, policy: &Policy, basis: &Basis, page: Page) -> Doc {
     let mut doc = Doc::new();
     let version =
         Line::new().with(Role::Value, &policy.id).with(Role::Text, " ").untrusted(Role::Value, &policy.version);
@@ -97,8 +115,15 @@ pub fn policy(state: &SessionState, policy: &Policy, page: Page) -> Doc {
     doc.push(key("size").with(Role::Value, size.join(", ")));
     doc.push(key("layout").with(Role::Value, policy.layout.as_str()));
     doc.push(key("sha256").with(Role::Muted, policy.sha256.to_string()));
+    // The path of a walk that was made under another policy is no path in this one.
+    let walk = state.walk_now().filter(|_| !basis.is_older());
+    if let Some(older) = state.walk_now().filter(|_| basis.is_older()) {
+        let made = transcript::made_under(Line::new(), &older.conditions).text();
+        let text = format!("walk {} was made under {made}; `where` shows it as it was", older.id.0);
+        doc.words(key("").with(Role::Warning, "! "), Role::Warning, &text, page.width);
+    }
     doc.push(Line::new());
-    doc.extend(walk_tree::tree(policy, state.walk_now(), Some(TREE_ROWS), page).doc);
+    doc.extend(walk_tree::tree(policy, walk, Some(TREE_ROWS), page).doc);
     doc
 }
 
@@ -132,7 +157,7 @@ fn mode(mode: Mode) -> String {
 }
 
 /// `info sample`
-pub fn sample(state: &SessionState, walk: &Walk, page: Page) -> Doc {
+pub fn sample(walk: &Walk, page: Page) -> Doc {
     let sample = walk.sample.as_ref();
     let mut doc = Doc::new();
     let head = Line::new().with(Role::Heading, format!("sample {} ", walk.index.saturating_add(1)));
@@ -143,10 +168,10 @@ pub fn sample(state: &SessionState, walk: &Walk, page: Page) -> Doc {
         let path: Vec<String> = sample.gold.path.iter().map(|(node, answer)| format!("{node}={answer}")).collect();
         doc.words(Line::new().column(Role::Key, "gold path", 12), Role::Value, &path.join(", "), page.width);
     }
-    if let Some(outcome) = sample.classified(&state.thresholds) {
+    if let Some(outcome) = sample.classified(&walk.thresholds) {
         doc.push(verdict(Line::new().column(Role::Key, "classifier", 12), &Verdict { outcome, label: None }));
     }
-    doc.extend(score_rows(state, sample));
+    doc.extend(score_rows(walk));
     for (who, said) in &sample.verdicts {
         doc.push(verdict(Line::new().column(Role::Key, who, 12), said).with(Role::Muted, "  recorded"));
     }
@@ -168,10 +193,13 @@ pub fn samples(state: &SessionState, page: Page) -> Result<Doc, ViewError> {
     if *bad > 0 {
         doc.push(key("").with(Role::Warning, format!("{} could not be read", plural(*bad, "line"))));
     }
-    let mut seen: Vec<usize> = state.walks.iter().map(|w| w.index).collect();
-    seen.sort_unstable();
-    seen.dedup();
-    doc.push(key("walked").with(Role::Value, format!("{} of {}", seen.len(), count(*good as u64))));
+    let samples = |fits: &dyn Fn(&Walk) -> bool| {
+        let seen: BTreeSet<usize> = state.walks.iter().filter(|w| fits(w)).map(|w| w.index).collect();
+        seen.len()
+    };
+    let (walked, ended) = (samples(&|w| !w.steps.is_empty()), samples(&|w| w.leaf.is_some()));
+    let line = key("walked").with(Role::Value, format!("{walked} of {}", count(*good as u64)));
+    doc.push(line.with(Role::Muted, format!("  {ended} to a verdict")));
     if let Some(walk) = state.walk_now() {
         let line = key("now at").with(Role::Value, format!("{} ", walk.index.saturating_add(1)));
         let line = line.untrusted(Role::Value, &walk.sample.id).with(Role::Text, "  ");
@@ -182,7 +210,7 @@ pub fn samples(state: &SessionState, page: Page) -> Result<Doc, ViewError> {
 }
 
 /// `info scores`
-pub fn scores(state: &SessionState, walk: &Walk) -> Result<Doc, ViewError> {
+pub fn scores(walk: &Walk) -> Result<Doc, ViewError> {
     let sample = walk.sample.as_ref();
     if sample.scores.is_empty() {
         return Err(ViewError::new(
@@ -191,10 +219,10 @@ pub fn scores(state: &SessionState, walk: &Walk) -> Result<Doc, ViewError> {
         ));
     }
     let mut doc = Doc::new();
-    if let Some(outcome) = sample.classified(&state.thresholds) {
+    if let Some(outcome) = sample.classified(&walk.thresholds) {
         doc.push(verdict(Line::new().column(Role::Key, "classifier", 12), &Verdict { outcome, label: None }));
     }
-    doc.extend(score_rows(state, sample));
+    doc.extend(score_rows(walk));
     Ok(doc)
 }
 
@@ -256,7 +284,11 @@ pub fn walks(state: &SessionState, page: Page) -> Doc {
     if state.walks.is_empty() {
         return nothing("no walks yet; `sample 1` begins one");
     }
-    Doc(state.walks.iter().map(|w| walk::summary(w, state.current == Some(w.id), page)).collect())
+    let mut doc = Doc::new();
+    for walk in &state.walks {
+        doc.extend(walk::summary(state, walk, page));
+    }
+    doc
 }
 
 /// `info notes`: notes and tags.

@@ -4,6 +4,8 @@
 //! looks.
 
 pub mod ansi;
+mod basis;
+pub mod change;
 pub mod compare;
 pub mod content;
 pub mod doc;
@@ -30,5 +32,6 @@ pub mod walk_tree;
 #[cfg(test)]
 mod tests;
 
+pub use basis::Basis;
 pub use doc::{Doc, Line, Role, Span};
 pub use page::Page;

@@ -7,7 +7,7 @@ use super::number::decimal;
 use super::{Doc, Line, Page, Role, step};
 use crate::domain::Target;
 use crate::policy::{Node, Policy};
-use crate::text::{Untrusted, width};
+use crate::text::width;
 
 /// Everything the policy says about `node`. `place` is where it stands, as `path:line`.
 pub fn node(node: &Node, policy: &Policy, place: Option<Line>, page: Page) -> Doc {
@@ -51,9 +51,7 @@ pub fn node(node: &Node, policy: &Policy, place: Option<Line>, page: Page) -> Do
         let line = edge(margin(4).column(Role::Warning, "unsure", column), &unsure.target, policy);
         doc.push(line.with(Role::Muted, format!("  where the margin is below {}", decimal(unsure.margin))));
     }
-    let text = [&node.question].into_iter().chain(&node.guidance).map(Untrusted::raw).collect::<Vec<_>>().join(" ");
-    let used = policy.terms.iter().filter(|t| text.contains(&format!("[[{}]]", t.name.raw())));
-    let terms: Vec<_> = used.collect();
+    let terms = policy.terms_of(node);
     if !terms.is_empty() {
         doc.push(margin(2).with(Role::Key, "terms"));
         for term in terms {

@@ -2,8 +2,8 @@
 //!
 //! Must show the file exactly as it was read, hidden characters included.
 
-use super::view::ViewError;
-use super::{Doc, Line, Page, Role};
+use super::view::{ViewError, no_policy};
+use super::{Basis, Doc, Line, Page, Role, change};
 use crate::domain::{Name, Target};
 use crate::policy::Policy;
 use crate::session::SessionState;
@@ -14,16 +14,23 @@ const LINES: usize = 40;
 
 /// The part of the policy file that describes `place`; where none is named, the node that is asked next or the leaf that
 /// was reached, and without a walk the root.
-pub fn list(place: Option<&Name>, state: &SessionState, policy: &Policy, page: Page) -> Result<Doc, ViewError> {
+///
+/// A node of the current walk is shown as it was asked, everything else as it stands in the policy of the walk.
+pub fn list(place: Option<&Name>, state: &SessionState, basis: &Basis, page: Page) -> Result<Doc, ViewError> {
+    let policy = basis.policy.as_deref().ok_or_else(no_policy)?;
     let here = state.walk_now().map(|walk| match (&walk.leaf, walk.frontier()) {
         (Some(leaf), _) => leaf.id.clone(),
         (None, Target::Node(id) | Target::Leaf(id)) => id,
     });
     let id = place.or(here.as_ref()).unwrap_or(&policy.root);
-    let record = state
-        .policy
-        .as_ref()
-        .ok_or_else(|| ViewError::new("no policy is loaded", "Load one with `load policy PATH`."))?;
+    let asked = state.walk_now().and_then(|walk| walk.steps.iter().rposition(|s| s.node.id == *id));
+    let policy = asked.and_then(|place| basis.of_step(place)).unwrap_or(policy);
+    let record = match (state.walk_now(), asked) {
+        (Some(walk), Some(place)) => walk.conditions_of(place).policy.as_ref(),
+        (Some(walk), None) => walk.conditions.policy.as_ref(),
+        (None, _) => state.policy.as_ref(),
+    };
+    let record = record.ok_or_else(no_policy)?;
     let local = id.as_str().rsplit('/').next().unwrap_or_default();
     let (files, line) = match policy.node(id.as_str()) {
         Some(node) => (record.files.get(node.file..=node.file).unwrap_or_default(), Some(node.line)),
@@ -57,6 +64,10 @@ pub fn list(place: Option<&Name>, state: &SessionState, policy: &Policy, page: P
         let prefix =
             Line::new().with(Role::Cursor, mark.trim_end()).with(Role::Text, " ".repeat(3 - mark.trim_end().len()));
         doc.paragraph(prefix.with(Role::Muted, number), Role::Content, &Untrusted::from(*text), page.width);
+    }
+    let stale = asked.map_or_else(|| basis.asks_otherwise(id), |place| basis.stale(place).cloned());
+    if let Some(stale) = stale {
+        doc.words(Line::new().with(Role::Warning, "! "), Role::Warning, &change::otherwise(&stale), page.width);
     }
     if length > LINES {
         doc.push(Line::new().with(Role::Muted, format!("… {} more lines", length - LINES)));

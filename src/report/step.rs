@@ -47,7 +47,21 @@ pub fn target(line: Line, target: &Target) -> Line {
     }
 }
 
-/// Everything about a step. `gold` is the answer a human gave at this node.
+/// Why the edge of a step was taken.
+pub fn why(step: &Step, policy: Option<&Policy>) -> String {
+    match step.taken {
+        Taken::Argmax => "the most probable answer".to_owned(),
+        Taken::Overridden => "answered by hand".to_owned(),
+        Taken::Unsure => {
+            let node = policy.and_then(|policy| policy.node(step.node.id.as_str()));
+            let limit = node.and_then(|n| n.unsure.as_ref());
+            let limit = limit.map(|u| format!(" of {}", decimal(u.margin))).unwrap_or_default();
+            format!("the margin is below the limit{limit}, so the node's unsure edge was followed")
+        }
+    }
+}
+
+/// Everything about a step; `policy` is the one it was asked under. `gold` is the answer a human gave at this node.
 pub fn step(number: usize, step: &Step, policy: Option<&Policy>, gold: Option<&Name>, page: Page) -> Doc {
     let mut doc = Doc::new();
     doc.push(head(number, step, page));
@@ -59,7 +73,7 @@ pub fn step(number: usize, step: &Step, policy: Option<&Policy>, gold: Option<&N
             doc.words(
                 margin(),
                 Role::Warning,
-                "! the policy has changed since: this is not the text the model was asked",
+                "! the recorded policy is not the one the model was asked under: its text was another",
                 page.width,
             );
         }
@@ -68,10 +82,7 @@ pub fn step(number: usize, step: &Step, policy: Option<&Policy>, gold: Option<&N
         doc.extend(judged(step, judgement, page));
     }
     if step.taken == Taken::Unsure {
-        let limit =
-            node.and_then(|n| n.unsure.as_ref()).map(|u| format!(" of {}", decimal(u.margin))).unwrap_or_default();
-        let text = format!("the margin is below the limit{limit}, so the node's unsure edge was followed");
-        doc.words(warning(), Role::Warning, &text, page.width);
+        doc.words(warning(), Role::Warning, &why(step, policy), page.width);
     }
     if let Some(gold) = gold {
         let (role, word) = if *gold == step.answer { (Role::Good, "agrees") } else { (Role::Bad, "differs") };

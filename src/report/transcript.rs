@@ -4,11 +4,11 @@
 
 use super::compare::{compare, leaf};
 use super::number::{count, decimal, plural};
-use super::{Doc, Line, Page, Role, content, failure, step, value, walk};
+use super::{Basis, Doc, Line, Page, Role, change, content, failure, step, value, walk};
 use crate::domain::{BreakAt, Mode, ModelInfo, Name, Sample};
-use crate::policy::Policy;
 use crate::session::expr::{self, Context};
-use crate::session::{Breakpoint, Fact, FailureKind, PolicyRecord, SessionState, Step, Subject, WalkId};
+use crate::session::state::Walk;
+use crate::session::{Breakpoint, Conditions, Fact, FailureKind, PolicyRecord, SessionState, Step, Subject, WalkId};
 use crate::text::Untrusted;
 
 /// Lines of a sample that are shown when it is selected.
@@ -16,14 +16,14 @@ const SAMPLE_LINES: usize = 12;
 
 /// What to print for `fact`. Empty for [`Fact::Command`]: the line stands on the screen already, and replay prints it
 /// with [`command`].
-pub fn fact(state: &SessionState, policy: Option<&Policy>, fact: &Fact, page: Page) -> Doc {
+pub fn fact(state: &SessionState, basis: &Basis, fact: &Fact, page: Page) -> Doc {
     match fact {
         Fact::Command { .. } => Doc::new(),
         Fact::WalkStarted { walk, index, sample, root } => started(state, *walk, *index, sample, root, page),
-        Fact::Stepped { walk, step } => stepped(state, policy, *walk, step, page),
+        Fact::Stepped { walk, step } => stepped(state, basis, *walk, step, page),
         Fact::LeafReached { walk, .. } => reached(state, *walk, page),
         Fact::Failed { kind, message } => failure::failure(*kind, message, None, page.width),
-        other => brief(state, other, page),
+        other => brief(state, basis, other, page),
     }
 }
 
@@ -33,13 +33,17 @@ pub fn command(line: &str) -> Line {
 }
 
 /// The same in as few lines as possible, for a log beside panes that show the rest.
-pub fn brief(state: &SessionState, fact: &Fact, page: Page) -> Doc {
+pub fn brief(state: &SessionState, basis: &Basis, fact: &Fact, page: Page) -> Doc {
     let line = Line::new();
     Doc(vec![match fact {
         Fact::Command { .. } => return Doc::new(),
         Fact::Opened { program, at } => line.with(Role::Muted, format!("session opened {at} by crossexam {program}")),
         Fact::Resumed { at } => line.with(Role::Muted, format!("session resumed {at}")),
-        Fact::PolicyLoaded(record) => policy_loaded(record),
+        Fact::PolicyLoaded(record) => {
+            let mut doc = Doc(vec![policy_loaded(record)]);
+            doc.extend(change::loaded(state, basis, page));
+            return doc;
+        }
         Fact::SamplesLoaded { path, count, bad, faults, .. } => {
             let mut doc = Doc::new();
             doc.push(samples_loaded(path, *count, *bad));
@@ -54,9 +58,16 @@ pub fn brief(state: &SessionState, fact: &Fact, page: Page) -> Doc {
             .with(Role::Heading, format!("sample {} ", index.saturating_add(1)))
             .untrusted(Role::Value, &sample.id)
             .with(Role::Muted, format!("  walk {}", walk.0)),
-        Fact::WalkForked { walk, from, at } => line
-            .with(Role::Heading, format!("walk {}", walk.0))
-            .with(Role::Muted, format!(" branches off walk {} after {}", from.0, plural(*at, "step"))),
+        Fact::WalkForked { walk, from, at } => {
+            let line = line
+                .with(Role::Heading, format!("walk {}", walk.0))
+                .with(Role::Muted, format!(" branches off walk {} after {}", from.0, plural(*at, "step")));
+            let changed = state.walk(*walk).and_then(|fork| branched_under(state, fork));
+            match changed {
+                Some(changed) => line.with(Role::Muted, ", under ").join(changed),
+                None => line,
+            }
+        }
         Fact::Stepped { walk, step } => {
             let number = state.walk(*walk).map_or(1, |w| w.steps.len());
             step::head(number, step, page)
@@ -110,6 +121,63 @@ pub fn brief(state: &SessionState, fact: &Fact, page: Page) -> Doc {
     }])
 }
 
+/// What a branch is made under that the walk it comes from was not: `scams 1.2.1 (9af3c0de) · direct`. `None` where nothing
+/// of it differs.
+pub fn branched_under(state: &SessionState, fork: &Walk) -> Option<Line> {
+    let (from, at) = fork.forked_from?;
+    let source = state.walk(from)?;
+    let before = source.conditions_of(at.checked_sub(1).unwrap_or(usize::MAX));
+    let now = &fork.conditions;
+    let mut parts = Vec::new();
+    if !before.same_policy(now) {
+        parts.extend(now.policy.as_ref().map(|record| policy_name(Line::new(), record)));
+    }
+    if before.mode != now.mode {
+        parts.push(Line::new().with(Role::Value, mode_name(now.mode)));
+    }
+    if !before.same_model(now) {
+        parts.extend(now.model.as_ref().map(|info| Line::new().untrusted(Role::Value, &base_name(&info.name))));
+    }
+    let mut parts = parts.into_iter();
+    let first = parts.next()?;
+    Some(parts.fold(first, |line, part| line.with(Role::Muted, " · ").join(part)))
+}
+
+/// What answers are made under: `scams 1.2.0 (9af3c0de) · rationale 96 · SmolLM2-135M`.
+pub fn made_under(line: Line, conditions: &Conditions) -> Line {
+    let line = match &conditions.policy {
+        Some(record) => policy_name(line, record),
+        None => line.with(Role::Muted, "no policy"),
+    };
+    let line = line.with(Role::Muted, " · ").with(Role::Value, mode_name(conditions.mode)).with(Role::Muted, " · ");
+    match &conditions.model {
+        Some(info) => line.untrusted(Role::Value, &base_name(&info.name)),
+        None => line.with(Role::Muted, "no model"),
+    }
+}
+
+/// The last part of a path, without the endings that everything here has.
+pub fn base_name(path: &Untrusted) -> Untrusted {
+    let raw = path.raw();
+    let last = raw.rsplit(['/', '\\']).next().unwrap_or(raw);
+    Untrusted::from(last.strip_suffix(".gguf").or(last.strip_suffix(".jsonl")).unwrap_or(last))
+}
+
+/// A policy with its version and the beginning of its digest: a version number alone may stand for two texts.
+fn policy_name(line: Line, record: &PolicyRecord) -> Line {
+    line.with(Role::Value, &record.id)
+        .with(Role::Text, " ")
+        .untrusted(Role::Value, &record.version)
+        .with(Role::Muted, format!(" ({})", record.sha256.short()))
+}
+
+fn mode_name(mode: Mode) -> String {
+    match mode {
+        Mode::Direct => mode.as_str().to_owned(),
+        Mode::Rationale { max_tokens } => format!("{} {max_tokens}", mode.as_str()),
+    }
+}
+
 /// What a note or tag is about, in words.
 pub fn subject(on: Subject) -> String {
     match on {
@@ -160,14 +228,12 @@ fn started(state: &SessionState, walk: WalkId, index: usize, sample: &Sample, ro
     doc
 }
 
-fn stepped(state: &SessionState, policy: Option<&Policy>, walk: WalkId, step: &Step, page: Page) -> Doc {
+fn stepped(state: &SessionState, basis: &Basis, walk: WalkId, step: &Step, page: Page) -> Doc {
     let (number, gold) = match state.walk(walk) {
-        Some(walk) => {
-            let gold = walk.sample.gold.path.iter().find(|(node, _)| *node == step.node.id).map(|(_, answer)| answer);
-            (walk.steps.len(), gold)
-        }
+        Some(walk) => (walk.steps.len(), walk.gold_answer(&step.node.id)),
         None => (1, None),
     };
+    let policy = basis.of_step(number.saturating_sub(1));
     let mut doc = step::step(number, step, policy, gold, page);
     if !state.displays.is_empty() {
         let context = Context::of(state);
@@ -185,7 +251,7 @@ fn reached(state: &SessionState, id: WalkId, page: Page) -> Doc {
     let mut doc = leaf(reached, page, page.source_of_walk(walk));
     let sample = walk.sample.as_ref();
     if sample.gold.outcome.is_some() || sample.gold.label.is_some() || !sample.scores.is_empty() {
-        let compared = compare(state, walk, page);
+        let compared = compare(walk, page);
         doc.0.extend(compared.0.into_iter().map(|line| Line::new().with(Role::Text, "  ").join(line)));
     }
     doc

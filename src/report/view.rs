@@ -2,7 +2,7 @@
 //!
 //! Must not change anything: a view is computed from the state, the policy and the page alone.
 
-use super::{Doc, Line, Page, Role, compare, failure, help, info, source, value, walk};
+use super::{Basis, Doc, Line, Page, Role, compare, failure, help, info, source, value, walk};
 use crate::command::{Command, InfoTopic};
 use crate::policy::Policy;
 use crate::session::expr::{self, Context};
@@ -34,12 +34,12 @@ impl ViewError {
 ///
 /// # Errors
 /// Where what it asks for does not exist yet, and for commands that are not answered by looking.
-pub fn answer(command: &Command, state: &SessionState, policy: Option<&Policy>, page: Page) -> Result<Doc, ViewError> {
+pub fn answer(command: &Command, state: &SessionState, basis: &Basis, page: Page) -> Result<Doc, ViewError> {
     match command {
-        Command::Info(topic) => info(*topic, state, policy, page),
-        Command::List(node) => source::list(node.as_ref(), state, loaded(policy)?, page),
-        Command::Where => Ok(walk::path(current(state)?, page)),
-        Command::Compare => Ok(compare::compare(state, current(state)?, page)),
+        Command::Info(topic) => info(*topic, state, basis, page),
+        Command::List(node) => source::list(node.as_ref(), state, basis, page),
+        Command::Where => Ok(walk::path(state, current(state)?, basis, page)),
+        Command::Compare => Ok(compare::compare(current(state)?, page)),
         Command::Print(expr) => print(expr, state),
         Command::Display(None) => Ok(info::displays(state)),
         Command::Help(topic) => help::help(topic.as_deref(), page),
@@ -48,16 +48,16 @@ pub fn answer(command: &Command, state: &SessionState, policy: Option<&Policy>, 
     }
 }
 
-fn info(topic: InfoTopic, state: &SessionState, policy: Option<&Policy>, page: Page) -> Result<Doc, ViewError> {
+fn info(topic: InfoTopic, state: &SessionState, basis: &Basis, page: Page) -> Result<Doc, ViewError> {
     Ok(match topic {
         InfoTopic::Breakpoints => info::breakpoints(state),
         InfoTopic::Display => info::displays(state),
-        InfoTopic::Node => info::node(state, loaded(policy)?, page)?,
-        InfoTopic::Policy => info::policy(state, loaded(policy)?, page),
+        InfoTopic::Node => info::node(state, basis, page)?,
+        InfoTopic::Policy => info::policy(state, loaded(basis)?, basis, page),
         InfoTopic::Model => info::model(state, page)?,
-        InfoTopic::Sample => info::sample(state, current(state)?, page),
+        InfoTopic::Sample => info::sample(current(state)?, page),
         InfoTopic::Samples => info::samples(state, page)?,
-        InfoTopic::Scores => info::scores(state, current(state)?)?,
+        InfoTopic::Scores => info::scores(current(state)?)?,
         InfoTopic::Session => info::session(state, page),
         InfoTopic::Walks => info::walks(state, page),
         InfoTopic::Notes => info::notes(state, page),
@@ -83,8 +83,13 @@ fn current(state: &SessionState) -> Result<&Walk, ViewError> {
     })
 }
 
-fn loaded(policy: Option<&Policy>) -> Result<&Policy, ViewError> {
-    policy.ok_or_else(|| ViewError::new("no policy is loaded", "Load one with `load policy PATH`."))
+fn loaded(basis: &Basis) -> Result<&Policy, ViewError> {
+    basis.loaded.as_deref().ok_or_else(no_policy)
+}
+
+/// Nothing can be said of a policy before one is loaded.
+pub(super) fn no_policy() -> ViewError {
+    ViewError::new("no policy is loaded", "Load one with `load policy PATH`.")
 }
 
 /// A line that says that a list is empty and how it would not be.

@@ -3,27 +3,66 @@
 //! Must show where the walk stands now, also when it is at its beginning or its end.
 
 use super::compare::verdict;
-use super::number::plural;
-use super::step::edge;
-use super::{Doc, Line, Page, Role};
+use super::number::{p, plural};
+use super::step::{edge, why};
+use super::{Basis, Doc, Line, Page, Role, change, transcript};
 use crate::domain::{Provenance, Target};
+use crate::session::SessionState;
 use crate::session::state::Walk;
 use crate::text::width;
 
-/// The path: one line per step, and where the walk stands.
-pub fn path(walk: &Walk, page: Page) -> Doc {
+/// The path: what the walk is made under, two lines per step (the edge; how sure, and why it was taken), and where it stands.
+pub fn path(state: &SessionState, walk: &Walk, basis: &Basis, page: Page) -> Doc {
     let mut doc = Doc::new();
+    let head = Line::new().with(Role::Heading, format!("walk {}", walk.id.0)).with(Role::Muted, "  under ");
+    doc.push(transcript::made_under(head, &walk.conditions));
+    if let Some(branch) = branch(state, walk) {
+        doc.push(Line::new().with(Role::Text, "  ").join(branch));
+    }
     let column = walk.steps.iter().map(|s| width::width(s.node.id.as_str())).max().unwrap_or(0).min(32) + 2;
-    for (i, step) in walk.steps.iter().enumerate() {
-        let shared = walk.forked_from.is_some_and(|(_, at)| i < at);
-        let who = page.source_of(walk, i);
+    for (place, step) in walk.steps.iter().enumerate() {
+        let who = page.source_of(walk, place);
         let role = if who == Provenance::Overridden { Role::Overridden } else { Role::Muted };
-        let line = Line::new().column(Role::Muted, format!("#{}", i + 1), 4).column(Role::Node, &step.node.id, column);
-        let note = if shared { format!("shared · {who}") } else { who.to_string() };
+        let number = format!("#{}", place + 1);
+        let line = Line::new().column(Role::Muted, number, 4).column(Role::Node, &step.node.id, column);
+        let note = if place < walk.shared() { format!("shared · {who}") } else { who.to_string() };
         doc.push(edge(line, step).right(role, note, page.width));
+        doc.extend(reasons(walk, place, basis, page));
     }
     doc.push(standing(walk, page));
+    doc.extend(change::stale(state, basis, page));
     doc
+}
+
+/// Below the edge of a step: margin and coverage, why the edge was taken, the gold answer, and whether it still stands.
+fn reasons(walk: &Walk, place: usize, basis: &Basis, page: Page) -> Doc {
+    let mut doc = Doc::new();
+    let Some(step) = walk.steps.get(place) else { return doc };
+    let margin = || Line::new().with(Role::Text, "    ");
+    let mut parts = Vec::new();
+    if let Some(judgement) = &step.judgement {
+        parts.push(format!("margin {}", p(judgement.readout.margin())));
+        parts.push(format!("coverage {}", p(judgement.readout.coverage)));
+    }
+    parts.push(why(step, basis.of_step(place)));
+    if let Some(gold) = walk.gold_answer(&step.node.id) {
+        parts.push(format!("gold {gold} {}", if *gold == step.answer { "agrees" } else { "differs" }));
+    }
+    doc.words(margin(), Role::Muted, &parts.join(" · "), page.width);
+    if let Some(stale) = basis.stale(place) {
+        doc.words(margin().with(Role::Warning, "! "), Role::Warning, &change::otherwise(stale), page.width);
+    }
+    doc
+}
+
+/// Where a branch comes from, and what it is made under that its source was not.
+fn branch(state: &SessionState, walk: &Walk) -> Option<Line> {
+    let (from, at) = walk.forked_from?;
+    let line = Line::new().with(Role::Muted, format!("branch of walk {} after {}", from.0, plural(at, "step")));
+    Some(match transcript::branched_under(state, walk) {
+        Some(changed) => line.with(Role::Muted, ", under ").join(changed),
+        None => line,
+    })
 }
 
 /// Where the walk stands: `=> node`, or its leaf and verdict.
@@ -40,21 +79,27 @@ pub fn standing(walk: &Walk, page: Page) -> Line {
     }
 }
 
-/// A walk as one line of a list.
-pub fn summary(walk: &Walk, current: bool, page: Page) -> Line {
+/// A walk in a list: its sample and verdict, what it was made under, and where it branched off.
+pub fn summary(state: &SessionState, walk: &Walk, page: Page) -> Doc {
+    let current = state.current == Some(walk.id);
     let line = Line::new()
         .with(if current { Role::Cursor } else { Role::Text }, if current { "*" } else { " " })
         .column(Role::Value, format!(" {}", walk.id.0), 5)
-        .column(Role::Text, format!("sample {}", walk.index.saturating_add(1)), 13)
-        .column(Role::Muted, plural(walk.steps.len(), "step"), 10);
+        .with(Role::Text, format!("sample {} ", walk.index.saturating_add(1)))
+        .with(Role::Muted, width::truncate(walk.sample.id.escaped().as_str(), 24))
+        .with(Role::Muted, format!("  {}  ", plural(walk.steps.len(), "step")));
     let line = match (&walk.leaf, walk.frontier()) {
         (Some(leaf), _) => verdict(line.with(Role::Leaf, format!("{}  ", leaf.id)), &leaf.verdict),
         (None, Target::Node(id) | Target::Leaf(id)) => line.with(Role::Muted, "at ").with(Role::Node, &id),
     };
-    let line = match walk.forked_from {
-        Some((from, at)) => line.with(Role::Muted, format!("  branch of {} after {}", from.0, plural(at, "step"))),
-        None => line,
-    };
     let who = page.source_of_walk(walk);
-    if who == Provenance::Overridden { line.right(Role::Overridden, who.as_str(), page.width) } else { line }
+    let mut doc = Doc::new();
+    doc.push(match who {
+        Provenance::Overridden => line.right(Role::Overridden, who.as_str(), page.width),
+        _ => line,
+    });
+    let margin = || Line::new().with(Role::Text, "      ");
+    doc.push(transcript::made_under(margin().with(Role::Muted, "under "), &walk.conditions));
+    doc.extend(Doc(branch(state, walk).into_iter().map(|line| margin().join(line)).collect()));
+    doc
 }

@@ -8,6 +8,7 @@ mod disk;
 pub mod expr;
 pub mod fact;
 pub mod journal;
+pub mod policies;
 mod record;
 mod recover;
 pub mod replay;
@@ -20,6 +21,7 @@ pub use fact::{
     Breakpoint, Fact, FailureKind, LeafReached, NodeRef, PolicyRecord, SourceFile, Step, Subject, Taken, WalkId,
 };
 pub use journal::{Journal, JournalError};
+pub use policies::Policies;
 pub use recover::{Damage, Recovery, Tail, UnknownKind};
 pub use replay::{Replay, Stride};
-pub use state::SessionState;
+pub use state::{Conditions, SessionState};

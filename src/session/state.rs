@@ -12,6 +12,8 @@ use std::sync::Arc;
 pub struct SessionState {
     /// The loaded policy.
     pub policy: Option<Arc<PolicyRecord>>,
+    /// The one that was loaded before it.
+    pub policy_before: Option<Arc<PolicyRecord>>,
     /// The loaded file of samples: path, good lines, bad lines.
     pub samples: Option<(Untrusted, usize, usize)>,
     /// The loaded judge.
@@ -26,7 +28,7 @@ pub struct SessionState {
     pub breakpoints: Vec<Breakpoint>,
     /// Expressions shown after every step.
     pub displays: Vec<(u32, String)>,
-    /// Overridden classifier thresholds.
+    /// Overridden classifier thresholds, for walks that begin from now on.
     pub thresholds: Vec<(Name, f64)>,
     /// Notes in the order they were written.
     pub notes: Vec<(Subject, Untrusted)>,
@@ -40,6 +42,51 @@ pub struct SessionState {
     pub facts: u64,
 }
 
+/// What answers are made under. A walk keeps those of each of its steps, whatever is loaded later.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Conditions {
+    /// The policy whose nodes are asked.
+    pub policy: Option<Arc<PolicyRecord>>,
+    /// The judge that answers.
+    pub model: Option<Arc<ModelInfo>>,
+    /// With or without rationale.
+    pub mode: Mode,
+}
+
+impl Conditions {
+    /// Whether the policy is the same, file by file.
+    pub fn same_policy(&self, other: &Self) -> bool {
+        match (&self.policy, &other.policy) {
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b) || (a.sha256 == b.sha256 && a.files == b.files),
+            (None, None) => true,
+            _ => false,
+        }
+    }
+
+    /// Whether the judges compute the same, wherever their files lie. Before a judge was loaded, none was used.
+    pub fn same_model(&self, other: &Self) -> bool {
+        let what = |m: &ModelInfo| (m.sha256, m.tokenizer_sha256, m.template_sha256);
+        let how = |m: &ModelInfo| [m.kernel.clone(), m.isa.clone(), m.kv_dtype.clone(), m.device.clone()];
+        match (&self.model, &other.model) {
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b) || (what(a) == what(b) && how(a) == how(b)),
+            _ => true,
+        }
+    }
+
+    /// Whether they are the very same, without looking into them.
+    fn is(&self, other: &Self) -> bool {
+        fn same<T>(a: &Option<Arc<T>>, b: &Option<Arc<T>>) -> bool {
+            a.as_ref().map(Arc::as_ptr) == b.as_ref().map(Arc::as_ptr)
+        }
+        self.mode == other.mode && same(&self.policy, &other.policy) && same(&self.model, &other.model)
+    }
+
+    /// Whether answers made under the one may stand beside answers made under the other in one walk.
+    pub fn same(&self, other: &Self) -> bool {
+        self.mode == other.mode && self.same_model(other) && self.same_policy(other)
+    }
+}
+
 /// One sample on its way through the tree.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Walk {
@@ -49,16 +96,18 @@ pub struct Walk {
     pub index: usize,
     /// The sample.
     pub sample: Arc<Sample>,
-    /// The policy it was started under.
-    pub policy: Option<Arc<PolicyRecord>>,
-    /// The judge it was started with.
-    pub model: Option<Arc<ModelInfo>>,
+    /// What it is made under: its last step, or the session as it was when it began.
+    pub conditions: Arc<Conditions>,
+    /// Overridden classifier thresholds that hold for it.
+    pub thresholds: Vec<(Name, f64)>,
     /// The node that was asked first.
     pub root: Name,
     /// The walk it branched from, and how many steps they share.
     pub forked_from: Option<(WalkId, usize)>,
     /// Answered nodes, in order.
     pub steps: Vec<Arc<Step>>,
+    /// What each of them was made under; steps that a branch shares keep what they had.
+    pub under: Vec<Arc<Conditions>>,
     /// How many of them, from the first, were read back when the session was opened again; the others were computed since.
     pub read_back: usize,
     /// The end, where it was reached.
@@ -69,6 +118,26 @@ impl Walk {
     /// What comes next: the target of the last step, or the root.
     pub fn frontier(&self) -> Target {
         self.steps.last().map_or_else(|| Target::Node(self.root.clone()), |s| s.target.clone())
+    }
+
+    /// The answer that a human gave at a node, where somebody gave one.
+    pub fn gold_answer(&self, node: &Name) -> Option<&Name> {
+        self.sample.gold.path.iter().find(|(n, _)| n == node).map(|(_, answer)| answer)
+    }
+
+    /// How many of its steps it shares with the walk it branched from.
+    pub fn shared(&self) -> usize {
+        self.forked_from.map_or(0, |(_, at)| at).min(self.steps.len())
+    }
+
+    /// What step `place`, from 0, was made under; past the last one, what the walk is made under.
+    pub fn conditions_of(&self, place: usize) -> &Arc<Conditions> {
+        self.under.get(place).unwrap_or(&self.conditions)
+    }
+
+    /// Whether it may go on under these conditions. One without steps takes any judge and mode, but has its root from its policy.
+    pub fn goes_on_under(&self, now: &Conditions) -> bool {
+        if self.steps.is_empty() { self.conditions.same_policy(now) } else { self.conditions.same(now) }
     }
 
     /// Whether step `place`, from 0, was read back when the session was opened again.
@@ -91,6 +160,7 @@ impl Default for SessionState {
     fn default() -> Self {
         Self {
             policy: None,
+            policy_before: None,
             samples: None,
             model: None,
             mode: Mode::Rationale { max_tokens: Mode::DEFAULT_RATIONALE_TOKENS },
@@ -117,19 +187,28 @@ impl SessionState {
             Fact::Opened { .. } | Fact::Saved { .. } => {}
             Fact::Resumed { .. } => self.walks.iter_mut().for_each(|w| w.read_back = w.steps.len()),
             Fact::Command { line } => self.commands.push(line.clone()),
-            Fact::PolicyLoaded(record) => self.policy = Some(Arc::new(record.clone())),
+            Fact::PolicyLoaded(record) => {
+                self.policy_before = self.policy.replace(Arc::new(record.clone()));
+            }
             Fact::SamplesLoaded { path, count, bad, .. } => self.samples = Some((path.clone(), *count, *bad)),
-            Fact::ModelLoaded(info) => self.model = Some(Arc::new(info.clone())),
-            Fact::ModeSet(mode) => self.mode = *mode,
+            Fact::ModelLoaded(info) => {
+                self.model = Some(Arc::new(info.clone()));
+                self.refresh_walks_without_steps();
+            }
+            Fact::ModeSet(mode) => {
+                self.mode = *mode;
+                self.refresh_walks_without_steps();
+            }
             Fact::WalkStarted { walk, index, sample, root } => self.start(Walk {
                 id: *walk,
                 index: *index,
                 sample: Arc::new(sample.clone()),
-                policy: self.policy.clone(),
-                model: self.model.clone(),
+                conditions: Arc::new(self.conditions()),
+                thresholds: self.thresholds.clone(),
                 root: root.clone(),
                 forked_from: None,
                 steps: Vec::new(),
+                under: Vec::new(),
                 read_back: 0,
                 leaf: None,
             }),
@@ -139,10 +218,11 @@ impl SessionState {
                         id: *walk,
                         forked_from: Some((*from, *at)),
                         steps: source.steps.iter().take(*at).cloned().collect(),
+                        under: source.under.iter().take(*at).cloned().collect(),
                         read_back: source.read_back.min(*at),
                         leaf: None,
-                        policy: self.policy.clone(),
-                        model: self.model.clone(),
+                        conditions: Arc::new(self.conditions()),
+                        thresholds: self.thresholds.clone(),
                         ..source.clone()
                     };
                     self.start(fork);
@@ -150,7 +230,12 @@ impl SessionState {
             }
             Fact::Stepped { walk, step } => {
                 self.stopped_at = None;
+                let now = self.conditions();
                 if let Some(w) = self.walk_mut(*walk) {
+                    if !w.conditions.is(&now) {
+                        w.conditions = Arc::new(now);
+                    }
+                    w.under.push(Arc::clone(&w.conditions));
                     w.steps.push(Arc::new(step.clone()));
                 }
             }
@@ -163,9 +248,11 @@ impl SessionState {
                 self.stopped_at = None;
                 if let Some(w) = self.walk_mut(*walk) {
                     w.steps.truncate(*to);
+                    w.under.truncate(*to);
                     w.read_back = w.read_back.min(*to);
                     w.leaf = None;
                 }
+                self.refresh_walks_without_steps();
             }
             Fact::BreakpointSet(breakpoint) => {
                 self.breakpoints.retain(|b| b.id != breakpoint.id);
@@ -182,13 +269,25 @@ impl SessionState {
             Fact::DisplayAdded { id, expr } => self.displays.push((*id, expr.clone())),
             Fact::DisplayRemoved { id } => self.displays.retain(|(i, _)| i != id),
             Fact::ThresholdSet { name, value } => {
-                self.thresholds.retain(|(n, _)| n != name);
-                self.thresholds.push((name.clone(), *value));
+                set_threshold(&mut self.thresholds, name, *value);
+                if let Some(w) = self.current.and_then(|id| self.walk_mut(id)) {
+                    set_threshold(&mut w.thresholds, name, *value);
+                }
             }
             Fact::Noted { on, text } => self.notes.push((*on, text.clone())),
             Fact::Tagged { on, tag } => self.tags.push((*on, tag.clone())),
             Fact::Cancelled { .. } | Fact::Failed { .. } => {}
         }
+    }
+
+    /// What the next answer is made under.
+    pub fn conditions(&self) -> Conditions {
+        Conditions { policy: self.policy.clone(), model: self.model.clone(), mode: self.mode }
+    }
+
+    /// The overridden thresholds that hold for what is on the screen: those of the current walk.
+    pub fn thresholds_now(&self) -> &[(Name, f64)] {
+        self.walk_now().map_or(&self.thresholds, |walk| &walk.thresholds)
     }
 
     /// The walk commands act on.
@@ -212,6 +311,15 @@ impl SessionState {
         self.walks.iter_mut().find(|w| w.id == id)
     }
 
+    /// Nothing was made under the judge and mode of a walk without steps yet, so it takes the new ones.
+    fn refresh_walks_without_steps(&mut self) {
+        let (model, mode) = (self.model.clone(), self.mode);
+        for walk in self.walks.iter_mut().filter(|w| w.steps.is_empty()) {
+            walk.conditions =
+                Arc::new(Conditions { policy: walk.conditions.policy.clone(), model: model.clone(), mode });
+        }
+    }
+
     fn start(&mut self, walk: Walk) {
         if self.walk(walk.id).is_none() {
             self.stopped_at = None;
@@ -219,6 +327,11 @@ impl SessionState {
             self.walks.push(walk);
         }
     }
+}
+
+fn set_threshold(thresholds: &mut Vec<(Name, f64)>, name: &Name, value: f64) {
+    thresholds.retain(|(n, _)| n != name);
+    thresholds.push((name.clone(), value));
 }
 
 #[cfg(test)]
@@ -281,6 +394,31 @@ mod tests {
             prop_assert!(branch.steps.iter().zip(&source.steps).take(shared).all(|(b, s)| Arc::ptr_eq(b, s)));
             prop_assert_eq!(branch.forked_from, Some((WALK, at)));
             prop_assert!(branch.leaf.is_none());
+        }
+
+        #[test]
+        fn what_a_walk_was_made_under_changes_by_its_own_steps_alone(
+            (live, steps, _) in walked(),
+            later in prop::collection::vec(arbitrary::fact(), 0..12),
+        ) {
+            let mut state = live.clone();
+            for fact in &later {
+                let about_it = match fact {
+                    Fact::Stepped { walk, .. } | Fact::SteppedBack { walk, .. } => *walk == WALK,
+                    Fact::ThresholdSet { .. } => true,
+                    _ => false,
+                };
+                if !about_it {
+                    state.apply(fact);
+                }
+            }
+            let (before, after) = (live.walk(WALK).expect("started"), state.walk(WALK).expect("started"));
+            prop_assert_eq!((&before.conditions, &before.under), (&after.conditions, &after.under));
+            prop_assert_eq!(&before.thresholds, &after.thresholds);
+            prop_assert_eq!(after.under.len(), steps.len());
+            for walk in &state.walks {
+                prop_assert_eq!(walk.under.len(), walk.steps.len());
+            }
         }
 
         #[test]

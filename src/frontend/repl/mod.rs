@@ -73,8 +73,7 @@ pub fn run(
         if interrupt.ending() {
             return Ok(Outcome::Exit(Ended::Cancelled.code()));
         }
-        let names =
-            SessionNames::of(runner.client().state(), runner.client().policy().map(AsRef::as_ref), &setup.models);
+        let names = SessionNames::of(runner.client().state(), runner.client().basis().policy.as_deref(), &setup.models);
         editor.set_helper(Some(LineHelper::new(names, setup.color)));
         let typed = match editor.readline(&prompt(runner.client())) {
             Ok(typed) => typed,

@@ -27,7 +27,7 @@ pub fn of(line: &str, at: usize, names: &SessionNames) -> Advice {
 
 /// The answer to a command that needs no engine; `Err` is why there is nothing to show.
 pub fn answer(command: &Command, view: View<'_>, page: Page) -> Result<Doc, Doc> {
-    report::view::answer(command, view.state, view.policy, page).map_err(|e| e.doc(page.width))
+    report::view::answer(command, view.state, view.basis, page).map_err(|e| e.doc(page.width))
 }
 
 /// The lines of the log for a fact that is already in the state: as few as possible, for the panes show the rest.
@@ -35,7 +35,7 @@ pub fn transcript(fact: &Fact, view: View<'_>, page: Page) -> Doc {
     if let Fact::Command { line } = fact {
         return Doc(vec![transcript::command(line)]);
     }
-    let mut doc = transcript::brief(view.state, fact, page);
+    let mut doc = transcript::brief(view.state, view.basis, fact, page);
     if matches!(fact, Fact::Stepped { .. }) {
         let context = Context::of(view.state);
         for (id, expr) in &view.state.displays {
@@ -66,7 +66,7 @@ pub fn reached(view: View<'_>) -> Option<Line> {
     let leaf = walk.leaf.as_ref()?;
     let line = Line::new().with(Role::Muted, "leaf ").with(Role::Leaf, &leaf.id).with(Role::Text, "  ");
     let line = compare::verdict(line, &leaf.verdict);
-    Some(match compare::agreement(view.state, walk).cell {
+    Some(match compare::agreement(walk).cell {
         Some(cell) => {
             let (role, symbol) = panes::compare::mark(cell);
             line.with(Role::Muted, "  ·  ").with(role, format!("{symbol} {}", cell.as_str()))

@@ -478,7 +478,7 @@ impl App {
 
 /// What completion knows.
 fn names(setup: &Setup, view: View<'_>) -> SessionNames {
-    SessionNames::of(view.state, view.policy, &setup.models)
+    SessionNames::of(view.state, view.policy(), &setup.models)
 }
 
 /// Where `top` comes to stand after `motion`, with `rows` rows of which `height` are shown.

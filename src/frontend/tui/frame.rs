@@ -186,7 +186,7 @@ fn heading(app: &App, view: View<'_>, pane: Pane, tabbed: bool, focused: bool) -
     let own = match pane {
         Pane::Sample => sample::title(ink, view),
         Pane::Node => node::title(ink, node::subject(view, app.selected.as_ref(), &app.live).as_ref()),
-        Pane::Tree => match view.policy {
+        Pane::Tree => match view.policy() {
             Some(policy) => {
                 let mut spans = vec![Span::raw("Policy · ")];
                 spans.extend(ink.escaped(Role::Muted, &policy.title.escaped()));

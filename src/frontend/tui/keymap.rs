@@ -116,7 +116,7 @@ fn command(key: &Key, selected: Option<&Name>, view: View<'_>) -> Action {
 /// Where execution stands: the node asked next, else the leaf, else the root.
 fn place(view: View<'_>) -> Option<Name> {
     let leaf = || view.walk()?.leaf.as_ref().map(|l| l.id.clone());
-    view.next_node().or_else(leaf).or_else(|| view.policy.map(|p| p.root.clone()))
+    view.next_node().or_else(leaf).or_else(|| view.policy().map(|p| p.root.clone()))
 }
 
 fn quoted(name: &str) -> String {
@@ -191,7 +191,7 @@ fn possible(name: &str, view: View<'_>, selected: Option<&Name>, recorded: bool)
     let walk = view.walk();
     let open = view.next_node().is_some();
     let model = view.state.model.is_some() && !recorded;
-    let included = view.policy.is_some_and(|p| p.nodes.iter().any(|n| n.id.as_str().contains('/')));
+    let included = view.policy().is_some_and(|p| p.nodes.iter().any(|n| n.id.as_str().contains('/')));
     match name {
         "step" | "continue" => (open && model) || recorded,
         "next" | "finish" => open && model && included,
@@ -204,11 +204,11 @@ fn possible(name: &str, view: View<'_>, selected: Option<&Name>, recorded: bool)
             recorded || walk.map_or(left > 0, |w| w.index + 1 < left)
         }
         "previous-sample" => recorded || walk.is_some_and(|w| w.index > 0),
-        "break" | "tbreak" => view.policy.is_some() && !recorded,
+        "break" | "tbreak" => view.policy().is_some() && !recorded,
         "x" => walk.is_some() && model,
         "set answer" | "set threshold" | "note" | "tag" => walk.is_some() && !recorded,
         "compare" | "where" | "print" => walk.is_some(),
-        "list" | "info" => view.policy.is_some(),
+        "list" | "info" => view.policy().is_some(),
         _ => !recorded,
     }
 }

@@ -148,5 +148,5 @@ fn message(input: Input) -> Option<Msg> {
 }
 
 fn view(client: &Client) -> View<'_> {
-    View { state: client.state(), policy: client.policy().map(AsRef::as_ref) }
+    View { state: client.state(), basis: client.basis() }
 }

@@ -2,8 +2,10 @@
 //!
 //! Must not change anything and must not be kept across events.
 
+use crate::change::Stale;
 use crate::domain::{Name, Target};
 use crate::policy::{Node, Policy};
+use crate::report::Basis;
 use crate::session::state::Walk;
 use crate::session::{SessionState, Step};
 
@@ -12,11 +14,16 @@ use crate::session::{SessionState, Step};
 pub struct View<'a> {
     /// What the facts add up to.
     pub state: &'a SessionState,
-    /// The loaded policy, parsed.
-    pub policy: Option<&'a Policy>,
+    /// The policies behind the walk, parsed.
+    pub basis: &'a Basis,
 }
 
 impl<'a> View<'a> {
+    /// The policy that is shown: the walk's own; without a walk the loaded one.
+    pub fn policy(self) -> Option<&'a Policy> {
+        self.basis.policy.as_deref()
+    }
+
     /// The walk commands act on.
     pub fn walk(self) -> Option<&'a Walk> {
         self.state.walk_now()
@@ -37,13 +44,22 @@ impl<'a> View<'a> {
         steps.iter().enumerate().rev().find(|(_, s)| s.node.id == *node).map(|(i, s)| (i, s.as_ref()))
     }
 
-    /// A node of the policy.
+    /// A node as it was asked, where the walk asked it; else as the policy of the walk has it.
     pub fn node(self, id: &Name) -> Option<&'a Node> {
-        self.policy?.node(id.as_str())
+        let asked = self.step_of(id).and_then(|(place, _)| self.basis.of_step(place)?.node(id.as_str()));
+        asked.or_else(|| self.policy()?.node(id.as_str()))
+    }
+
+    /// How the loaded policy asks a node otherwise than it was, or would be, asked in the walk on the screen.
+    pub fn stale(self, id: &Name) -> Option<Stale> {
+        match self.step_of(id) {
+            Some((place, _)) => self.basis.stale(place).cloned(),
+            None => self.basis.asks_otherwise(id),
+        }
     }
 
     /// The gold answer of the current sample at `node`, where somebody gave one.
     pub fn gold_answer(self, node: &Name) -> Option<&'a Name> {
-        self.walk()?.sample.gold.path.iter().find(|(n, _)| n == node).map(|(_, a)| a)
+        self.walk()?.gold_answer(node)
     }
 }

@@ -1,7 +1,7 @@
 //! What holds for every document of every fact, also absurd ones.
 
 use super::fixture::policy;
-use crate::report::{Doc, Page, plain, transcript};
+use crate::report::{Basis, Doc, Page, plain, transcript};
 use crate::session::{SessionState, arbitrary};
 use crate::text::is_hidden;
 use proptest::prelude::*;
@@ -26,14 +26,14 @@ proptest! {
         facts in prop::collection::vec(arbitrary::fact(), 1..30),
         width in 20..120_usize,
     ) {
-        let (policy, mut state) = (policy(), SessionState::default());
+        let (basis, mut state) = (Basis::only(policy().into()), SessionState::default());
         for fact in &facts {
             state.apply(fact);
-            let doc = transcript::fact(&state, Some(&policy), fact, Page::live(width));
+            let doc = transcript::fact(&state, &basis, fact, Page::live(width));
             prop_assert!(inert(&doc));
             let text = plain::render(&doc);
             prop_assert!(!text.contains("NaN") && !text.contains("inf "));
-            prop_assert!(inert(&transcript::brief(&state, fact, Page::recorded(width))));
+            prop_assert!(inert(&transcript::brief(&state, &basis, fact, Page::recorded(width))));
         }
     }
 }

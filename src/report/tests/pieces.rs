@@ -2,8 +2,10 @@
 
 use super::fixture::*;
 use crate::domain::{Examination, Part, Piece, TokenView, TopToken};
-use crate::report::{Doc, Line, Page, Role, ansi, compare, examination, failure, json, markdown, plain, theme, walk};
-use crate::session::{Fact, FailureKind, WalkId};
+use crate::report::{
+    Basis, Doc, Line, Page, Role, ansi, compare, examination, failure, json, markdown, plain, theme, walk,
+};
+use crate::session::{Fact, FailureKind, Policies, SessionState, WalkId};
 
 const PAGE: Page = Page::live(80);
 
@@ -12,30 +14,34 @@ fn comparison_of_a_walk_with_an_overridden_threshold() {
     let mut facts = facts();
     facts.push(Fact::ThresholdSet { name: name("scam"), value: 0.95 });
     let state = state(&facts);
-    insta::assert_snapshot!(plain::render(&compare::compare(&state, state.walk_now().unwrap(), PAGE)));
+    insta::assert_snapshot!(plain::render(&compare::compare(state.walk_now().unwrap(), PAGE)));
 }
 
 #[test]
 fn comparison_where_nothing_is_known_yet() {
     let state = state(&[Fact::WalkStarted { walk: WALK, index: 0, sample: video_sample(), root: name("awareness") }]);
-    insta::assert_snapshot!(plain::render(&compare::compare(&state, state.walk_now().unwrap(), PAGE)));
+    insta::assert_snapshot!(plain::render(&compare::compare(state.walk_now().unwrap(), PAGE)));
+}
+
+/// What `where` shows of a walk.
+fn path(state: &SessionState, walk: WalkId, page: Page) -> String {
+    let walk = state.walk(walk).unwrap();
+    plain::render(&walk::path(state, walk, &Basis::of_walk(state, Some(walk), &Policies::default()), page))
 }
 
 #[test]
 fn the_path_of_a_branch() {
     let state = state(&facts());
-    insta::assert_snapshot!(plain::render(&walk::path(state.walk_now().unwrap(), PAGE)));
-    let first = state.walk(WalkId(1)).unwrap();
-    insta::assert_snapshot!("the_path_of_the_first_walk", plain::render(&walk::path(first, PAGE)));
+    insta::assert_snapshot!(path(&state, WalkId(2), PAGE));
+    insta::assert_snapshot!("the_path_of_the_first_walk", path(&state, WALK, PAGE));
 }
 
 #[test]
 fn steps_of_a_session_opened_again_are_recorded_and_later_ones_are_not() {
     let steps = |facts: &[Fact], page: Page| {
-        let state = state(facts);
-        let shown = plain::render(&walk::path(state.walk(WalkId(1)).unwrap(), page));
+        let shown = path(&state(facts), WALK, page);
         let word = |line: &str| line.split_whitespace().next_back().unwrap_or_default().to_owned();
-        shown.lines().map(word).collect::<Vec<_>>()
+        shown.lines().filter(|l| l.starts_with(['#', '='])).map(word).collect::<Vec<_>>()
     };
     let mut facts = facts();
     let again = facts.iter().rfind(|f| matches!(f, Fact::Stepped { walk: WALK, .. })).cloned().unwrap();

@@ -2,15 +2,15 @@
 
 use super::fixture::*;
 use crate::domain::{BreakAt, Digest, Mode};
-use crate::report::{Doc, Page, plain, transcript};
-use crate::session::{Breakpoint, Fact, FailureKind, SessionState, Subject};
+use crate::report::{Basis, Doc, Page, plain, transcript};
+use crate::session::{Breakpoint, Fact, FailureKind, Policies, SessionState, Subject};
 
 /// Applies the facts one by one and prints each as it happens.
 fn transcript_of(facts: &[Fact], width: usize) -> String {
-    let (policy, mut state, mut doc) = (policy(), SessionState::default(), Doc::new());
+    let (policies, mut state, mut doc) = (Policies::default(), SessionState::default(), Doc::new());
     for fact in facts {
         state.apply(fact);
-        doc.extend(transcript::fact(&state, Some(&policy), fact, Page::live(width)));
+        doc.extend(transcript::fact(&state, &Basis::of(&state, &policies), fact, Page::live(width)));
     }
     plain::render(&doc)
 }
@@ -29,6 +29,7 @@ fn the_same_session_at_60_cells() {
 fn a_post_with_fields_and_no_labels() {
     let walk = WALK;
     let facts = [
+        Fact::PolicyLoaded(record()),
         Fact::ModeSet(Mode::Direct),
         Fact::WalkStarted { walk, index: 8, sample: video_sample(), root: name("awareness") },
         Fact::DisplayAdded { id: 1, expr: "p.yes".into() },
@@ -76,16 +77,22 @@ fn a_replayed_session_says_recorded_and_an_edited_policy_is_noticed() {
     let mut step = first_step();
     step.node.hash = Digest::of(b"older text");
     let fact = Fact::Stepped { walk: WALK, step };
-    insta::assert_snapshot!(plain::render(&transcript::fact(&state, Some(&policy()), &fact, Page::recorded(80))));
+    insta::assert_snapshot!(plain::render(&transcript::fact(
+        &state,
+        &Basis::of(&state, &Policies::default()),
+        &fact,
+        Page::recorded(80)
+    )));
 }
 
 #[test]
 fn the_short_form_is_one_line_per_fact() {
+    let policies = Policies::default();
     let mut state = SessionState::default();
     let mut doc = Doc::new();
     for fact in &facts() {
         state.apply(fact);
-        doc.extend(transcript::brief(&state, fact, Page::live(90)));
+        doc.extend(transcript::brief(&state, &Basis::of(&state, &policies), fact, Page::live(90)));
     }
     insta::assert_snapshot!(plain::render(&doc));
 }

@@ -4,8 +4,8 @@ use super::fixture::*;
 use crate::command::{Command, parse};
 use crate::domain::BreakAt;
 use crate::policy::{Policy, parse as parse_policy};
-use crate::report::{Page, plain, view, walk_tree};
-use crate::session::{Breakpoint, Fact, SessionState, Subject, WalkId};
+use crate::report::{Basis, Page, plain, view, walk_tree};
+use crate::session::{Breakpoint, Fact, Policies, SessionState, Subject, WalkId};
 use std::fmt::Write as _;
 
 const PAGE: Page = Page::live(80);
@@ -14,16 +14,16 @@ fn command(line: &str) -> Command {
     parse(line).unwrap_or_else(|e| panic!("{line}: {e:?}")).unwrap_or_else(|| panic!("{line} is no command"))
 }
 
-fn show(line: &str, state: &SessionState, policy: Option<&Policy>, page: Page) -> String {
-    match view::answer(&command(line), state, policy, page) {
+fn show(line: &str, state: &SessionState, page: Page) -> String {
+    match view::answer(&command(line), state, &Basis::of(state, &Policies::default()), page) {
         Ok(doc) => plain::render(&doc),
         Err(error) => plain::render(&error.doc(page.width)),
     }
 }
 
-fn all(lines: &[&str], state: &SessionState, policy: Option<&Policy>) -> String {
+fn all(lines: &[&str], state: &SessionState) -> String {
     lines.iter().fold(String::new(), |mut out, line| {
-        writeln!(out, "> {line}\n{}", show(line, state, policy, PAGE)).unwrap();
+        writeln!(out, "> {line}\n{}", show(line, state, PAGE)).unwrap();
         out
     })
 }
@@ -56,22 +56,18 @@ fn worked_on() -> SessionState {
 fn what_a_session_holds() {
     let lines =
         ["info session", "info walks", "info breakpoints", "info display", "info notes", "info samples", "display"];
-    insta::assert_snapshot!(all(&lines, &worked_on(), Some(&policy())));
+    insta::assert_snapshot!(all(&lines, &worked_on()));
 }
 
 #[test]
 fn the_sample_and_its_scores() {
-    insta::assert_snapshot!(all(&["info sample", "info scores", "compare"], &worked_on(), Some(&policy())));
+    insta::assert_snapshot!(all(&["info sample", "info scores", "compare"], &worked_on()));
 }
 
 #[test]
 fn the_policy_and_its_nodes() {
     let start = state(&facts()[..7]);
-    insta::assert_snapshot!(all(
-        &["info policy", "info node", "list", "list remove", "info model"],
-        &start,
-        Some(&policy())
-    ));
+    insta::assert_snapshot!(all(&["info policy", "info node", "list", "list remove", "info model"], &start));
 }
 
 #[test]
@@ -90,7 +86,7 @@ fn where_and_print() {
         "print p.perhaps",
         "print verdikt",
     ];
-    insta::assert_snapshot!(all(&lines, &worked_on(), Some(&policy())));
+    insta::assert_snapshot!(all(&lines, &worked_on()));
 }
 
 #[test]
@@ -112,7 +108,7 @@ fn an_empty_session_says_what_to_do() {
         "info breakpoints",
         "info notes",
     ];
-    insta::assert_snapshot!(all(&lines, &SessionState::default(), None));
+    insta::assert_snapshot!(all(&lines, &SessionState::default()));
 }
 
 #[test]
@@ -122,17 +118,17 @@ fn an_unknown_node_and_a_hidden_character_in_the_source() {
         record.files[0].text = POLICY.replace("Count fees.", "Count\u{200b} fees.").into();
     }
     let state = state(&facts);
-    insta::assert_snapshot!(all(&["list nowhere", "list request"], &state, Some(&policy())));
+    insta::assert_snapshot!(all(&["list nowhere", "list request"], &state));
 }
 
 #[test]
 fn help_at_60_cells() {
     let state = SessionState::default();
     let page = Page::live(60);
-    insta::assert_snapshot!("help_step", show("help step", &state, None, page));
-    insta::assert_snapshot!("help_unknown", show("help stepp", &state, None, page));
-    insta::assert_snapshot!("apropos", show("apropos threshold", &state, None, page));
-    let overview = show("help", &state, None, page);
+    insta::assert_snapshot!("help_step", show("help step", &state, page));
+    insta::assert_snapshot!("help_unknown", show("help stepp", &state, page));
+    insta::assert_snapshot!("apropos", show("apropos threshold", &state, page));
+    let overview = show("help", &state, page);
     assert!(overview.lines().all(|l| l.chars().count() <= 60), "{overview}");
 }
 

@@ -80,7 +80,7 @@ impl Context {
     /// At a sample that no walk has begun with, for `next-sample where`; `index` counts from 0.
     pub fn of_sample(state: &SessionState, index: usize, sample: &Sample) -> Self {
         let mut context = Self::default();
-        context.add_sample(state, index, sample);
+        context.add_sample(&state.thresholds, index, sample);
         context
     }
 
@@ -107,7 +107,7 @@ impl Context {
         self.values.insert(name, Entry::Map(entries));
     }
 
-    fn add_sample(&mut self, state: &SessionState, index: usize, sample: &Sample) {
+    fn add_sample(&mut self, overridden: &[(Name, f64)], index: usize, sample: &Sample) {
         let (text, fields) = match &sample.content {
             Content::Text(text) => (text.raw().to_owned(), Vec::new()),
             Content::Fields(fields) => {
@@ -127,12 +127,11 @@ impl Context {
         known.push(("fields".to_owned(), fields.into_iter().map(|(k, v)| (k, Value::from(v))).collect::<Value>()));
         self.set_map("sample", known);
         self.set_map("scores", sample.scores.iter().map(|(name, score)| (name.to_string(), *score)));
-        let names = sample.thresholds.iter().chain(&state.thresholds).map(|(name, _)| name);
-        let thresholds: BTreeMap<String, f64> = names
-            .filter_map(|name| Some((name.to_string(), sample.threshold(name.as_str(), &state.thresholds)?)))
-            .collect();
+        let names = sample.thresholds.iter().chain(overridden).map(|(name, _)| name);
+        let thresholds: BTreeMap<String, f64> =
+            names.filter_map(|name| Some((name.to_string(), sample.threshold(name.as_str(), overridden)?))).collect();
         self.set_map("thresholds", thresholds);
-        if let Some(outcome) = sample.classified(&state.thresholds) {
+        if let Some(outcome) = sample.classified(overridden) {
             self.set("classifier", outcome.as_str());
         }
         if let Some(outcome) = sample.gold.outcome {
@@ -145,7 +144,7 @@ impl Context {
     }
 
     fn add_walk(&mut self, state: &SessionState, walk: &Walk) {
-        self.add_sample(state, walk.index, &walk.sample);
+        self.add_sample(&walk.thresholds, walk.index, &walk.sample);
         self.set("walk", walk.id.0);
         self.set("steps", walk.steps.len());
         self.set_map("path", walk.steps.iter().map(|s| (s.node.id.to_string(), s.answer.as_str())));

@@ -18,9 +18,9 @@ pub fn rows(ink: Ink, view: View<'_>, source: &dyn Fn(&Walk) -> Provenance, widt
         return wrap(&Row::from(ink.own(Role::Muted, "Nothing to compare yet.")), width, 0);
     };
     let sample = &walk.sample;
-    let said = sample.classified(&view.state.thresholds);
-    let agreement = agreement(view.state, walk);
-    let mut rows = scores(ink, view, walk, width);
+    let said = sample.classified(&walk.thresholds);
+    let agreement = agreement(walk);
+    let mut rows = scores(ink, walk, width);
     if let Some(outcome) = said {
         let what = verdict(ink, &Verdict { outcome, label: None });
         rows.push(verdict_row(ink, "classifier", [what, against(ink, agreement.classifier)].concat(), width));
@@ -103,7 +103,7 @@ fn verdict(ink: Ink, verdict: &Verdict) -> Vec<Span<'static>> {
 }
 
 /// One gauge per score: how far it goes, and a mark where its threshold stands.
-fn scores(ink: Ink, view: View<'_>, walk: &Walk, width: usize) -> Vec<Row> {
+fn scores(ink: Ink, walk: &Walk, width: usize) -> Vec<Row> {
     let sample = &walk.sample;
     let mut rows = Vec::new();
     if let Some(classifier) = &sample.classifier {
@@ -116,7 +116,7 @@ fn scores(ink: Ink, view: View<'_>, walk: &Walk, width: usize) -> Vec<Row> {
     }
     for (name, score) in &sample.scores {
         let own = sample.thresholds.iter().find(|(n, _)| n == name).map(|(_, t)| *t);
-        let set = view.state.thresholds.iter().find(|(n, _)| n == name).map(|(_, t)| *t);
+        let set = walk.thresholds.iter().find(|(n, _)| n == name).map(|(_, t)| *t);
         let label = fit(Row::from(ink.name(Role::Text, name)), 10);
         let mut spans = label.spans;
         spans.push(Span::raw(" "));

@@ -3,12 +3,14 @@
 //! Must mark every value with where it comes from: recorded, recomputed or overridden.
 
 use super::compare;
+use crate::change::Stale;
 use crate::domain::{Name, Provenance, Readout};
 use crate::frontend::tui::ink::{Ink, Row, cells, fit, spread, wrap};
 use crate::frontend::tui::live::Live;
 use crate::frontend::tui::view::View;
 use crate::policy::Node;
 use crate::report::Role;
+use crate::report::change::otherwise;
 use crate::session::{Step, Taken};
 use crate::text::{Untrusted, width};
 use ratatui::text::Span;
@@ -26,20 +28,26 @@ pub struct Subject<'a> {
     pub step: Option<(usize, &'a Step)>,
     /// Whether it is being asked right now.
     pub asking: bool,
+    /// How the loaded policy asks it otherwise than what is shown.
+    pub stale: Option<Stale>,
 }
 
 /// The node to show: the selected one, else the one being asked, else the one answered last, else the next one.
 pub fn subject<'a>(view: View<'a>, selected: Option<&Name>, live: &Live) -> Option<Subject<'a>> {
-    let selected = selected.filter(|id| view.policy.is_none_or(|p| p.node(id.as_str()).is_some()));
+    let selected = selected.filter(|id| view.policy().is_none_or(|p| p.node(id.as_str()).is_some()));
     let id = selected
         .cloned()
         .or_else(|| live.asking().cloned())
         .or_else(|| view.walk()?.steps.last().map(|s| s.node.id.clone()))
         .or_else(|| view.next_node())
-        .or_else(|| view.policy.map(|p| p.root.clone()))?;
+        .or_else(|| view.policy().map(|p| p.root.clone()))?;
     let asking = live.asking() == Some(&id);
     let step = if asking { None } else { view.step_of(&id) };
-    Some(Subject { node: view.node(&id), step, asking, id })
+    let stale = if asking { None } else { view.stale(&id) };
+    // What is being asked is asked under the loaded policy, and shown so before the branch it goes to has a step.
+    let loaded = || view.basis.loaded.as_deref().and_then(|policy| policy.node(id.as_str()));
+    let node = if asking { loaded() } else { view.node(&id) };
+    Some(Subject { node, step, asking, stale, id })
 }
 
 /// What stands in the pane's border.
@@ -54,6 +62,9 @@ pub fn title(ink: Ink, subject: Option<&Subject<'_>>) -> Vec<Span<'static>> {
         (None, _) => " · not asked yet".to_owned(),
     };
     spans.push(ink.own(Role::Muted, tail));
+    if subject.stale.is_some() {
+        spans.push(ink.own(Role::Warning, " · stale"));
+    }
     spans
 }
 
@@ -132,6 +143,10 @@ pub fn footer(ink: Ink, subject: Option<&Subject<'_>>, source: Option<Provenance
     if let Some((_, step)) = subject.step {
         rows.push(figures(ink, step, source, width));
         rows.extend(remarks(ink, subject, step, width));
+    }
+    if let Some(stale) = &subject.stale {
+        let text = format!("  ⚠ {}", otherwise(stale));
+        rows.push(fit(Row::from(ink.own(Role::Warning, text)), width));
     }
     rows
 }

@@ -5,6 +5,7 @@
 use crate::frontend::tui::ink::{Ink, Row, cells, spread};
 use crate::frontend::tui::view::View;
 use crate::report::Role;
+use crate::report::transcript::base_name;
 use crate::text::{Escaped, Untrusted};
 use ratatui::text::Span;
 
@@ -31,19 +32,27 @@ pub fn row(ink: Ink, view: View<'_>, session: &Untrusted, recorded: bool, width:
 fn items(ink: Ink, view: View<'_>, session: &Untrusted) -> Vec<(u8, Vec<Span<'static>>)> {
     let state = view.state;
     let mut items = Vec::new();
-    match &state.policy {
+    // What the walk on the screen was made under; what is loaded beside it where that is something else.
+    let under = view.walk().map_or_else(|| state.conditions(), |walk| (*walk.conditions).clone());
+    match &under.policy {
         Some(policy) => {
             let mut spans = vec![ink.name(Role::Value, &policy.id), Span::raw(" ")];
             spans.extend(short(ink, Role::Muted, &policy.version, 12));
+            if let Some(loaded) = state.policy.as_ref().filter(|_| view.basis.is_older()) {
+                let same = loaded.version == policy.version && loaded.id == policy.id;
+                let text =
+                    if same { " (edited since)".to_owned() } else { format!(" (loaded {})", loaded.version.escaped()) };
+                spans.push(ink.own(Role::Warning, crate::text::width::truncate(&text, 24)));
+            }
             items.push((0, spans));
         }
         None => items.push((0, vec![ink.own(Role::Muted, "no policy")])),
     }
-    match &state.model {
+    match &under.model {
         Some(model) => items.push((3, short(ink, Role::Value, &base_name(&model.name), 28))),
         None => items.push((3, vec![ink.own(Role::Muted, "no model")])),
     }
-    items.push((4, vec![ink.own(Role::Text, state.mode.as_str())]));
+    items.push((4, vec![ink.own(Role::Text, under.mode.as_str())]));
     if let Some(walk) = view.walk() {
         let of = state.samples.as_ref().map_or(String::new(), |(_, count, _)| format!("/{count}"));
         let mut spans = vec![ink.own(Role::Text, format!("sample {}{of} ", walk.index + 1))];
@@ -56,13 +65,6 @@ fn items(ink: Ink, view: View<'_>, session: &Untrusted) -> Vec<(u8, Vec<Span<'st
         items.push((5, short(ink, Role::Muted, &base_name(session), 28)));
     }
     items
-}
-
-/// The last part of a path, without the endings that everything here has.
-fn base_name(path: &Untrusted) -> Untrusted {
-    let raw = path.raw();
-    let last = raw.rsplit(['/', '\\']).next().unwrap_or(raw);
-    Untrusted::from(last.strip_suffix(".gguf").or(last.strip_suffix(".jsonl")).unwrap_or(last))
 }
 
 fn short(ink: Ink, role: Role, text: &Untrusted, cells: usize) -> Vec<Span<'static>> {

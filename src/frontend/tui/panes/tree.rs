@@ -22,7 +22,7 @@ pub struct TreeRow {
 
 /// Draws the tree, `width` cells wide. `asking` is the node that is being asked right now.
 pub fn rows(ink: Ink, view: View<'_>, asking: Option<&Name>, width: usize) -> Vec<TreeRow> {
-    let Some(policy) = view.policy else {
+    let Some(policy) = view.policy() else {
         return Vec::new();
     };
     let mut painter = Painter { ink, view, policy, asking, width, drawn: Vec::new(), rows: Vec::new() };
@@ -165,10 +165,25 @@ impl<'a> Painter<'a> {
             spans.push(self.ink.name(role, &node.id));
         }
         let mut right = self.marks(&node.id);
+        right.extend(self.version_marks(&node.id));
         if let Some(step) = step {
             right.extend(self.verdict_of_gold(&node.id, step));
         }
         self.push(Some(node.id.clone()), spans, right);
+    }
+
+    /// Whether the answer of a node still stands under the loaded policy, and where a branch begins.
+    fn version_marks(&self, node: &Name) -> Vec<Span<'static>> {
+        let mut spans = Vec::new();
+        let own = self.view.step_of(node).map(|(place, _)| place);
+        let branch = self.view.walk().filter(|w| w.forked_from.is_some() && own == Some(w.shared()));
+        if let Some((from, _)) = branch.and_then(|w| w.forked_from) {
+            spans.push(self.ink.own(Role::Muted, format!(" ↳{}", from.0)));
+        }
+        if self.view.stale(node).is_some() {
+            spans.push(self.ink.own(Role::Warning, " ≠stale"));
+        }
+        spans
     }
 
     /// What stands at the right of an answered node: low coverage, an override, agreement with the gold answer.

@@ -168,16 +168,34 @@ pub fn stepped(node: &str, judgement: Judgement, target: Target) -> Fact {
     }
 }
 
+pub fn record() -> PolicyRecord {
+    PolicyRecord {
+        id: name("scams"),
+        version: "1.2.0".into(),
+        title: "Scams and deceptive practices".into(),
+        sha256: digest(),
+        files: vec![SourceFile { path: "policies/scams.toml".into(), text: "".into() }],
+    }
+}
+
+/// The policy with another question at its second node.
+pub fn edited() -> Policy {
+    let mut policy = policy();
+    policy.version = "1.2.1".into();
+    policy.nodes[1].question = "Does the text ask the reader for money?".into();
+    policy.nodes[1].hash = Digest::of(b"edited");
+    policy
+}
+
+/// What is recorded of it.
+pub fn edited_record() -> PolicyRecord {
+    PolicyRecord { version: "1.2.1".into(), sha256: Digest::of(b"edited"), ..record() }
+}
+
 pub fn opening() -> Vec<Fact> {
     vec![
         Fact::Opened { program: "0.1.0".into(), at: "2026-11-23T10:00:00Z".into() },
-        Fact::PolicyLoaded(PolicyRecord {
-            id: name("scams"),
-            version: "1.2.0".into(),
-            title: "Scams and deceptive practices".into(),
-            sha256: digest(),
-            files: vec![SourceFile { path: "policies/scams.toml".into(), text: "".into() }],
-        }),
+        Fact::PolicyLoaded(record()),
         Fact::SamplesLoaded {
             path: "samples/scams.jsonl".into(),
             count: 30,

@@ -63,7 +63,8 @@ fn poisoned(text: &str, width: u16, height: u16) -> Stage {
             e.why = Some(evil.clone());
         });
     }
-    stage.policy = Some(policy);
+    stage.policies = crate::session::Policies::default();
+    stage.policies.add(super::fixture::record(), std::sync::Arc::new(policy));
     let mut facts = opening();
     for fact in &mut facts {
         match fact {

@@ -12,8 +12,8 @@ use super::frame;
 use super::view::View;
 use crate::domain::Name;
 use crate::engine::{Event, Notice, Progress, Ticket};
-use crate::policy::Policy;
-use crate::session::{Fact, SessionState};
+use crate::report::Basis;
+use crate::session::{Fact, Policies, SessionState};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -23,31 +23,35 @@ use std::sync::Arc;
 struct Stage {
     app: App,
     state: SessionState,
-    policy: Option<Policy>,
+    policies: Policies,
+    basis: Basis,
     effects: Vec<Effect>,
 }
 
 impl Stage {
     fn empty(width: u16, height: u16) -> Self {
         let app = App::new(Setup { session: "sessions/2026-11-23.jsonl".into(), ..Setup::default() }, width, height);
-        Self { app, state: SessionState::default(), policy: None, effects: Vec::new() }
+        let (policies, basis) = (Policies::default(), Basis::default());
+        Self { app, state: SessionState::default(), policies, basis, effects: Vec::new() }
     }
 
     fn new(width: u16, height: u16) -> Self {
         let mut stage = Self::empty(width, height);
-        stage.policy = Some(fixture::policy());
+        stage.policies.add(fixture::record(), Arc::new(fixture::policy()));
+        stage.policies.add(fixture::edited_record(), Arc::new(fixture::edited()));
         stage.facts(fixture::opening());
         stage
     }
 
     fn tell(&mut self, msg: Msg) {
-        let view = View { state: &self.state, policy: self.policy.as_ref() };
+        let view = View { state: &self.state, basis: &self.basis };
         self.effects.extend(self.app.update(msg, view));
     }
 
     fn facts(&mut self, facts: Vec<Fact>) {
         for fact in facts {
             self.state.apply(&fact);
+            self.basis = Basis::of(&self.state, &self.policies);
             self.tell(Msg::Event(Event::Fact(Arc::new(fact))));
         }
     }
@@ -95,7 +99,7 @@ impl Stage {
     fn draw(&self) -> Terminal<TestBackend> {
         let size = self.app.size;
         let mut terminal = Terminal::new(TestBackend::new(size.width, size.height)).unwrap();
-        let view = View { state: &self.state, policy: self.policy.as_ref() };
+        let view = View { state: &self.state, basis: &self.basis };
         terminal.draw(|f| frame::draw(&self.app, view, f)).unwrap();
         terminal
     }

@@ -1,10 +1,11 @@
 //! Snapshots of the main situations.
 
-use super::fixture::{first_step, name, to_the_leaf};
+use super::fixture::{edited_record, first_step, name, to_the_leaf};
 use super::{App, Notice, Setup, Stage, Ticket};
 use crate::domain::{Examination, Part, TokenView};
 use crate::frontend::tui::Theme;
 use crate::report::Role;
+use crate::session::{Fact, WalkId};
 use ratatui::style::{Color, Style};
 
 const SIZES: [(u16, u16); 3] = [(120, 40), (80, 24), (40, 10)];
@@ -68,6 +69,32 @@ fn the_tokens_of_the_prompt() {
         stage.keys(":x tokens<ret>");
         stage.notice(Notice::Examined(Ticket(1), found));
         stage.done();
+    });
+}
+
+#[test]
+fn a_walk_made_under_a_policy_that_was_edited_since() {
+    snapshots("older_policy", |stage| {
+        stage.facts(to_the_leaf().into_iter().take(2).collect());
+        stage.facts(vec![Fact::PolicyLoaded(edited_record())]);
+    });
+}
+
+#[test]
+fn a_branch_under_the_edited_policy_with_a_stale_step() {
+    snapshots("stale_step", |stage| {
+        stage.facts(to_the_leaf().into_iter().take(2).collect());
+        let branch = WalkId(2);
+        let step = match &to_the_leaf()[2] {
+            Fact::Stepped { step, .. } => step.clone(),
+            other => panic!("{other:?}"),
+        };
+        stage.facts(vec![
+            Fact::PolicyLoaded(edited_record()),
+            Fact::WalkForked { walk: branch, from: WalkId(1), at: 2 },
+            Fact::Stepped { walk: branch, step },
+        ]);
+        stage.keys("<up>");
     });
 }
 
