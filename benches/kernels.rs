@@ -4,13 +4,13 @@
 #![allow(missing_docs, clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use crossexam::model::gguf::GgmlType;
-use crossexam::model::kernels::activations::Activations;
-use crossexam::model::kernels::arena::Arena;
-use crossexam::model::kernels::blocks::Format;
-use crossexam::model::kernels::matmul::{Isa, multiply};
-use crossexam::model::kernels::packed::Packed;
-use crossexam::model::kernels::pool::Pool;
+use crossexam::llm::gguf::GgmlType;
+use crossexam::llm::kernels::activations::Activations;
+use crossexam::llm::kernels::arena::Arena;
+use crossexam::llm::kernels::blocks::Format;
+use crossexam::llm::kernels::matmul::{Isa, multiply};
+use crossexam::llm::kernels::packed::Packed;
+use crossexam::llm::kernels::pool::Pool;
 use std::time::Duration;
 
 /// Shapes of the small models that use the type: outputs and inputs.

@@ -4,11 +4,11 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking, and prints why it skips")]
 
 use crossexam::domain::{Cancel, Device};
-use crossexam::model::decoder::Decoder;
-use crossexam::model::device::Processor;
-use crossexam::model::gguf::GgufFile;
-use crossexam::model::linear::Arithmetic;
-use crossexam::model::scoring;
+use crossexam::llm::decoder::Decoder;
+use crossexam::llm::device::Processor;
+use crossexam::llm::gguf::GgufFile;
+use crossexam::llm::linear::Arithmetic;
+use crossexam::llm::scoring;
 use serde_json::Value;
 use std::path::PathBuf;
 

@@ -6,9 +6,9 @@
 #![allow(clippy::print_stderr, reason = "says which models were compared or why none was")]
 
 use crossexam::domain::{Cancel, Part, Piece, Prompt};
-use crossexam::model::chat::{ChatError, ChatTemplate};
-use crossexam::model::gguf::GgufFile;
-use crossexam::model::tokenizer::Tokenizer;
+use crossexam::judge::chat::{ChatError, ChatTemplate};
+use crossexam::llm::gguf::GgufFile;
+use crossexam::llm::tokenizer::Tokenizer;
 use crossexam::text::Untrusted;
 use std::path::{Path, PathBuf};
 

@@ -6,8 +6,8 @@
 mod common;
 
 use crossexam::domain::{Cancel, Examination, Judgement, Mode, Name, Part, Piece, Prompt, StopReason};
-use crossexam::model::local::{LocalJudge, Options, open_gguf};
-use crossexam::model::{Judge, JudgeError, Look, Progress, Question, Questions};
+use crossexam::judge::local::{LocalJudge, Options, open_gguf};
+use crossexam::judge::{Judge, JudgeError, Look, Progress, Question, Questions};
 use std::time::{Duration, Instant};
 
 fn open(threads: usize) -> Option<LocalJudge> {

@@ -11,12 +11,13 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "frontend",
         &["cli", "engine", "change", "command", "report", "session", "policy", "stats", "model", "text", "domain"],
     ),
-    ("engine", &["change", "command", "policy", "session", "model", "classify", "stats", "domain", "text"]),
+    ("engine", &["change", "command", "policy", "session", "judge", "classify", "stats", "domain", "text"]),
     ("report", &["change", "session", "policy", "command", "stats", "text", "domain"]),
     ("change", &["policy", "stats", "domain", "text"]),
     ("cli", &["domain"]),
-    ("model", &["domain", "text"]),
-    ("classify", &["domain", "text"]),
+    ("judge", &["llm", "domain", "text"]),
+    ("classify", &["llm", "domain", "text"]),
+    ("llm", &["domain", "text"]),
     ("policy", &["domain", "text"]),
     ("session", &["policy", "domain", "text"]),
     ("stats", &["domain"]),
@@ -33,9 +34,9 @@ const WALLS: &[(&str, &[&str])] = &[
     ("tui_input", &["src/frontend/tui"]),
     ("rustyline", &["src/frontend/repl", "src/frontend/history"]),
     ("rustix", &["src/frontend/repl"]),
-    ("candle_core", &["src/model", "src/classify"]),
-    ("tokenizers", &["src/model"]),
-    ("hf_hub", &["src/model"]),
+    ("candle_core", &["src/llm", "src/classify"]),
+    ("tokenizers", &["src/llm", "src/classify"]),
+    ("hf_hub", &["src/judge/hub"]),
     ("clap", &["src/cli", "src/main.rs"]),
 ];
 
@@ -57,8 +58,8 @@ const SERDE_FILES: &[&str] = &[
     "src/session/wire",
     "src/policy/file",
     "src/domain/sample_file",
-    "src/model/manifest",
-    "src/model/hub",
+    "src/judge/manifest",
+    "src/judge/hub",
     "src/frontend/check_record.rs",
     "src/frontend/models",
     "src/frontend/lint",
@@ -241,7 +242,7 @@ fn unwrap_panic_and_unsafe_stand_in_tests_only() {
     for source in &product_sources() {
         for (number, line) in source.code() {
             for word in [".unwrap()", "panic!(", "unreachable!(", "unsafe {", "unsafe fn", "unsafe impl"] {
-                let kernels = word.starts_with("unsafe") && source.path.starts_with("src/model/kernels");
+                let kernels = word.starts_with("unsafe") && source.path.starts_with("src/llm/kernels");
                 if line.contains(word) && !kernels {
                     broken.push(format!("{}:{number}: `{word}`", source.path));
                 }

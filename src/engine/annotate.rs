@@ -5,7 +5,7 @@
 use super::{Engine, Failure, Notice, Run, Stop, breakpoint::check_expr, prompt};
 use crate::command::ExamineWhat;
 use crate::domain::{Mode, Name, Target};
-use crate::model::Look;
+use crate::judge::Look;
 use crate::session::{Fact, Subject, state::Walk};
 use std::path::Path;
 

@@ -2,7 +2,7 @@
 //!
 //! Must say what to do wherever there is something to do.
 
-use crate::model::JudgeError;
+use crate::judge::JudgeError;
 use crate::session::FailureKind;
 use crate::text::Untrusted;
 

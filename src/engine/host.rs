@@ -5,7 +5,7 @@
 use super::{Engine, Failure};
 use crate::command::Command;
 use crate::domain::{Cancel, Examination, Name};
-use crate::model::Progress;
+use crate::judge::Progress;
 use crate::session::{Fact, Policies};
 use std::any::Any;
 use std::cell::RefCell;

@@ -18,14 +18,14 @@ pub mod walk;
 mod tests;
 
 /// What a judge reports while it works; front ends take it from here, not from `model`.
-pub use crate::model::Progress;
+pub use crate::judge::Progress;
 pub use failure::Failure;
 pub use host::{Canceller, Event, Host, Notice, Stop, Ticket};
 pub use setup::{Builtin, policy_of_file};
 
 use crate::command::Command;
 use crate::domain::{Cancel, Name};
-use crate::model::{Judge, JudgeSource};
+use crate::judge::{Judge, JudgeSource};
 use crate::policy::Policy;
 use crate::session::{Fact, Journal, Policies, SessionState};
 use samples::SampleSet;

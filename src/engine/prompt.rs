@@ -3,7 +3,7 @@
 //! Must put the sample's text in pieces of its own, byte for byte, and must not know chat templates or tokens.
 
 use crate::domain::{Content, Layout, Mode, Part, Piece, Prompt, Sample};
-use crate::model::Question;
+use crate::judge::Question;
 use crate::policy::{Example, Node, Policy};
 use crate::text::Untrusted;
 

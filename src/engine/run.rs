@@ -4,7 +4,7 @@
 
 use super::{Engine, Failure, Notice, Run, Stop, walk};
 use crate::domain::{Name, Target};
-use crate::model::{JudgeError, Progress};
+use crate::judge::{JudgeError, Progress};
 use crate::policy::Node;
 use crate::session::{Fact, Step, Taken, WalkId, state::Walk};
 

@@ -4,7 +4,7 @@
 
 use super::prompt;
 use crate::domain::{Cancel, Judgement, Mode, Name, Sample, Target};
-use crate::model::{Judge, JudgeError, Progress, Question};
+use crate::judge::{Judge, JudgeError, Progress, Question};
 use crate::policy::{Leaf, Node, Policy};
 use crate::session::{LeafReached, NodeRef, Step, Taken};
 

@@ -5,8 +5,8 @@
 use super::builtin;
 use crate::cli::{BenchArgs, BenchPart};
 use crate::domain::{Cancel, Content, Device, Judgement, Mode, Name, Part, Piece, Prompt, Sample, sample_file};
-use crate::model::measure::Measured;
-use crate::model::{Judge, JudgeError, Question, Questions, local};
+use crate::judge::{Judge, JudgeError, Question, Questions, local};
+use crate::llm::measure::Measured;
 use serde_json::{Map, Value, json};
 use std::collections::VecDeque;
 use std::fs::File;
@@ -44,22 +44,23 @@ pub fn run(file: &Path, args: &BenchArgs, out: &mut dyn Write, cancel: &Cancel) 
     let (threads, device) = (args.threads.unwrap_or(0), args.device.device);
     let mut figures = Map::new();
     {
-        let model = Measured::open(file, threads, device, args.repeats, cancel).map_err(|e| e.in_file(file))?;
+        let model = Measured::open(file, threads, device, args.repeats, cancel)
+            .map_err(|e| JudgeError::from(e).in_file(file))?;
         figures.insert("threads".to_owned(), json!(model.threads()));
         figures.insert("device".to_owned(), json!(model.device()));
         figures.insert("isa".to_owned(), json!(model.isa()));
         if device == Device::Cpu {
-            let roof = model.roof()?;
+            let roof = model.roof().map_err(JudgeError::from)?;
             figures.insert("int8_peak_gmacs".to_owned(), json!(rounded(roof.int8_gmacs)));
             figures.insert("memory_gb_s".to_owned(), json!(rounded(roof.memory_gb)));
         }
         figures.insert("weight_bytes".to_owned(), json!(model.weight_bytes()));
         figures.insert("products_per_token".to_owned(), json!(model.products_per_token()));
         if wanted(BenchPart::Prefill) {
-            figures.insert("prefill".to_owned(), each(&PREFILL, |len| model.prefill(len))?);
+            figures.insert("prefill".to_owned(), each(&PREFILL, |len| Ok(model.prefill(len)?))?);
         }
         if wanted(BenchPart::Decode) {
-            figures.insert("decode".to_owned(), each(&DECODE, |batch| model.decode(batch))?);
+            figures.insert("decode".to_owned(), each(&DECODE, |batch| Ok(model.decode(batch)?))?);
         }
     }
     if wanted(BenchPart::Walk) {

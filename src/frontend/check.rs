@@ -6,7 +6,7 @@ use super::check_record::{ErrorRecord, Names, Record};
 use crate::domain::sample_file::{self, RawLine};
 use crate::domain::{Cancel, Judgement, Mode};
 use crate::engine::walk::Walking;
-use crate::model::{Judge, JudgeError, Question, Questions};
+use crate::judge::{Judge, JudgeError, Question, Questions};
 use crate::policy::Policy;
 use crate::text::json;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -333,8 +333,8 @@ fn message_of(error: &JudgeError) -> String {
 mod tests {
     use super::*;
     use crate::domain::{Examination, ModelInfo};
-    use crate::model::scripted::Scripted;
-    use crate::model::{Look, Progress};
+    use crate::judge::scripted::Scripted;
+    use crate::judge::{Look, Progress};
 
     const POLICY: &str = r#"
 [policy]

@@ -2,7 +2,7 @@
 //!
 //! Must not write to stdout: results only go there.
 
-use crate::model::Progress;
+use crate::judge::Progress;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::Write;
 

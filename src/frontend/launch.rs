@@ -21,10 +21,10 @@ use crate::cli::{
 use crate::command::Command;
 use crate::domain::Cancel;
 use crate::engine::policy_of_file;
-use crate::model::device::{self, Processor};
-use crate::model::linear::Arithmetic;
-use crate::model::source::{Resolved, resolve};
-use crate::model::{JudgeError, hub, manifest};
+use crate::judge::source::{Resolved, resolve};
+use crate::judge::{JudgeError, hub, manifest};
+use crate::llm::device::{self, Processor};
+use crate::llm::linear::Arithmetic;
 use crate::policy::GraphFormat;
 use crate::report::plain;
 use crate::session::journal;

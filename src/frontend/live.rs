@@ -3,7 +3,7 @@
 //! Must be able to take back what it showed: the step that is printed when the node is answered holds the whole rationale.
 
 use super::progress::Meter;
-use crate::model::Progress;
+use crate::judge::Progress;
 use crate::text::{Escaped, Stream, width};
 use std::io::{self, Write};
 use unicode_segmentation::UnicodeSegmentation as _;

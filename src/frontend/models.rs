@@ -4,9 +4,9 @@
 
 use crate::domain::Cancel;
 use crate::domain::sample_file::{MAX_LINE_BYTES, RawLine, RawLines};
-use crate::model::JudgeError;
-use crate::model::gguf::GgufFile;
-use crate::model::tokenizer::Tokenizer;
+use crate::judge::JudgeError;
+use crate::llm::gguf::GgufFile;
+use crate::llm::tokenizer::Tokenizer;
 use serde_json::{Value, json};
 use std::io::{self, BufRead, Write};
 use std::path::Path;
@@ -109,7 +109,7 @@ fn fault(error: &serde_json::Error) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::gguf::write::GgufWriter;
+    use crate::llm::gguf::write::GgufWriter;
 
     /// Runs `tokenize` with a vocabulary of the letters a and b and a few control tokens.
     fn run(input: &[u8]) -> (u8, String) {

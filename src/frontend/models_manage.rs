@@ -4,10 +4,10 @@
 
 use super::fetch_view::FetchView;
 use crate::domain::Cancel;
-use crate::model::JudgeError;
-use crate::model::hub::{self, FetchError, Options, State};
-use crate::model::manifest::{DEFAULT, Manifest, Source};
-use crate::model::source::{Resolved, resolve};
+use crate::judge::JudgeError;
+use crate::judge::hub::{self, FetchError, Options, State};
+use crate::judge::manifest::{DEFAULT, Manifest, Source};
+use crate::judge::source::{Resolved, resolve};
 use crate::report::{Doc, Line, Role};
 use crate::text::{Escaped, Untrusted};
 use std::io::{self, Write};

@@ -4,11 +4,11 @@
 
 use super::models::{FilterError, LineError, each_line};
 use crate::domain::Cancel;
-use crate::model::JudgeError;
-use crate::model::decoder::Decoder;
-use crate::model::gguf::GgufFile;
-use crate::model::linear::Arithmetic;
-use crate::model::scoring;
+use crate::judge::JudgeError;
+use crate::llm::decoder::Decoder;
+use crate::llm::gguf::GgufFile;
+use crate::llm::linear::Arithmetic;
+use crate::llm::scoring;
 use serde_json::json;
 use std::io::{BufRead, Write};
 use std::path::Path;
@@ -30,7 +30,8 @@ pub fn score(
     cancel: &Cancel,
 ) -> Result<u8, FilterError> {
     let file = GgufFile::open(model, cancel).map_err(|e| JudgeError::from(e).in_file(model))?;
-    let decoder = Decoder::load(&file, arithmetic, threads, &mut |_| {}, cancel).map_err(|e| e.in_file(model))?;
+    let decoder = Decoder::load(&file, arithmetic, threads, &mut |_| {}, cancel)
+        .map_err(|e| JudgeError::from(e).in_file(model))?;
     each_line(input, output, cancel, &mut |line| {
         let ids = line.get("ids").ok_or_else(|| LineError::bad_line("the object has no `ids`"))?;
         let ids = ids.as_array().ok_or_else(|| LineError::bad_line("`ids` is not an array"))?;

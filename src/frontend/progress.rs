@@ -2,7 +2,7 @@
 //!
 //! Must leave nothing behind on the screen when it is cleared.
 
-use crate::model::Progress;
+use crate::judge::Progress;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// One bar at a time.

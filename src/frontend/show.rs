@@ -6,7 +6,7 @@ use super::live::Live;
 use super::{Client, words};
 use crate::command::{Command, ParseError};
 use crate::engine::{Event, Failure, Notice, Stop};
-use crate::model::Progress;
+use crate::judge::Progress;
 use crate::report::{Doc, Line, Role, ansi, fault, json, plain};
 use crate::session::{Fact, FailureKind, wire};
 use crate::text::Escaped;

@@ -4,7 +4,8 @@
 
 use crate::engine::Failure;
 use crate::frontend::bench::BenchError;
-use crate::model::JudgeError;
+use crate::judge::JudgeError;
+use crate::llm::LlmError;
 use crate::session::{FailureKind, JournalError};
 use crate::text::Untrusted;
 use std::io::{self, Write};
@@ -86,6 +87,12 @@ impl From<Failure> for Stopped {
 impl From<JudgeError> for Stopped {
     fn from(error: JudgeError) -> Self {
         Failure::from(error).into()
+    }
+}
+
+impl From<LlmError> for Stopped {
+    fn from(error: LlmError) -> Self {
+        JudgeError::from(error).into()
     }
 }
 

@@ -4,9 +4,10 @@
 
 use crate::cli::{Environment, ModelArgs, ModelsArgs};
 use crate::domain::Cancel;
-use crate::model::scripted::Scripted;
-use crate::model::source::LocalSource;
-use crate::model::{Judge, JudgeError, JudgeSource, Progress, device, hub, local};
+use crate::judge::scripted::Scripted;
+use crate::judge::source::LocalSource;
+use crate::judge::{Judge, JudgeError, JudgeSource, Progress, hub, local};
+use crate::llm::device;
 
 /// Opens models by name; `scripted:P` and `scripted:FILE` are judges without a model.
 struct Sources(LocalSource);

