@@ -9,7 +9,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("main", &["cli", "frontend"]),
     (
         "frontend",
-        &["cli", "engine", "change", "command", "report", "session", "policy", "stats", "model", "text", "domain"],
+        &[
+            "cli", "engine", "change", "command", "report", "session", "policy", "stats", "judge", "llm", "text",
+            "domain",
+        ],
     ),
     ("engine", &["change", "command", "policy", "session", "judge", "classify", "stats", "domain", "text"]),
     ("report", &["change", "session", "policy", "command", "stats", "text", "domain"]),
