@@ -2,7 +2,7 @@
 //!
 //! Must only estimate: it knows no tokenizer. The numbers compare layouts; they are not a bill.
 
-use super::graph::Graph;
+use super::index::{Index, Spot};
 use super::tree::{Node, Policy};
 use crate::domain::{Layout, Target};
 
@@ -57,19 +57,15 @@ fn node_chars(node: &Node) -> f64 {
 
 /// How often each node is asked in one walk, in order of topology so that every parent is done before its children.
 fn expected_visits(policy: &Policy) -> Vec<f64> {
-    let graph = Graph::new(policy);
-    let children = |n: &Node| -> Vec<usize> {
-        n.answers
-            .iter()
-            .filter_map(|(_, t)| if let Target::Node(id) = t { graph.node(id.as_str()) } else { None })
-            .collect()
-    };
+    let index = Index::new(policy);
+    let node_at = |target: &Target| if let Some(Spot::Node(n)) = index.spot(target) { Some(n) } else { None };
+    let children = |n: &Node| -> Vec<usize> { n.answers.iter().filter_map(|(_, target)| node_at(target)).collect() };
     let mut waiting_for = vec![0_usize; policy.nodes.len()];
     for node in &policy.nodes {
         children(node).into_iter().for_each(|c| waiting_for[c] += 1);
     }
     let mut visits = vec![0.0; policy.nodes.len()];
-    if let Some(root) = graph.node(policy.root.as_str()) {
+    if let Some(root) = index.node(policy.root.as_str()) {
         visits[root] = 1.0;
     }
     let mut ready: Vec<usize> = (0..policy.nodes.len()).filter(|n| waiting_for[*n] == 0).collect();

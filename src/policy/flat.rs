@@ -7,16 +7,10 @@ use super::diagnostics::{Fault, Sink, did_you_mean};
 use super::draft::{Goal, GoalKind, LeafDraft, NodeDraft};
 use super::fields::short;
 use super::include::Loaded;
+pub(super) use super::index::Spot;
 use super::limits;
 use super::source::At;
 use std::collections::HashMap;
-
-/// A node or leaf by index.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Spot {
-    Node(usize),
-    Leaf(usize),
-}
 
 /// A node of some instance.
 #[derive(Debug)]

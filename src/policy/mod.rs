@@ -12,8 +12,9 @@ mod draft;
 mod fields;
 mod flat;
 pub mod graph;
-mod graph_export;
 mod include;
+mod index;
+pub mod layout;
 pub mod limits;
 mod parse;
 mod read;
@@ -28,9 +29,10 @@ pub use codes::{Basis, CODES, Code, CodeInfo, Severity};
 pub use diagnostics::{Diagnostic, Place};
 pub use graph::GraphFormat;
 pub use include::ReadFile;
+pub use index::{Index, Spot};
 pub use parse::{Parsed, parse};
 pub use source::SourceFile;
-pub use tree::{Example, Leaf, Node, Policy, Term, Unsure};
+pub use tree::{Edge, Example, Leaf, Node, Policy, Term, Unsure};
 
 #[cfg(test)]
 mod tests;

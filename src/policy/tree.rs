@@ -139,7 +139,22 @@ impl Policy {
     }
 }
 
+/// One way out of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Edge<'p> {
+    /// The answer; `None` is the `unsure` route.
+    pub answer: Option<&'p Name>,
+    /// Where it leads.
+    pub target: &'p Target,
+}
+
 impl Node {
+    /// All ways out: the answers in file order, then the `unsure` route.
+    pub fn edges(&self) -> impl Iterator<Item = Edge<'_>> {
+        let answers = self.answers.iter().map(|(answer, target)| Edge { answer: Some(answer), target });
+        answers.chain(self.unsure.iter().map(|u| Edge { answer: None, target: &u.target }))
+    }
+
     /// Where `answer` leads.
     pub fn target(&self, answer: &str) -> Option<&Target> {
         self.answers.iter().find(|(a, _)| a == answer).map(|(_, t)| t)

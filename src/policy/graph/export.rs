@@ -2,8 +2,9 @@
 //!
 //! Must escape every text for its language: a question must not be able to end a label and add nodes, links or scripts.
 
-use super::graph::{Edge, Graph, one_line, verdict};
-use crate::domain::{Outcome, Target};
+use super::words::{labels, one_line, verdict};
+use crate::domain::Outcome;
+use crate::policy::{Index, Policy, Spot};
 use crate::text::width;
 use std::fmt::Write as _;
 
@@ -16,8 +17,7 @@ fn lines(text: &str) -> Vec<&str> {
 }
 
 /// The drawing in DOT. Ids of nodes and leaves are unique together, so they are the ids of the boxes.
-pub(super) fn dot(graph: &Graph<'_>) -> String {
-    let policy = graph.policy;
+pub fn dot(policy: &Policy) -> String {
     let mut out = String::new();
     let mut put = |text: String| writeln!(out, "{text}").expect("writing to a String cannot fail");
     put(format!("digraph {} {{", quoted(&[policy.id.as_str()])));
@@ -43,9 +43,9 @@ pub(super) fn dot(graph: &Graph<'_>) -> String {
         put(format!("  {} [label={}, {look}];", quoted(&[leaf.id.as_str()]), quoted(&label)));
     }
     for node in &policy.nodes {
-        for Edge { label, unsure, target } in Graph::edges(node) {
+        for (edge, (label, unsure)) in node.edges().zip(labels(node)) {
             let style = if unsure { ", style=dashed" } else { "" };
-            let (from, to) = (quoted(&[node.id.as_str()]), quoted(&[target.id().as_str()]));
+            let (from, to) = (quoted(&[node.id.as_str()]), quoted(&[edge.target.id().as_str()]));
             put(format!("  {from} -> {to} [label={}{style}];", quoted(&[&label])));
         }
     }
@@ -60,8 +60,8 @@ fn quoted(lines: &[&str]) -> String {
 }
 
 /// The drawing in Mermaid. Boxes get ids of our own, since words such as `end` are not allowed as ids.
-pub(super) fn mermaid(graph: &Graph<'_>) -> String {
-    let policy = graph.policy;
+pub fn mermaid(policy: &Policy) -> String {
+    let index = Index::new(policy);
     let mut out = String::new();
     let mut put = |text: String| writeln!(out, "{text}").expect("writing to a String cannot fail");
     put("flowchart TD".to_owned());
@@ -81,11 +81,11 @@ pub(super) fn mermaid(graph: &Graph<'_>) -> String {
         });
     }
     for (i, node) in policy.nodes.iter().enumerate() {
-        for Edge { label, unsure, target } in Graph::edges(node) {
-            let to = match target {
-                Target::Node(id) => graph.node(id.as_str()).map(|n| format!("n{n}")),
-                Target::Leaf(id) => graph.leaf(id.as_str()).map(|l| format!("l{l}")),
-            };
+        for (edge, (label, unsure)) in node.edges().zip(labels(node)) {
+            let to = index.spot(edge.target).map(|spot| match spot {
+                Spot::Node(n) => format!("n{n}"),
+                Spot::Leaf(l) => format!("l{l}"),
+            });
             let arrow = if unsure { "-.->" } else { "-->" };
             put(format!("  n{i} {arrow}|{}| {}", entities(&[&label]), to.unwrap_or_default()));
         }
