@@ -36,7 +36,7 @@ const WALLS: &[(&str, &[&str])] = &[
     ("crossterm", &["src/frontend/tui"]),
     ("tui_input", &["src/frontend/tui"]),
     ("rustyline", &["src/frontend/repl", "src/frontend/history"]),
-    ("rustix", &["src/frontend/repl"]),
+    ("rustix", &["src/frontend/repl", "src/frontend/interrupt"]),
     ("candle_core", &["src/llm", "src/classify"]),
     ("tokenizers", &["src/llm", "src/classify"]),
     ("hf_hub", &["src/judge/hub"]),

@@ -1,16 +1,50 @@
-//! Ctrl-C and termination for the front ends that read lines: Ctrl-C stops the running command, never the program; a
-//! termination or a terminal that went away (SIGTERM, SIGHUP) stops the command and then ends the program.
+//! The one signal handler of the program: Ctrl-C, termination, and a terminal that went away.
 //!
-//! Must be connected to the signals once in a program, and must not do more when one comes than set flags and wake whoever waits.
+//! Must be connected once in a program. Asks whatever runs to stop; ends the process by itself only where that does not help:
+//! a thread that waits for a full pipe or for a dead terminal hears of nothing.
 
+use crate::domain::Cancel;
 use crate::engine::Canceller;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-/// How often a program that is to end is woken.
-#[cfg(unix)]
-const WAKE: std::time::Duration = std::time::Duration::from_millis(50);
+/// How long the program may take to end after it was told to.
+const GRACE: Duration = Duration::from_millis(1200);
+
+/// How often a program that is to end is woken, and how often the terminal is looked at.
+const WAKE: Duration = Duration::from_millis(50);
+
+/// How long a way back to the shell's screen may take when the program is ended for it.
+const FAREWELL: Duration = Duration::from_millis(200);
+
+/// At a prompt, presses this close to the first are the impatience of one and the same wish.
+const IMPATIENCE: Duration = Duration::from_secs(1);
+
+/// Exit code of a program that was interrupted or told to end.
+pub const INTERRUPTED: u8 = 130;
+
+/// What Ctrl-C means now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Meaning {
+    /// The program is to end, as filters do.
+    End,
+    /// The running command is to stop; the program goes on.
+    Stop,
+}
+
+/// What is to be done about a signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// What runs was told to stop.
+    Told,
+    /// The program was told to end and has [`GRACE`] for it.
+    Ending,
+    /// Nothing else helps: end the program now.
+    Now,
+}
 
 /// Cheap to clone; all clones are the same.
 #[derive(Clone, Debug, Default)]
@@ -20,7 +54,28 @@ pub struct Interrupt(Arc<Inner>);
 struct Inner {
     pressed: AtomicBool,
     ending: AtomicBool,
-    running: Mutex<Option<Canceller>>,
+    meaning: AtomicU8,
+    /// When the first press came that nobody has answered yet.
+    first: Mutex<Option<Instant>>,
+    told: Mutex<Told>,
+    farewell: Mutex<Option<Farewell>>,
+}
+
+/// Whom to tell.
+#[derive(Debug, Default)]
+struct Told {
+    engine: Option<Canceller>,
+    flag: Option<Cancel>,
+}
+
+/// What gives the terminal back where the program ends before its owner can.
+#[derive(Clone)]
+struct Farewell(Arc<dyn Fn() + Send + Sync>);
+
+impl std::fmt::Debug for Farewell {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Farewell")
+    }
 }
 
 impl Interrupt {
@@ -29,7 +84,7 @@ impl Interrupt {
         Self::default()
     }
 
-    /// Connects it to Ctrl-C and termination.
+    /// Connects it to SIGINT, SIGTERM and SIGHUP.
     ///
     /// # Errors
     /// Where the system refuses.
@@ -40,18 +95,12 @@ impl Interrupt {
         let this = self.clone();
         std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
             for signal in signals.forever() {
-                if signal == SIGINT {
-                    this.press();
-                } else {
-                    this.end();
-                    break;
+                let verdict = if signal == SIGINT { this.press(Instant::now()) } else { this.end() };
+                match verdict {
+                    Verdict::Told => {}
+                    Verdict::Ending => this.watch_the_end(),
+                    Verdict::Now => this.end_now(),
                 }
-            }
-            // The line editor hears of SIGINT only, and only while it reads a line; so it is told until the program is over.
-            // A raise can fail for an unknown signal only.
-            while signal_hook::low_level::raise(SIGINT).is_ok() {
-                this.press();
-                std::thread::sleep(WAKE);
             }
         })?;
         Ok(())
@@ -64,27 +113,51 @@ impl Interrupt {
     #[cfg(not(unix))]
     pub fn connect(&self) -> io::Result<()> {
         let this = self.clone();
-        ctrlc::set_handler(move || this.press()).map_err(io::Error::other)
+        ctrlc::set_handler(move || drop(this.press(Instant::now()))).map_err(io::Error::other)
     }
 
-    /// What Ctrl-C does: remembers that it came, and stops the engine's running command.
-    pub fn press(&self) {
-        self.0.pressed.store(true, Ordering::SeqCst);
-        let running = self.0.running.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(canceller) = running.as_ref() {
-            canceller.cancel();
+    /// Ends the program when the terminal goes away. There may be no SIGHUP (nohup, a program in the background), and a read
+    /// from a terminal that is gone need not say so.
+    ///
+    /// # Errors
+    /// Where the system gives no thread.
+    pub fn watch_terminal(&self) -> io::Result<()> {
+        let this = self.clone();
+        std::thread::Builder::new().name("terminal".to_owned()).spawn(move || {
+            while !this.ending() {
+                if terminal_gone() {
+                    this.end();
+                    return this.watch_the_end();
+                }
+                std::thread::sleep(WAKE * 2);
+            }
+        })?;
+        Ok(())
+    }
+
+    /// From now on Ctrl-C means this.
+    pub fn means(&self, meaning: Meaning) {
+        self.0.meaning.store(meaning as u8, Ordering::SeqCst);
+    }
+
+    /// What a filter looks at: set by every signal that is to end it.
+    pub fn flag(&self) -> Cancel {
+        let mut told = lock(&self.0.told);
+        let flag = told.flag.get_or_insert_with(Cancel::new).clone();
+        if self.ending() {
+            flag.cancel();
         }
+        flag
     }
 
-    /// What a termination does: the same, and the program is to end.
-    pub fn end(&self) {
-        self.0.ending.store(true, Ordering::SeqCst);
-        self.press();
-    }
-
-    /// From now on the signal stops what this engine runs, or nothing.
+    /// From now on signals stop what this engine runs, or nothing.
     pub fn watch(&self, canceller: Option<Canceller>) {
-        *self.0.running.lock().unwrap_or_else(PoisonError::into_inner) = canceller;
+        lock(&self.0.told).engine = canceller;
+    }
+
+    /// What gives the terminal back, for as long as somebody has taken it.
+    pub fn farewell(&self, give_back: Option<Arc<dyn Fn() + Send + Sync>>) {
+        *lock(&self.0.farewell) = give_back.map(Farewell);
     }
 
     /// Whether a signal came since the last time this was asked.
@@ -92,8 +165,170 @@ impl Interrupt {
         self.0.pressed.swap(false, Ordering::SeqCst)
     }
 
+    /// What was running has stopped: the next press is a first one again, and one that came too late is forgotten.
+    pub fn settled(&self) {
+        self.take();
+        *lock(&self.0.first) = None;
+    }
+
     /// Whether the program is to end.
     pub fn ending(&self) -> bool {
         self.0.ending.load(Ordering::SeqCst)
+    }
+
+    /// Whether to end with [`INTERRUPTED`], whatever else went wrong: what fails on a terminal that is gone is no fault.
+    pub fn ended_by_signal(&self) -> bool {
+        self.ending() || terminal_gone()
+    }
+
+    /// Ctrl-C.
+    fn press(&self, now: Instant) -> Verdict {
+        let first = *lock(&self.0.first).get_or_insert(now);
+        let again = first != now;
+        let stops = self.0.meaning.load(Ordering::SeqCst) == Meaning::Stop as u8;
+        if again && (!stops || now.duration_since(first) >= IMPATIENCE) {
+            return Verdict::Now;
+        }
+        if stops {
+            self.tell();
+            return Verdict::Told;
+        }
+        self.end()
+    }
+
+    /// A termination.
+    fn end(&self) -> Verdict {
+        self.0.ending.store(true, Ordering::SeqCst);
+        if self.tell() { Verdict::Ending } else { Verdict::Now }
+    }
+
+    /// Tells what runs to stop; false where nobody would hear of it.
+    fn tell(&self) -> bool {
+        self.0.pressed.store(true, Ordering::SeqCst);
+        let told = lock(&self.0.told);
+        if let Some(engine) = &told.engine {
+            engine.cancel();
+        }
+        if let Some(flag) = &told.flag {
+            flag.cancel();
+        }
+        let screen = lock(&self.0.farewell).is_some();
+        let stops = self.0.meaning.load(Ordering::SeqCst) == Meaning::Stop as u8;
+        told.engine.is_some() || told.flag.is_some() || screen || stops
+    }
+
+    /// Sees to it that the program is over in [`GRACE`], on a thread of its own so that signals are still heard.
+    fn watch_the_end(&self) {
+        let this = self.clone();
+        let watch = move || {
+            let start = Instant::now();
+            while start.elapsed() < GRACE {
+                // The line editor hears of SIGINT only, and only while it reads a line; so it is told until it has ended.
+                #[cfg(unix)]
+                if this.0.meaning.load(Ordering::SeqCst) == Meaning::Stop as u8 {
+                    signal_hook::low_level::raise(signal_hook::consts::SIGINT).unwrap_or(());
+                }
+                this.tell();
+                std::thread::sleep(WAKE);
+            }
+            this.end_now();
+        };
+        if std::thread::Builder::new().name("end".to_owned()).spawn(watch).is_err() {
+            self.end_now();
+        }
+    }
+
+    /// Ends the process at once, giving the terminal back as far as that takes no time. The journal is whole: what was
+    /// acknowledged is on the disk.
+    fn end_now(&self) {
+        let farewell = lock(&self.0.farewell).clone();
+        if let Some(Farewell(give_back)) = farewell {
+            let thread = std::thread::spawn(move || give_back());
+            let start = Instant::now();
+            while !thread.is_finished() && start.elapsed() < FAREWELL {
+                std::thread::sleep(WAKE / 10);
+            }
+        }
+        #[cfg(unix)]
+        signal_hook::low_level::exit(INTERRUPTED.into());
+    }
+}
+
+/// Whether stdin or stdout was a terminal that is gone.
+#[cfg(unix)]
+pub fn terminal_gone() -> bool {
+    gone(io::stdin()) || gone(io::stdout())
+}
+
+/// The system answers every question about a terminal that is gone with an I/O error, but only a moment after the other side
+/// was closed; until then polling says that it hung up.
+#[cfg(unix)]
+fn gone(stream: impl std::os::fd::AsFd) -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    use rustix::io::Errno;
+    match rustix::termios::tcgetattr(&stream) {
+        Err(error) => matches!(error, Errno::IO | Errno::NXIO),
+        Ok(_) => {
+            let mut of = [PollFd::new(&stream, PollFlags::empty())];
+            poll(&mut of, Some(&Timespec::default())).is_ok() && of[0].revents().contains(PollFlags::HUP)
+        }
+    }
+}
+
+/// Terminals do not go away here without ending the program.
+#[cfg(not(unix))]
+pub fn terminal_gone() -> bool {
+    false
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(start: Instant, millis: u64) -> Instant {
+        start + Duration::from_millis(millis)
+    }
+
+    #[test]
+    fn a_filter_is_told_once_and_ended_by_the_second_press() {
+        let interrupt = Interrupt::new();
+        let flag = interrupt.flag();
+        let start = Instant::now();
+        assert_eq!(interrupt.press(start), Verdict::Ending);
+        assert!(flag.is_cancelled() && interrupt.ending());
+        assert_eq!(interrupt.press(at(start, 10)), Verdict::Now);
+    }
+
+    #[test]
+    fn where_nobody_listens_the_first_signal_ends_the_program() {
+        assert_eq!(Interrupt::new().press(Instant::now()), Verdict::Now);
+        assert_eq!(Interrupt::new().end(), Verdict::Now);
+    }
+
+    #[test]
+    fn at_a_prompt_a_press_stops_what_runs_and_only_a_command_that_goes_on_costs_the_program() {
+        let interrupt = Interrupt::new();
+        interrupt.means(Meaning::Stop);
+        let start = Instant::now();
+        assert_eq!(interrupt.press(start), Verdict::Told);
+        assert!(interrupt.take() && !interrupt.take() && !interrupt.ending());
+        assert_eq!(interrupt.press(at(start, 300)), Verdict::Told, "a double press");
+        assert_eq!(interrupt.press(at(start, 1500)), Verdict::Now, "it did not stop");
+        interrupt.settled();
+        assert_eq!(interrupt.press(at(start, 9000)), Verdict::Told, "another command");
+        assert_eq!(interrupt.end(), Verdict::Ending);
+        assert!(interrupt.ending());
+    }
+
+    #[test]
+    fn a_flag_that_is_asked_for_after_the_signal_is_set() {
+        let interrupt = Interrupt::new();
+        drop(interrupt.flag());
+        assert_eq!(interrupt.end(), Verdict::Ending);
+        assert!(interrupt.flag().is_cancelled());
     }
 }

@@ -10,7 +10,7 @@ use super::batch;
 use super::check::{Check, CheckError};
 use super::fetch_view::FetchView;
 use super::history::History;
-use super::interrupt::Interrupt;
+use super::interrupt::{Interrupt, Meaning};
 use super::models::{self, FilterError};
 use super::runner::Input;
 use super::{Client, Outcome, bench, builtin, lint, models_manage, models_score, repl, replay, tui};
@@ -36,20 +36,28 @@ use std::path::PathBuf;
 
 /// Runs the program and returns its exit code; errors are written to stderr.
 pub fn run(cli: Cli, env: &Environment) -> u8 {
-    let result = match cli.command {
-        None => open(&cli.open, env),
-        Some(Sub::Open(args)) => open(&args, env),
-        Some(Sub::Repl(args)) => run_repl(&args, env),
-        Some(Sub::Check(args)) => check(&args, env),
-        Some(Sub::Replay(args)) => run_replay(&args, env),
+    let interrupt = Interrupt::new();
+    let result = interrupt.connect().map_err(Stopped::from).and_then(|()| dispatch(cli, env, &interrupt));
+    result.unwrap_or_else(|stopped| {
+        let code = stopped.tell(&mut io::stderr());
+        if interrupt.ended_by_signal() { exit::INTERRUPTED } else { code }
+    })
+}
+
+fn dispatch(cli: Cli, env: &Environment, interrupt: &Interrupt) -> Result<u8, Stopped> {
+    match cli.command {
+        None => open(&cli.open, env, interrupt),
+        Some(Sub::Open(args)) => open(&args, env, interrupt),
+        Some(Sub::Repl(args)) => run_repl(&args, env, interrupt),
+        Some(Sub::Check(args)) => check(&args, env, interrupt),
+        Some(Sub::Replay(args)) => run_replay(&args, env, interrupt),
         Some(Sub::Lint(args)) => Ok(run_lint(&args, env)),
-        Some(Sub::Models(command)) => run_models(&command, env),
-        Some(Sub::Demo(args)) => demo(&args, env),
-        Some(Sub::Bench(args)) => run_bench(&args, env),
-        Some(Sub::Completions { shell }) => Cli::completions(shell, &mut io::stdout()).map_err(Stopped::from),
-        Some(Sub::Man) => Cli::man(&mut io::stdout()).map_err(Stopped::from),
-    };
-    result.unwrap_or_else(|stopped| stopped.tell(&mut io::stderr()))
+        Some(Sub::Models(command)) => run_models(&command, env, interrupt),
+        Some(Sub::Demo(args)) => demo(&args, env, interrupt),
+        Some(Sub::Bench(args)) => run_bench(&args, env, interrupt),
+        Some(Sub::Completions { shell }) => Ok(Cli::completions(shell, &mut io::stdout())?),
+        Some(Sub::Man) => Ok(Cli::man(&mut io::stdout())?),
+    }
 }
 
 /// How the terminal and the colours are.
@@ -70,29 +78,36 @@ impl Screen {
     }
 }
 
-fn open(args: &OpenArgs, env: &Environment) -> Result<u8, Stopped> {
+fn open(args: &OpenArgs, env: &Environment, interrupt: &Interrupt) -> Result<u8, Stopped> {
     let screen = Screen::of(env, args.color);
     if !screen.full {
         return Err(Stopped::usage("the full-screen debugger needs a terminal")
             .hinted("crossexam repl reads commands from stdin, crossexam check reads samples"));
     }
     let opened = session::open(args, env)?;
-    show(opened, env, &screen, Outcome::SwitchToTui)
+    show(opened, env, &screen, Outcome::SwitchToTui, interrupt)
 }
 
 /// Runs front ends one after the other until one of them ends the program.
-fn show(opened: Opened, env: &Environment, screen: &Screen, first: Outcome) -> Result<u8, Stopped> {
+fn show(
+    opened: Opened,
+    env: &Environment,
+    screen: &Screen,
+    first: Outcome,
+    interrupt: &Interrupt,
+) -> Result<u8, Stopped> {
     let Opened { mut client, name, mut startup } = opened;
     let history = History::new(Some(env.history.clone()));
-    let interrupt = Interrupt::new();
-    interrupt.connect()?;
     interrupt.watch(client.canceller());
+    interrupt.watch_terminal()?;
     let mut next = first;
     loop {
         let lines = std::mem::take(&mut startup);
         next = match next {
             Outcome::Exit(code) => return Ok(code),
             Outcome::SwitchToTui => {
+                // In raw mode Ctrl-C is a key, so a signal means that the program has to go.
+                interrupt.means(Meaning::End);
                 let setup = tui::Setup {
                     session: name.clone(),
                     recorded: client.is_recorded(),
@@ -101,11 +116,10 @@ fn show(opened: Opened, env: &Environment, screen: &Screen, first: Outcome) -> R
                     models: model_names(),
                 };
                 // A history that cannot be written must not stand in the way of the work.
-                tui::run(&mut client, setup, &lines, &mut |line| drop(history.remember(line)), &|| {
-                    interrupt.take() || interrupt.ending()
-                })?
+                tui::run(&mut client, setup, &lines, &mut |line| drop(history.remember(line)), interrupt)?
             }
             Outcome::SwitchToRepl => {
+                interrupt.means(Meaning::Stop);
                 let setup = repl::Setup {
                     history: history.clone(),
                     color: screen.color,
@@ -114,7 +128,7 @@ fn show(opened: Opened, env: &Environment, screen: &Screen, first: Outcome) -> R
                     models: model_names(),
                 };
                 let inputs: Vec<_> = lines.into_iter().map(Input::Line).collect();
-                repl::run(&mut client, &setup, &inputs, &interrupt, &mut io::stdout())?
+                repl::run(&mut client, &setup, &inputs, interrupt, &mut io::stdout())?
             }
         };
     }
@@ -125,7 +139,7 @@ fn model_names() -> Vec<(String, String)> {
     manifest::Manifest::all().into_iter().map(|m| (m.name, m.title)).collect()
 }
 
-fn run_repl(args: &ReplArgs, env: &Environment) -> Result<u8, Stopped> {
+fn run_repl(args: &ReplArgs, env: &Environment, interrupt: &Interrupt) -> Result<u8, Stopped> {
     let screen = Screen::of(env, args.open.color);
     let mut opened = session::open(&args.open, env)?;
     let mut inputs: Vec<_> = std::mem::take(&mut opened.startup).into_iter().map(Input::Line).collect();
@@ -133,23 +147,29 @@ fn run_repl(args: &ReplArgs, env: &Environment) -> Result<u8, Stopped> {
     inputs.extend(args.exec.iter().cloned().map(Input::Line));
     if screen.typed && !args.batch && !args.json {
         opened.startup = Vec::new();
-        return typed(opened, &inputs, env, &screen);
+        return typed(opened, &inputs, env, &screen, interrupt);
     }
     // Told what to run and to end after it, nobody is asked for more; a pipe is read in any case.
     let told = !args.exec_file.is_empty() || !args.exec.is_empty();
     let stdin = (!told || !args.batch).then(|| BufReader::new(io::stdin()));
     let options = batch::Options { json: args.json, keep_going: args.keep_going, color: screen.color };
-    run_batch(&mut opened.client, &inputs, stdin, options)
+    run_batch(&mut opened.client, &inputs, stdin, options, interrupt)
 }
 
 /// The REPL first; from there the user may go on in the TUI.
-fn typed(mut opened: Opened, inputs: &[Input], env: &Environment, screen: &Screen) -> Result<u8, Stopped> {
+fn typed(
+    mut opened: Opened,
+    inputs: &[Input],
+    env: &Environment,
+    screen: &Screen,
+    interrupt: &Interrupt,
+) -> Result<u8, Stopped> {
     let lines = inputs.iter().map(|input| match input {
         Input::Line(line) => line.clone(),
         Input::File(path) => Command::Source(path.to_string_lossy().into_owned()).to_string(),
     });
     opened.startup = lines.collect();
-    show(opened, env, screen, Outcome::SwitchToRepl)
+    show(opened, env, screen, Outcome::SwitchToRepl, interrupt)
 }
 
 fn run_batch<R: BufRead + Send + 'static>(
@@ -157,24 +177,21 @@ fn run_batch<R: BufRead + Send + 'static>(
     inputs: &[Input],
     stdin: Option<R>,
     options: batch::Options,
+    interrupt: &Interrupt,
 ) -> Result<u8, Stopped> {
-    let interrupt = Interrupt::new();
-    interrupt.connect()?;
     interrupt.watch(client.canceller());
-    match batch::run(client, inputs, stdin, options, &interrupt, &mut io::stdout())? {
+    match batch::run(client, inputs, stdin, options, interrupt, &mut io::stdout())? {
         Outcome::Exit(code) => Ok(code),
         Outcome::SwitchToTui | Outcome::SwitchToRepl => Ok(exit::OK),
     }
 }
 
-fn check(args: &CheckArgs, env: &Environment) -> Result<u8, Stopped> {
+fn check(args: &CheckArgs, env: &Environment, interrupt: &Interrupt) -> Result<u8, Stopped> {
     let Some(llm) = args.model.llm.as_deref().filter(|name| *name != "none") else {
         return Err(Stopped::usage("check needs a model").hinted("--llm NAME|PATH; crossexam models list shows names"));
     };
     let policy = policy_of_file(&args.policy, builtin::ALL).map_err(Stopped::from)?;
-    let cancel = Cancel::new();
-    let flag = cancel.clone();
-    ctrlc::set_handler(move || flag.cancel()).map_err(|e| Stopped::failed(e.to_string()))?;
+    let cancel = interrupt.flag();
     let mut source = sources::new(&args.model, env)?;
     let terminal = io::stderr().is_terminal();
     let mut check = Check {
@@ -198,7 +215,7 @@ fn check(args: &CheckArgs, env: &Environment) -> Result<u8, Stopped> {
     }
 }
 
-fn run_replay(args: &ReplayArgs, env: &Environment) -> Result<u8, Stopped> {
+fn run_replay(args: &ReplayArgs, env: &Environment, interrupt: &Interrupt) -> Result<u8, Stopped> {
     let screen = Screen::of(env, args.color);
     if args.plain || !screen.full {
         let replay = replay::Replay { path: &args.session, width: 100, color: screen.color };
@@ -209,7 +226,8 @@ fn run_replay(args: &ReplayArgs, env: &Environment) -> Result<u8, Stopped> {
         writeln!(io::stderr(), "note: {notice}")?;
     }
     let name = Untrusted::new(args.session.to_string_lossy());
-    show(Opened { client: Client::recorded(facts), name, startup: Vec::new() }, env, &screen, Outcome::SwitchToTui)
+    let opened = Opened { client: Client::recorded(facts), name, startup: Vec::new() };
+    show(opened, env, &screen, Outcome::SwitchToTui, interrupt)
 }
 
 fn run_lint(args: &LintArgs, env: &Environment) -> u8 {
@@ -229,11 +247,9 @@ fn run_lint(args: &LintArgs, env: &Environment) -> u8 {
     lint::run(&args.policies, &options, &mut io::stdout(), &mut io::stderr())
 }
 
-fn run_models(command: &ModelsCommand, env: &Environment) -> Result<u8, Stopped> {
+fn run_models(command: &ModelsCommand, env: &Environment, interrupt: &Interrupt) -> Result<u8, Stopped> {
     let place = |args: &ModelsArgs| sources::hub_options(args, env);
-    let cancel = Cancel::new();
-    let flag = cancel.clone();
-    ctrlc::set_handler(move || flag.cancel()).map_err(|e| Stopped::failed(e.to_string()))?;
+    let cancel = interrupt.flag();
     let (mut out, mut err) = (io::stdout(), io::stderr());
     let bar = err.is_terminal();
     let mut streams = models_manage::Streams { out: &mut out, err: &mut err, bar };
@@ -263,10 +279,8 @@ fn run_models(command: &ModelsCommand, env: &Environment) -> Result<u8, Stopped>
     Ok(code)
 }
 
-fn run_bench(args: &BenchArgs, env: &Environment) -> Result<u8, Stopped> {
-    let cancel = Cancel::new();
-    let flag = cancel.clone();
-    ctrlc::set_handler(move || flag.cancel()).map_err(|e| Stopped::failed(e.to_string()))?;
+fn run_bench(args: &BenchArgs, env: &Environment, interrupt: &Interrupt) -> Result<u8, Stopped> {
+    let cancel = interrupt.flag();
     device::check_built(args.device.device)?;
     let file = model_file(&args.model, &args.place, env, &cancel)?;
     bench::run(&file, args, &mut io::stdout(), &cancel)?;
@@ -303,14 +317,14 @@ fn fetch(manifest: &manifest::Manifest, options: &hub::Options, cancel: &Cancel)
     Ok(fetched.path)
 }
 
-fn demo(args: &DemoArgs, env: &Environment) -> Result<u8, Stopped> {
+fn demo(args: &DemoArgs, env: &Environment, interrupt: &Interrupt) -> Result<u8, Stopped> {
     let screen = Screen::of(env, args.color);
     let mut model = args.model.clone();
     device::check_built(model.device.device)?;
     let name = model.llm.get_or_insert_with(|| manifest::DEFAULT.to_owned()).clone();
     if let Some(manifest) = manifest::Manifest::find(&name) {
         // Fetched before the screen is taken, so that the first thing a new user sees is what is being downloaded and why.
-        fetch(&manifest, &sources::hub_options(&model.place, env), &Cancel::new())?;
+        fetch(&manifest, &sources::hub_options(&model.place, env), &interrupt.flag())?;
     }
     let open = OpenArgs {
         policy: Some("builtin:scams.toml".to_owned()),
@@ -321,12 +335,12 @@ fn demo(args: &DemoArgs, env: &Environment) -> Result<u8, Stopped> {
     };
     let mut opened = session::open(&open, env)?;
     match (screen.full, screen.typed) {
-        (true, _) if !args.plain => show(opened, env, &screen, Outcome::SwitchToTui),
-        (false, true) if !args.plain => show(opened, env, &screen, Outcome::SwitchToRepl),
+        (true, _) if !args.plain => show(opened, env, &screen, Outcome::SwitchToTui, interrupt),
+        (false, true) if !args.plain => show(opened, env, &screen, Outcome::SwitchToRepl, interrupt),
         _ => {
             let inputs: Vec<_> = std::mem::take(&mut opened.startup).into_iter().map(Input::Line).collect();
             let options = batch::Options { json: false, keep_going: false, color: screen.color };
-            run_batch(&mut opened.client, &inputs, Some(builtin::DEMO_SCRIPT.as_bytes()), options)
+            run_batch(&mut opened.client, &inputs, Some(builtin::DEMO_SCRIPT.as_bytes()), options, interrupt)
         }
     }
 }

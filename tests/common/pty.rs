@@ -8,6 +8,7 @@ use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native
 use std::io::{ErrorKind, Read, Write};
 use std::num::NonZeroU16;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -50,11 +51,14 @@ struct Seen {
 
 /// A running program and its screen.
 pub struct Pty {
-    master: Box<dyn MasterPty + Send>,
-    writer: Arc<Mutex<Box<dyn Write + Send>>>,
+    /// `None` once the terminal was closed, as the next one.
+    master: Option<Box<dyn MasterPty + Send>>,
+    writer: Option<Arc<Mutex<Box<dyn Write + Send>>>>,
     child: Box<dyn Child + Send + Sync>,
     seen: Arc<(Mutex<Seen>, Condvar)>,
     reader: Option<JoinHandle<()>>,
+    /// Tells the reader to let go of the terminal after what it reads next.
+    closing: Arc<AtomicBool>,
     cooked: String,
 }
 
@@ -81,6 +85,8 @@ impl Pty {
         let sink = Arc::clone(&seen);
         let writer = Arc::new(Mutex::new(pair.master.take_writer().expect("a writer")));
         let answers = Arc::clone(&writer);
+        let closing = Arc::new(AtomicBool::new(false));
+        let enough = Arc::clone(&closing);
         let reader = std::thread::spawn(move || {
             let mut buffer = [0; 8192];
             loop {
@@ -102,17 +108,18 @@ impl Pty {
                     // The program may have ended without waiting for the answer.
                     drop(lock(&answers).write_all(&answer));
                 }
-                if read == 0 {
+                if read == 0 || enough.load(Ordering::SeqCst) {
                     return;
                 }
             }
         });
-        Self { master: pair.master, writer, child, seen, reader: Some(reader), cooked }
+        let (master, writer, reader) = (Some(pair.master), Some(writer), Some(reader));
+        Self { master, writer, child, seen, reader, closing, cooked }
     }
 
     /// Types `keys` as they are.
     pub fn send(&mut self, keys: &str) {
-        let mut writer = lock(&self.writer);
+        let mut writer = lock(self.writer.as_ref().expect("an open terminal"));
         writer.write_all(keys.as_bytes()).and_then(|()| writer.flush()).expect("the program reads its terminal");
     }
 
@@ -166,7 +173,11 @@ impl Pty {
     pub fn resize(&self, columns: u16, rows: u16) {
         let (c, r) = cells((columns, rows));
         lock(&self.seen.0).parser.screen_mut().set_size(r, c);
-        self.master.resize(size((columns, rows))).expect("a terminal can be resized");
+        self.master
+            .as_ref()
+            .expect("an open terminal")
+            .resize(size((columns, rows)))
+            .expect("a terminal can be resized");
     }
 
     /// The text of the current screen.
@@ -203,6 +214,43 @@ impl Pty {
         self.child.wait().expect("an exit status")
     }
 
+    /// Closes the terminal, as a window is closed, and waits for the end of the program: its exit code and how long it took.
+    #[track_caller]
+    pub fn hang_up(&mut self) -> (u32, Duration) {
+        self.closing.store(true, Ordering::SeqCst);
+        let end = Instant::now() + DEADLINE;
+        let mut columns = 90;
+        while self.reader.as_ref().is_some_and(|reader| !reader.is_finished()) {
+            assert!(Instant::now() < end, "the program writes nothing");
+            // Whatever has the terminal answers one of these by writing something.
+            columns += 1;
+            self.resize(columns, 30);
+            self.send("\u{c}");
+            std::thread::yield_now();
+        }
+        drop(self.reader.take().expect("a reader").join());
+        let start = Instant::now();
+        drop((self.master.take(), self.writer.take()));
+        self.end_within(start)
+    }
+
+    /// Waits for the end of the program alone: its exit code and the time since `start`. One that goes on is killed.
+    #[track_caller]
+    pub fn end_within(&mut self, start: Instant) -> (u32, Duration) {
+        let mut killer = self.child.clone_killer();
+        let (ended, end) = std::sync::mpsc::channel::<()>();
+        let watch = std::thread::spawn(move || {
+            if end.recv_timeout(DEADLINE / 4).is_err_and(|e| e == std::sync::mpsc::RecvTimeoutError::Timeout) {
+                drop(killer.kill());
+            }
+        });
+        let status = self.child.wait().expect("an exit status");
+        let took = start.elapsed();
+        drop(ended);
+        drop(watch.join());
+        (status.exit_code(), took)
+    }
+
     /// After the end: the terminal is as it was found.
     #[track_caller]
     pub fn assert_restored(&self) {
@@ -212,7 +260,11 @@ impl Pty {
         assert!(!screen.hide_cursor(), "the cursor was left hidden");
         assert!(!screen.bracketed_paste(), "bracketed paste was left on");
         assert_eq!(screen.mouse_protocol_mode(), vt100::MouseProtocolMode::None, "the mouse was left captured");
-        assert_eq!(termios(&*self.master), self.cooked, "the terminal was left in raw mode");
+        assert_eq!(
+            termios(&**self.master.as_ref().expect("an open terminal")),
+            self.cooked,
+            "the terminal was left in raw mode"
+        );
     }
 }
 

@@ -17,7 +17,7 @@ pub const FAILED: u8 = 1;
 /// The arguments make no sense.
 pub const USAGE: u8 = 2;
 /// Ctrl-C or termination.
-pub const INTERRUPTED: u8 = 130;
+pub use crate::frontend::interrupt::INTERRUPTED;
 /// A fault of ours.
 pub const INTERNAL: u8 = 255;
 

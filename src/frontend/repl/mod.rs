@@ -69,7 +69,7 @@ pub fn run(
     let mut again: Option<String> = None;
     loop {
         // A signal that came too late for the last command is not meant for the next.
-        interrupt.take();
+        interrupt.settled();
         if interrupt.ending() {
             return Ok(Outcome::Exit(Ended::Cancelled.code()));
         }
@@ -79,6 +79,9 @@ pub fn run(
             Ok(typed) => typed,
             // Ctrl-C clears the line; so does a signal that the line editor was told of.
             Err(ReadlineError::Interrupted | ReadlineError::Signal(_)) => continue,
+            Err(ReadlineError::Eof) if interrupt.ended_by_signal() => {
+                return Ok(Outcome::Exit(Ended::Cancelled.code()));
+            }
             Err(ReadlineError::Eof) => return Ok(Outcome::Exit(0)),
             Err(error) => return Err(into_io(error)),
         };

@@ -6,6 +6,7 @@ mod advice;
 mod app;
 mod frame;
 mod ink;
+mod keyboard;
 mod keymap;
 mod layout;
 mod live;
@@ -19,12 +20,15 @@ mod view;
 #[cfg(test)]
 mod tests;
 
+use super::interrupt::{INTERRUPTED, Interrupt};
 use super::{Client, Outcome};
 use app::{App, Effect, Msg};
+use keyboard::Keyboard;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
-use ratatui::crossterm::event::{self, Event as Input};
+use ratatui::crossterm::event::Event as Input;
 use std::io;
+use std::mem::ManuallyDrop;
 use std::time::{Duration, Instant};
 use terminal::Guard;
 use view::View;
@@ -35,15 +39,15 @@ pub use theme::Theme;
 /// How long one wait for a key may take: 30 frames a second.
 const FRAME: Duration = Duration::from_millis(33);
 
-/// Most events taken in before the next frame, so that a flood of tokens cannot starve the screen.
+/// Most events taken in before the next frame, so that a flood of tokens or keys cannot starve the screen.
 const MOST_EVENTS: usize = 4096;
 
 /// What the front end needs to keep lines that were typed.
 pub type Remember<'a> = &'a mut dyn FnMut(&str);
 
 /// Runs the full-screen front end until the user leaves it. `lines` are submitted first, as if they had been typed;
-/// `remember` is given every line typed at the prompt. Where `told_to_end` says so (a termination, a terminal that went
-/// away), the program ends with exit code 130. The terminal is given back in every case.
+/// `remember` is given every line typed at the prompt. Where `interrupt` says so (a signal, a terminal that went away), the
+/// program ends with exit code 130. The terminal is given back in every case.
 ///
 /// # Errors
 /// Where the terminal cannot be taken over, read or drawn on.
@@ -52,48 +56,60 @@ pub fn run(
     setup: Setup,
     lines: &[String],
     remember: Remember<'_>,
-    told_to_end: &dyn Fn() -> bool,
+    interrupt: &Interrupt,
 ) -> io::Result<Outcome> {
     // Whether there are colours is for the theme to say; left to itself the library would answer `NO_COLOR` by resetting
     // bold and reverse too.
     ratatui::crossterm::style::force_color_output(true);
-    let guard = Guard::new()?;
-    let mut terminal = Terminal::new(CrosstermBackend::new(guard.writer()))?;
-    redraw(&mut terminal)?;
-    let size = terminal.size()?;
+    let outcome = Console::take(interrupt).and_then(|console| show(client, setup, lines, remember, console, interrupt));
+    interrupt.farewell(None);
+    match outcome {
+        Err(_) if interrupt.ended_by_signal() => Ok(Outcome::Exit(INTERRUPTED)),
+        outcome => outcome,
+    }
+}
+
+fn show(
+    client: &mut Client,
+    setup: Setup,
+    lines: &[String],
+    remember: Remember<'_>,
+    mut console: Console,
+    interrupt: &Interrupt,
+) -> io::Result<Outcome> {
+    let size = console.screen.size()?;
     let mut app = App::new(setup, size.width, size.height);
     let start = Instant::now();
     let mut inbox: Vec<Msg> = lines.iter().map(|line| Msg::Line(line.clone())).collect();
     loop {
-        // In raw mode Ctrl-C is a key, so a signal means that the program has to go; without this a terminal that hung up
-        // would be read for ever.
-        if told_to_end() {
-            return Ok(Outcome::Exit(130));
+        if interrupt.take() || interrupt.ending() {
+            return Ok(Outcome::Exit(INTERRUPTED));
         }
         for msg in inbox.drain(..) {
             let effects = app.update(msg, view(client));
-            if let Some(outcome) = perform(effects, client, &guard, &mut terminal, remember)? {
+            if let Some(outcome) = perform(effects, client, &mut console, remember)? {
                 return Ok(outcome);
             }
         }
-        let size = terminal.size()?;
+        let size = console.screen.size()?;
         if (size.width, size.height) != app.size() {
             inbox.push(Msg::Resize(size.width, size.height));
             continue;
         }
         if app.take_dirty() {
-            terminal.draw(|frame| frame::draw(&app, view(client), frame))?;
+            console.screen.draw(|frame| frame::draw(&app, view(client), frame))?;
         }
-        if event::poll(FRAME)? {
-            while event::poll(Duration::ZERO)? {
-                inbox.extend(message(event::read()?));
-            }
+        let mut wait = FRAME;
+        for _ in 0..MOST_EVENTS {
+            let Some(input) = console.key(wait)? else { break };
+            inbox.extend(message(input));
+            wait = Duration::ZERO;
         }
         inbox.push(Msg::Tick(start.elapsed()));
         for _ in 0..MOST_EVENTS {
             let Some(event) = client.event(Duration::ZERO) else { break };
             let effects = app.update(Msg::Event(event), view(client));
-            if let Some(outcome) = perform(effects, client, &guard, &mut terminal, remember)? {
+            if let Some(outcome) = perform(effects, client, &mut console, remember)? {
                 return Ok(outcome);
             }
         }
@@ -102,12 +118,53 @@ pub fn run(
 
 type Screen = Terminal<CrosstermBackend<io::Stdout>>;
 
+/// The terminal while it is ours: what is drawn on, and what is read. The keyboard rests before the guard gives it back.
+struct Console {
+    keyboard: Option<Keyboard>,
+    /// Never dropped: where the cursor cannot be shown again, ratatui's drop prints to stderr, which panics on a terminal that
+    /// is gone. The guard shows the cursor.
+    screen: ManuallyDrop<Screen>,
+    guard: Guard,
+}
+
+impl Console {
+    fn take(interrupt: &Interrupt) -> io::Result<Self> {
+        let guard = Guard::new()?;
+        interrupt.farewell(Some(guard.farewell()));
+        let screen = ManuallyDrop::new(Terminal::new(CrosstermBackend::new(guard.writer()))?);
+        let mut console = Self { keyboard: Some(Keyboard::start()?), screen, guard };
+        console.redraw()?;
+        Ok(console)
+    }
+
+    fn key(&self, wait: Duration) -> io::Result<Option<Input>> {
+        self.keyboard.as_ref().map_or(Ok(None), |keyboard| keyboard.next(wait))
+    }
+
+    /// Gives the terminal back while `other` runs.
+    fn lend(&mut self, other: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        self.keyboard = None;
+        self.guard.release()?;
+        let done = other();
+        self.guard.retake()?;
+        self.keyboard = Some(Keyboard::start()?);
+        self.redraw()?;
+        done
+    }
+
+    /// Clears the screen, so that the next frame writes every cell. Not `Terminal::clear`: that asks the terminal where its
+    /// cursor is, and not every terminal answers.
+    fn redraw(&mut self) -> io::Result<()> {
+        let area = self.screen.size()?.into();
+        self.screen.resize(area)
+    }
+}
+
 /// Does what the app asked for; gives the outcome where that ends the front end.
 fn perform(
     effects: Vec<Effect>,
     client: &mut Client,
-    guard: &Guard,
-    terminal: &mut Screen,
+    console: &mut Console,
     remember: Remember<'_>,
 ) -> io::Result<Option<Outcome>> {
     for effect in effects {
@@ -119,23 +176,11 @@ fn perform(
             Effect::Remember(line) => remember(&line),
             Effect::Quit => return Ok(Some(Outcome::Exit(0))),
             Effect::SwitchToRepl => return Ok(Some(Outcome::SwitchToRepl)),
-            Effect::Suspend => {
-                guard.release()?;
-                terminal::stop()?;
-                guard.retake()?;
-                redraw(terminal)?;
-            }
-            Effect::Redraw => redraw(terminal)?,
+            Effect::Suspend => console.lend(terminal::stop)?,
+            Effect::Redraw => console.redraw()?,
         }
     }
     Ok(None)
-}
-
-/// Clears the screen, so that the next frame writes every cell. Not `Terminal::clear`: that asks the terminal where its
-/// cursor is, and not every terminal answers.
-fn redraw(terminal: &mut Screen) -> io::Result<()> {
-    let area = terminal.size()?.into();
-    terminal.resize(area)
 }
 
 fn message(input: Input) -> Option<Msg> {

@@ -36,11 +36,12 @@ impl Changes {
 
     /// Undoes all it can; the first failure is returned, and nothing is tried twice.
     fn undo(&mut self) -> io::Result<()> {
+        // First the line settings: this never waits, which writing to a terminal that takes nothing does.
+        let cooked = if std::mem::take(&mut self.raw) { disable_raw_mode() } else { Ok(()) };
         let shown = change(&mut self.hidden, false, Show);
         let pasted = change(&mut self.paste, false, DisableBracketedPaste);
         let left = change(&mut self.alternate, false, LeaveAlternateScreen);
-        let cooked = if std::mem::take(&mut self.raw) { disable_raw_mode() } else { Ok(()) };
-        shown.and(pasted).and(left).and(cooked)
+        cooked.and(shown).and(pasted).and(left)
     }
 }
 
@@ -92,6 +93,12 @@ impl Guard {
     /// Takes it over again.
     pub fn retake(&self) -> io::Result<()> {
         lock(&self.changes).make()
+    }
+
+    /// What gives the terminal back where the program has to end while its owner cannot: callable on any thread.
+    pub fn farewell(&self) -> Arc<dyn Fn() + Send + Sync> {
+        let changes = Arc::clone(&self.changes);
+        Arc::new(move || drop(lock(&changes).undo()))
     }
 
     /// Where to draw.
