@@ -43,6 +43,15 @@ impl Readout {
         Self { answers, coverage }
     }
 
+    /// Coverage below this is none. Logits are 32-bit floats: in such floats this mass is 0, no answer can be told from an
+    /// impossible one, and a softmax over the answers would make a verdict of nothing.
+    pub const NO_COVERAGE: f64 = f32::MIN_POSITIVE as f64;
+
+    /// Whether these are probabilities at all: numbers, of answers that the model can give.
+    pub fn is_usable(&self) -> bool {
+        self.coverage >= Self::NO_COVERAGE && self.answers.iter().all(|a| a.p.is_finite())
+    }
+
     /// The most probable answer; the first of equals. `None` only for an empty readout.
     pub fn best(&self) -> Option<&AnswerScore> {
         self.answers.iter().reduce(|best, a| if a.p > best.p { a } else { best })
@@ -91,6 +100,42 @@ mod tests {
         assert!((r.margin() - 0.5).abs() < 1e-12);
         assert!((r.entropy() - 0.811_278_124_459_132_8).abs() < 1e-12);
         assert_eq!(r.best().map(|a| a.answer.as_str()), Some("yes"));
+    }
+
+    #[test]
+    fn what_is_no_number_or_has_no_coverage_is_not_usable() {
+        let none = f64::NEG_INFINITY;
+        for (logprobs, usable) in [
+            (&[-1.0, -2.0][..], true),
+            (&[-1.0, none], true),
+            (&[-80.0, -81.0], true),
+            (&[-100.0, -101.0], false),
+            (&[-800.0, -801.0], false),
+            (&[none, none], false),
+            (&[f64::NAN, -1.0], false),
+            (&[-1.0, f64::NAN], false),
+            (&[], false),
+        ] {
+            let names = ["a", "b"].map(name);
+            let readout = Readout::from_logprobs(names.into_iter().zip(logprobs.iter().copied()));
+            assert_eq!(readout.is_usable(), usable, "{logprobs:?}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn probabilities_sum_to_one_and_do_not_move_with_a_shift(
+            logprobs in proptest::collection::vec(-40.0..0.0f64, 2..=8), shift in -40.0..0.0f64,
+        ) {
+            let names = || (0..logprobs.len()).map(|i| name(&format!("a{i}")));
+            let plain = Readout::from_logprobs(names().zip(logprobs.iter().copied()));
+            let moved = Readout::from_logprobs(names().zip(logprobs.iter().map(|l| l + shift)));
+            proptest::prop_assert!((plain.answers.iter().map(|a| a.p).sum::<f64>() - 1.0).abs() < 1e-12);
+            for (a, b) in plain.answers.iter().zip(&moved.answers) {
+                proptest::prop_assert!((a.p - b.p).abs() < 1e-10, "{} {}", a.p, b.p);
+            }
+            proptest::prop_assert!(plain.is_usable() && moved.is_usable());
+        }
     }
 
     #[test]

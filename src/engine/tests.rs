@@ -73,6 +73,7 @@ impl JudgeSource for Source {
                 };
                 (vec![yes, 1.0 - yes], "because".to_owned())
             }))),
+            "mute" => Ok(Box::new(Scripted::new(|q: &Question| (vec![0.0; q.answers.len()], "because".to_owned())))),
             "other" => Ok(Box::new(Other(Scripted::constant(insult)))),
             other => {
                 Err(JudgeError::Unusable { message: format!("no model {other}").into(), hint: Some("good".to_owned()) })
@@ -248,6 +249,19 @@ fn an_answer_of_a_person_makes_a_branch_and_leaves_the_walk_as_it_was() {
     assert!(step.is_none(), "it was stepped back: {step:?}");
     let last = bench.state().walk_now().and_then(|w| w.steps.last()).expect("a step");
     assert_eq!(last.taken, Taken::Overridden);
+}
+
+#[test]
+fn a_readout_that_is_no_number_is_a_failure_in_every_mode_and_takes_no_edge() {
+    for mode in ["mode direct", "mode rationale 8"] {
+        let mut bench = Bench::ready(0.8);
+        bench.run(mode).1.expect("a mode");
+        bench.run("load model mute").1.expect("a model");
+        let (facts, result) = bench.run("step");
+        let failure = result.expect_err("no answer");
+        assert!(failure.message.raw().contains("no probability at all") && failure.hint.is_some(), "{failure:?}");
+        assert!(!facts.iter().any(|f| matches!(f, Fact::Stepped { .. })), "{facts:?}");
+    }
 }
 
 #[test]

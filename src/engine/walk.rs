@@ -13,11 +13,16 @@ use crate::session::{LeafReached, NodeRef, Step, Taken};
 pub fn choose(node: &Node, judgement: &Judgement) -> Option<(Name, Taken, Target)> {
     let best = judgement.readout.best()?;
     match &node.unsure {
-        Some(unsure) if judgement.readout.margin() < unsure.margin => {
+        // Not `margin < limit`: a margin that is no number is not a sure one.
+        Some(unsure) if !is_sure(judgement.readout.margin(), unsure.margin) => {
             Some((best.answer.clone(), Taken::Unsure, unsure.target.clone()))
         }
         _ => Some((best.answer.clone(), Taken::Argmax, node.target(best.answer.as_str())?.clone())),
     }
+}
+
+fn is_sure(margin: f64, limit: f64) -> bool {
+    margin >= limit
 }
 
 /// Asks one node and takes the edge.
@@ -34,7 +39,20 @@ pub fn ask(
     step(node, judge.judge(&question, progress, cancel)?)
 }
 
+/// # Errors
+/// Where the judge gave no probabilities: a verdict from numbers that are none would hurt as much as a wrong one.
 fn step(node: &Node, judgement: Judgement) -> Result<Step, JudgeError> {
+    if !judgement.readout.is_usable() {
+        let answers = node.answers.iter().map(|(answer, _)| answer.as_str()).collect::<Vec<_>>().join(", ");
+        return Err(JudgeError::Unusable {
+            message: format!("node `{}`: the model gives the answers ({answers}) no probability at all", node.id)
+                .into(),
+            hint: Some(
+                "the model file is damaged, or this model or chat format does not fit the question: take another"
+                    .to_owned(),
+            ),
+        });
+    }
     let (answer, taken, target) =
         choose(node, &judgement).ok_or_else(|| JudgeError::Internal("the judge gave no answer".into()))?;
     Ok(Step { node: node_ref(node), judgement: Some(judgement), answer, taken, target })

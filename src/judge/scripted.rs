@@ -60,6 +60,12 @@ impl Scripted {
             judge
         };
         if let Ok(p) = argument.parse::<f64>() {
+            if p.is_nan() {
+                return Err(JudgeError::Unusable {
+                    message: format!("{argument} is no probability").into(),
+                    hint: Some("scripted:P with P from 0 to 1".to_owned()),
+                });
+            }
             return Ok(named(Self::constant(p.clamp(0.0, 1.0))));
         }
         let text = std::fs::read_to_string(argument).map_err(|e| JudgeError::Unusable {
@@ -98,7 +104,10 @@ impl Judge for Scripted {
                 stop: StopReason::EndOfTurn,
             }
         });
-        let scores = question.answers.iter().cloned().zip(ps.iter().map(|p| p.max(1e-300).ln()));
+        // A single 0 stands for a very unlikely answer; where there is nothing but zeros, or what is no number, there is no answer.
+        let some = ps.iter().sum::<f64>() > 0.0;
+        let log = |p: &f64| if some { p.max(1e-300).ln() } else { f64::NEG_INFINITY };
+        let scores = question.answers.iter().cloned().zip(ps.iter().map(log));
         let readout = Readout::from_logprobs(scores);
         let bits: Vec<u8> = ps.iter().flat_map(|p| p.to_le_bytes()).collect();
         Ok(Judgement {

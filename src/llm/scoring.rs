@@ -48,6 +48,10 @@ pub struct LogSoftmax {
 }
 
 impl LogSoftmax {
+    /// How far below the likeliest token logits must lie to be summed relative to their own largest: `exp(-40)` is far from
+    /// vanishing, and so rare that sums of ordinary answers keep the bits they always had.
+    const FAR: f32 = 40.0;
+
     /// Of `logits`.
     ///
     /// # Errors
@@ -66,9 +70,12 @@ impl LogSoftmax {
         f64::from(logit) - self.log_sum
     }
 
-    /// Logarithm of the probability of all the tokens with these logits together.
-    pub fn log_mass(&self, logits: impl Iterator<Item = f32>) -> f64 {
-        f64::from(self.most) + exp_sum(logits, self.most).ln() - self.log_sum
+    /// Logarithm of the probability of all the tokens with these logits together; minus infinity only where there are none.
+    pub fn log_mass(&self, logits: impl Iterator<Item = f32> + Clone) -> f64 {
+        let own = logits.clone().fold(f32::NEG_INFINITY, f32::max);
+        // Far below the likeliest token exponentials would vanish in f32, so they are taken relative to their own largest.
+        let most = if own.is_finite() && self.most - own > Self::FAR { own } else { self.most };
+        f64::from(most) + exp_sum(logits, most).ln() - self.log_sum
     }
 }
 
@@ -307,6 +314,19 @@ mod tests {
             let mass = some().map(|l| f64::from(l).exp()).sum::<f64>().ln() - exact;
             assert!((softmax.log_mass(some()) - mass).abs() < 1e-6);
             assert_eq!(softmax.log_mass(std::iter::empty()), f64::NEG_INFINITY);
+        }
+    }
+
+    #[test]
+    fn mass_far_below_the_likeliest_token_does_not_vanish_and_is_that_of_f64() {
+        for shift in [0.0, 39.0, 41.0, 90.0, 200.0, 1e4, 1e30] {
+            let logits = [shift, 0.0, 1.0, -2.0];
+            let softmax = LogSoftmax::new(&logits).unwrap();
+            let all = f64::from(shift)
+                + (1.0 + [0.0, 1.0, -2.0f64].iter().map(|l| (l - f64::from(shift)).exp()).sum::<f64>()).ln();
+            let exact = [0.0, 1.0, -2.0f64].iter().map(|l| l.exp()).sum::<f64>().ln() - all;
+            let mass = softmax.log_mass(logits[1..].iter().copied());
+            assert!((mass - exact).abs() <= 1e-6 * exact.abs().max(1.0), "{shift}: {mass} {exact}");
         }
     }
 
