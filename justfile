@@ -17,3 +17,7 @@ snap:
 # The demo, as the README has it.
 demo:
     cargo run --release -- demo
+
+# Licences, sources and bans of the dependencies; `cargo deny check advisories` needs the network.
+deny:
+    cargo deny --all-features check licenses bans sources

@@ -2,7 +2,7 @@
 //!
 //! Must be the only reader of the environment and the home directory; must not start anything.
 
-use crate::domain::{Device, Mode};
+use crate::domain::{Device, Mode, Programs};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -376,6 +376,8 @@ pub struct Environment {
     pub colorfgbg: Option<String>,
     /// `TERM` is `dumb` or not set: no full-screen front end.
     pub dumb_terminal: bool,
+    /// `PATH`, and what other programs get of the environment.
+    pub programs: Programs,
 }
 
 impl Environment {
@@ -403,6 +405,7 @@ impl Environment {
             no_color: get("NO_COLOR").is_some(),
             colorfgbg: get("COLORFGBG").and_then(|v| v.into_string().ok()),
             dumb_terminal: term.is_none_or(|t| t == "dumb"),
+            programs: Programs::from_lookup(get),
         }
     }
 

@@ -45,7 +45,12 @@ const WALLS: &[(&str, &[&str])] = &[
 
 /// Words that only some places may say: (word, places that may, why).
 const RESERVED: &[(&str, &[&str], &str)] = &[
-    ("std::env::", &["src/cli.rs", "src/main.rs"], "the core does not read the environment"),
+    (
+        "std::env::",
+        &["src/cli.rs", "src/main.rs", "src/domain/program.rs"],
+        "the core does not read the environment (`program` takes lists of paths apart)",
+    ),
+    ("Command::new(", &["src/domain/program.rs"], "other programs are started by domain::Programs only"),
     ("SystemTime::now", &[], "the one clock is engine::host"),
     ("Timestamp::now", &["src/engine/host.rs"], "the one clock is engine::host"),
     ("process::exit", &[], "return an ExitCode"),

@@ -17,7 +17,7 @@ mod wheel;
 
 use super::manifest::{Manifest, Source};
 use super::{JudgeError, Progress};
-use crate::domain::{Cancel, Digest};
+use crate::domain::{Cancel, Digest, Programs};
 use crate::text::Untrusted;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -38,8 +38,10 @@ pub struct Options {
     pub endpoint: String,
     /// Token for the hub; sent to its own host only.
     pub token: Option<String>,
-    /// Program and first arguments that start Python.
-    pub python: Vec<OsString>,
+    /// Name or absolute path of Python, whose pip downloads wheels.
+    pub python: OsString,
+    /// Where programs are found, and what they get.
+    pub programs: Programs,
     /// Longest time to connect, and longest silence while reading.
     pub timeout: Duration,
     /// Wait before the first retry; each further one waits that much longer.
@@ -54,7 +56,8 @@ impl Options {
             offline: false,
             endpoint: DEFAULT_ENDPOINT.to_owned(),
             token: None,
-            python: vec!["python3".into()],
+            python: "python3".into(),
+            programs: Programs::default(),
             timeout: Duration::from_secs(15),
             retry_wait: Duration::from_millis(500),
         }

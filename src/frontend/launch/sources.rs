@@ -46,6 +46,7 @@ pub fn hub_options(args: &ModelsArgs, env: &Environment) -> hub::Options {
     let mut options = hub::Options::new(args.models_dir.clone().unwrap_or_else(|| env.models_dir.clone()));
     options.offline = args.offline;
     options.token = env.hub_token.clone();
+    options.programs = env.programs.clone();
     if let Some(endpoint) = args.hub_endpoint.clone().or_else(|| env.hub_endpoint.clone()) {
         endpoint.trim_end_matches('/').clone_into(&mut options.endpoint);
     }

