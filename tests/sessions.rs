@@ -161,3 +161,35 @@ fn a_session_written_by_the_program_fits_the_schema() {
         assert!(kinds.iter().any(|k| k == kind), "the script leaves no {kind}: {kinds:?}");
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn a_note_is_not_acknowledged_once_the_session_file_is_gone_and_save_rescues_the_others() {
+    use std::io::{BufRead as _, BufReader, Write as _};
+    use std::process::{Command, Stdio};
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut program = Command::new(env!("CARGO_BIN_EXE_crossexam"))
+        .args(["repl", "--batch", "--keep-going", "--llm", "none", "--session", "s.jsonl"])
+        .current_dir(dir.path())
+        .env_clear()
+        .env("HOME", dir.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let mut stdin = program.stdin.take().expect("piped");
+    let mut lines = BufReader::new(program.stdout.take().expect("piped")).lines().map(|line| line.expect("text"));
+    writeln!(stdin, "note kept").expect("it reads");
+    lines.find(|line| line.starts_with("noted on")).expect("acknowledged");
+    std::fs::remove_file(dir.path().join("s.jsonl")).expect("there");
+    writeln!(stdin, "note lost\nsave rescued.jsonl\nquit").expect("it reads");
+    drop(stdin);
+    let rest: Vec<String> = lines.collect();
+    let rest = rest.join("\n");
+    assert!(!rest.contains("noted on") && rest.contains("deleted, moved or replaced"), "{rest}");
+    assert!(rest.contains("now in rescued.jsonl"), "{rest}");
+    assert!(!program.wait().expect("it ends").success(), "the loss is told by the exit code too");
+    let rescued = std::fs::read_to_string(dir.path().join("rescued.jsonl")).expect("saved");
+    assert!(rescued.contains("kept") && !rescued.contains("lost"));
+}

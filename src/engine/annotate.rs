@@ -6,8 +6,16 @@ use super::{Engine, Failure, Notice, Run, Stop, breakpoint::check_expr, prompt};
 use crate::command::ExamineWhat;
 use crate::domain::{Mode, Name, Target};
 use crate::judge::Look;
-use crate::session::{Fact, Subject, state::Walk};
+use crate::session::{Fact, Journal, Subject, state::Walk};
 use std::path::Path;
+
+/// `save` after a write failed: what was acknowledged is copied, and nothing of it can be recorded any more. A failure, since
+/// the session goes on unrecorded.
+pub(super) fn rescue(journal: &mut Journal, path: &str) -> Result<Stop, Failure> {
+    journal.copy_to(Path::new(path), false).map_err(|e| Failure::user(e.to_string()).hinted(e.hint()))?;
+    Err(Failure::user(format!("all that was acknowledged is now in {path}; this session is no longer recorded"))
+        .hinted("quit, and go on with --session and that file"))
+}
 
 impl Engine {
     /// Notes and tags are about the last answered node; before any, about the walk; before any walk, about the session.

@@ -113,6 +113,11 @@ impl Engine {
         emit: &mut dyn FnMut(Event),
     ) -> Result<Stop, Failure> {
         let mut run = Run { ticket, cancel, emit };
+        if let (Command::Save(path), Some(journal)) = (command, &mut self.journal)
+            && journal.is_poisoned()
+        {
+            return annotate::rescue(journal, path);
+        }
         self.record(&mut run, Fact::Command { line: command.to_string() })?;
         let result = self.dispatch(&mut run, command);
         if let Err(failure) = &result
@@ -174,7 +179,7 @@ impl Engine {
     /// Writes a fact to the journal, applies it, and tells the front end; in that order.
     fn record(&mut self, run: &mut Run, fact: Fact) -> Result<(), Failure> {
         if let Some(journal) = &mut self.journal {
-            journal.append(&fact).map_err(|error| Failure::internal(error.to_string()).hinted(error.hint()))?;
+            journal.append(&fact).map_err(|error| Failure::user(error.to_string()).hinted(error.hint()))?;
         }
         self.state.apply(&fact);
         (run.emit)(Event::Fact(Arc::new(fact)));

@@ -43,7 +43,7 @@ impl History {
             return Ok(());
         }
         if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)?;
+            crate::session::private_folder(folder)?;
         }
         file.append(path)
     }

@@ -28,6 +28,8 @@ pub(super) trait Disk: Send + Sync {
 pub(super) trait DiskFile: Send {
     /// Takes the exclusive lock, which lasts until the file is closed; `false` where another holds it.
     fn lock(&mut self) -> io::Result<bool>;
+    /// Whether `path` still leads to this very file, so that what is written can be found again.
+    fn is_at(&mut self, path: &Path) -> io::Result<bool>;
     /// How many bytes it has.
     fn size(&mut self) -> io::Result<u64>;
     /// All its bytes.
@@ -61,6 +63,27 @@ pub(super) fn write_all(file: &mut dyn DiskFile, mut at: u64, mut bytes: &[u8]) 
     Ok(())
 }
 
+/// Makes the folder `dir` and those above it that are missing, for this user only and durable when this returns.
+///
+/// # Errors
+/// What the file system says.
+pub fn private_folder(dir: &Path) -> io::Result<()> {
+    if dir.is_dir() || dir.as_os_str().is_empty() {
+        return Ok(());
+    }
+    if let Some(above) = dir.parent() {
+        private_folder(above)?;
+    }
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    match builder.create(dir) {
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => Ok(()),
+        Err(e) => Err(e),
+        Ok(()) => Os.sync_dir_of(dir),
+    }
+}
+
 /// The real file system.
 pub(super) struct Os;
 
@@ -77,8 +100,11 @@ impl Os {
 
 impl Disk for Os {
     fn create_new(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        let file = OpenOptions::new().read(true).write(true).create_new(true).open(path)?;
-        Ok(Box::new(file))
+        let mut options = OpenOptions::new();
+        // Sessions hold what users wrote: nobody else may read them.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        Ok(Box::new(options.read(true).write(true).create_new(true).open(path)?))
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
@@ -118,6 +144,23 @@ impl DiskFile for File {
             Err(TryLockError::WouldBlock) => Ok(false),
             Err(TryLockError::Error(e)) => Err(e),
         }
+    }
+
+    #[cfg(unix)]
+    fn is_at(&mut self, path: &Path) -> io::Result<bool> {
+        use std::os::unix::fs::MetadataExt as _;
+        let own = self.metadata()?;
+        match fs::metadata(path) {
+            Ok(there) => Ok((there.dev(), there.ino()) == (own.dev(), own.ino()) && own.nlink() > 0),
+            Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(false),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Elsewhere an open file cannot be deleted or replaced.
+    #[cfg(not(unix))]
+    fn is_at(&mut self, path: &Path) -> io::Result<bool> {
+        Ok(path.exists())
     }
 
     fn size(&mut self) -> io::Result<u64> {

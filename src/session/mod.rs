@@ -17,6 +17,7 @@ mod sim_disk;
 pub mod state;
 pub mod wire;
 
+pub use disk::private_folder;
 pub use fact::{
     Breakpoint, Fact, FailureKind, LeafReached, NodeRef, PolicyRecord, SourceFile, Step, Subject, Taken, WalkId,
 };

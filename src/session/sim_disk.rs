@@ -272,6 +272,12 @@ impl DiskFile for SimFile {
         Ok(!locked)
     }
 
+    fn is_at(&mut self, path: &Path) -> io::Result<bool> {
+        let mut world = self.disk.world();
+        world.plain_call()?;
+        Ok(world.names.get(path) == Some(&self.inode))
+    }
+
     fn size(&mut self) -> io::Result<u64> {
         let mut world = self.disk.world();
         world.plain_call()?;

@@ -8,7 +8,7 @@ use crate::cli::{Environment, ModeChoice, OpenArgs};
 use crate::command::{Command, SampleRef};
 use crate::engine::{Engine, Host, Parts, host};
 use crate::frontend::{Client, builtin};
-use crate::session::{Fact, Journal};
+use crate::session::{Fact, Journal, private_folder};
 use crate::text::Untrusted;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -76,7 +76,7 @@ fn shown(path: &Path) -> Untrusted {
 
 /// A new file for a session in `dir`: named by the time, and by a number where that is taken.
 fn new_path(dir: &Path) -> Result<PathBuf, Stopped> {
-    std::fs::create_dir_all(dir).map_err(|e| {
+    private_folder(dir).map_err(|e| {
         Stopped::failed(format!("cannot make the sessions folder {}: {e}", dir.display()))
             .hinted("--sessions-dir DIR names another one, --no-record keeps the session in memory")
     })?;

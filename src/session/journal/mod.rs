@@ -69,6 +69,12 @@ pub enum JournalError {
         /// The file.
         path: PathBuf,
     },
+    /// The file was deleted, moved or replaced while it was open, so nobody could read what would be written.
+    #[error("{} was deleted, moved or replaced while it was open; this session is no longer recorded", shown(path))]
+    Gone {
+        /// The session.
+        path: PathBuf,
+    },
     /// The file was written by a version whose form is another one.
     #[error("{} has session format {major}.{minor}, and this version reads format {}", shown(path), super::wire::MAJOR)]
     Version {
@@ -129,6 +135,7 @@ impl JournalError {
             Self::Itself { .. } => "choose another name; what is acknowledged is on the disk already",
             Self::NotASession { .. } => "sessions are the files crossexam records; check the path",
             Self::NotBegun { .. } => "nothing was recorded in it; delete it",
+            Self::Gone { .. } => "`save PATH` writes all that was acknowledged to another file",
             Self::Version { .. } => "use the version of crossexam that wrote it",
             Self::Damaged { .. } => {
                 "`replay` shows what precedes the damage; go on from a copy or a backup of the file"
@@ -160,9 +167,12 @@ impl Journal {
         let line = record::encode(self.next_seq, Some(self.prev), fact);
         // Set first, so that a panic in the middle of a write poisons as well.
         self.poisoned = Some("it was interrupted".to_owned());
-        if let Err(source) = self.write(&line) {
-            self.poisoned = Some(source.to_string());
-            return Err(JournalError::Io { action: "write to", path: self.path.clone(), source });
+        if let Err(error) = self.write(&line) {
+            self.poisoned = Some(match &error {
+                JournalError::Io { source, .. } => source.to_string(),
+                _ => "the file was deleted, moved or replaced while it was open".to_owned(),
+            });
+            return Err(error);
         }
         self.poisoned = None;
         self.len += line.len() as u64;
@@ -209,6 +219,11 @@ impl Journal {
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether a write failed, so that nothing more is recorded.
+    pub fn is_poisoned(&self) -> bool {
+        self.poisoned.is_some()
     }
 
     /// How many facts were acknowledged, the first included.
@@ -276,12 +291,26 @@ impl Journal {
         Ok((journal, scan.facts, Recovery { unknown: Vec::new(), damage: None, ..scan.recovery }))
     }
 
-    fn write(&mut self, line: &[u8]) -> io::Result<()> {
-        if self.file.size()? != self.len {
-            return Err(io::Error::other("another program changed the file"));
+    fn write(&mut self, line: &[u8]) -> Result<(), JournalError> {
+        // Looked at before, so that nothing is written for nobody, and again when it is on the disk, before it is acknowledged.
+        self.still_there()?;
+        let written = self.file.size().and_then(|size| {
+            if size != self.len {
+                return Err(io::Error::other("another program changed the file"));
+            }
+            write_all(&mut *self.file, self.len, line)?;
+            self.file.sync()
+        });
+        written.map_err(io_error("write to", &self.path))?;
+        self.still_there()
+    }
+
+    fn still_there(&mut self) -> Result<(), JournalError> {
+        match self.file.is_at(&self.path) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(JournalError::Gone { path: self.path.clone() }),
+            Err(source) => Err(JournalError::Io { action: "look for", path: self.path.clone(), source }),
         }
-        write_all(&mut *self.file, self.len, line)?;
-        self.file.sync()
     }
 
     /// Puts a file with `bytes` at `path`, at once.

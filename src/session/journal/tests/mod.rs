@@ -66,6 +66,63 @@ fn a_second_writer_is_refused_and_a_reader_is_not() {
     Journal::resume(&path).expect("free again");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_file_that_was_deleted_moved_or_replaced_acknowledges_nothing_and_can_be_saved_elsewhere() {
+    let facts = facts();
+    type Loss = fn(&Path);
+    let losses: [(&str, Loss); 4] = [
+        ("deleted", |path| fs::remove_file(path).unwrap()),
+        ("moved", |path| fs::rename(path, path.with_extension("old")).unwrap()),
+        ("replaced", |path| {
+            fs::write(path.with_extension("new"), "other").unwrap();
+            fs::rename(path.with_extension("new"), path).unwrap();
+        }),
+        ("its folder moved", |path| {
+            let folder = path.parent().unwrap();
+            fs::rename(folder, folder.with_extension("away")).unwrap();
+            fs::create_dir(folder).unwrap();
+        }),
+    ];
+    for (what, lose) in losses {
+        let (dir, path) = recorded(&facts);
+        let (mut journal, ..) = Journal::resume(&path).expect("resumed");
+        fs::hard_link(&path, path.with_extension("link")).expect("a second name is no loss");
+        journal.append(&facts[1]).expect("still there");
+        lose(&path);
+        let error = journal.append(&facts[1]).expect_err(what);
+        assert!(matches!(error, JournalError::Gone { .. }) && error.hint().contains("save"), "{what}: {error}");
+        let again = journal.append(&facts[1]).expect_err("no longer recorded");
+        assert!(matches!(&again, JournalError::Poisoned { why, .. } if why.contains("deleted")), "{what}: {again}");
+        let copy = dir.path().with_extension("copy");
+        journal.copy_to(&copy, false).expect("what was acknowledged");
+        let mut all = facts.clone();
+        all.push(facts[1].clone());
+        assert_eq!(read(&copy).expect("a session").0, all, "{what}");
+        fs::remove_file(copy).expect("ours");
+        fs::remove_dir_all(dir.path().with_extension("away")).ok();
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn sessions_copies_and_new_folders_are_for_their_user_only() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
+    let (dir, path) = recorded(&facts());
+    let (mut journal, ..) = Journal::resume(&path).expect("resumed");
+    let copy = dir.path().join("copy.jsonl");
+    journal.copy_to(&copy, false).expect("copied");
+    let folder = dir.path().join("state/crossexam/sessions");
+    crate::session::private_folder(&folder).expect("made");
+    crate::session::private_folder(&folder).expect("there already");
+    assert_eq!(
+        (mode(&path), mode(&copy), mode(&folder), mode(&dir.path().join("state"))),
+        (0o600, 0o600, 0o700, 0o700)
+    );
+    assert!(crate::session::private_folder(&path.join("below a file")).is_err());
+}
+
 #[test]
 fn a_new_session_never_overwrites_a_file() {
     let facts = facts();
