@@ -1,9 +1,7 @@
 //! Every file in `sessions/` is a recorded session that reads without damage, means the same when it is written again, is
 //! copied byte by byte, and is replayed without a model. They are examples for people, and a promise to read old files.
 
-mod common;
-
-use common::schema::misfit;
+use crate::common::schema::misfit;
 use crossexam::frontend::replay;
 use crossexam::session::replay::{Replay, Stride};
 use crossexam::session::{Fact, Journal, SessionState, journal, wire};
@@ -87,7 +85,7 @@ fn example_sessions_are_printed_without_a_model() {
 
 fn assert_fits_the_schema(path: &Path) -> Vec<String> {
     let schema: serde_json::Value =
-        serde_json::from_str(include_str!("../docs/session.schema.json")).expect("the schema is JSON");
+        serde_json::from_str(include_str!("../../docs/session.schema.json")).expect("the schema is JSON");
     let mut kinds = Vec::new();
     for (number, line) in std::fs::read_to_string(path).expect("read").lines().enumerate() {
         let record: serde_json::Value = serde_json::from_str(line).expect("one JSON object a line");

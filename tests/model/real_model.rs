@@ -3,10 +3,8 @@
 //! Must assert what holds for any build of the model layer (structure, order, counts), not digits of probabilities.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-mod common;
-
-use common::model::smollm2;
-use common::schema::misfit;
+use crate::common::model::smollm2;
+use crate::common::schema::misfit;
 use serde_json::Value;
 use std::io::Write;
 use std::path::Path;
@@ -112,7 +110,7 @@ fn check_gives_one_record_per_line_in_order_with_errors_in_their_places() {
             assert!((0.0..=1.0).contains(&step["coverage"].as_f64().unwrap()), "{step}");
         }
     }
-    let schema: Value = serde_json::from_str(include_str!("../docs/check-record.schema.json")).expect("a schema");
+    let schema: Value = serde_json::from_str(include_str!("../../docs/check-record.schema.json")).expect("a schema");
     for record in &records {
         misfit(&schema, &schema, record, "record").unwrap_or_else(|fault| panic!("{fault}"));
     }

@@ -2,9 +2,7 @@
 //!
 //! Must run the real binary in all three, and compare what their journals hold.
 
-mod common;
-
-use common::pty::{Pty, Start};
+use crate::common::pty::{Pty, Start};
 use crossexam::session::{Fact, journal};
 use std::io::Write;
 use std::path::Path;

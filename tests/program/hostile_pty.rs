@@ -2,9 +2,7 @@
 
 #![allow(clippy::print_stdout)]
 
-mod common;
-
-use common::pty::{Pty, Start};
+use crate::common::pty::{Pty, Start};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 

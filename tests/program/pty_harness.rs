@@ -1,8 +1,6 @@
 //! The pseudo-terminal harness itself: it must see the current screen only, and notice what is left behind.
 
-mod common;
-
-use common::pty::{Pty, Start};
+use crate::common::pty::{Pty, Start};
 use std::path::Path;
 
 fn shell(script: &str) -> Pty {

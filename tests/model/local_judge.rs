@@ -3,8 +3,6 @@
 //! Must skip, and say so, where the model is absent.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod common;
-
 use crossexam::domain::{Cancel, Examination, Judgement, Mode, Name, Part, Piece, Prompt, StopReason};
 use crossexam::judge::local::{LocalJudge, Options, open_gguf};
 use crossexam::judge::{Judge, JudgeError, Look, Progress, Question, Questions};
@@ -15,7 +13,7 @@ fn open(threads: usize) -> Option<LocalJudge> {
 }
 
 fn open_with(options: Options) -> Option<LocalJudge> {
-    let model = common::model::smollm2()?.join("SmolLM2-135M-Instruct.Q4_1.gguf");
+    let model = crate::common::model::smollm2()?.join("SmolLM2-135M-Instruct.Q4_1.gguf");
     Some(open_gguf(&model, &options, &mut |_| {}, &Cancel::new()).unwrap())
 }
 

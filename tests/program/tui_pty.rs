@@ -1,8 +1,6 @@
 //! The full-screen program in a pseudo-terminal: it takes the terminal over and always gives it back.
 
-mod common;
-
-use common::pty::{Pty, Start};
+use crate::common::pty::{Pty, Start};
 use std::path::Path;
 
 /// The debugger on the scam policy with a judge that gives `script` as rationale, or a probability.
@@ -56,7 +54,7 @@ fn a_storm_of_resizes_leaves_a_whole_screen() {
 
 #[test]
 fn ctrl_c_stops_a_real_model_and_the_walk_can_go_on() {
-    let Some(models) = common::model::smollm2() else { return };
+    let Some(models) = crate::common::model::smollm2() else { return };
     let model = models.join("SmolLM2-135M-Instruct.Q4_1.gguf").to_string_lossy().into_owned();
     let dir = tempfile::tempdir().expect("a folder");
     let mut pty = open(dir.path(), &model, (120, 40));

@@ -2,9 +2,7 @@
 #![cfg(unix)]
 #![allow(clippy::panic, reason = "a test fails by panicking")]
 
-mod common;
-
-use common::pty::{Pty, Start};
+use crate::common::pty::{Pty, Start};
 use std::io::Write;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -124,7 +122,7 @@ fn a_termination_ends_every_entry_and_gives_the_terminal_back() {
 
 #[test]
 fn a_model_that_loads_or_runs_does_not_keep_the_program_alive() {
-    let Some(models) = common::model::smollm2() else { return };
+    let Some(models) = crate::common::model::smollm2() else { return };
     let model = models.join("SmolLM2-135M-Instruct.Q4_1.gguf").to_string_lossy().into_owned();
     for (first, keys, until) in
         [("open", "", "load model"), ("open", "c", "writing, "), ("repl", "continue\r", "rationale")]

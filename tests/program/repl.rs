@@ -2,9 +2,7 @@
 //!
 //! Must see what a person sees: in a pseudo-terminal for the prompt, on stdout and in the exit code for scripts.
 
-mod common;
-
-use common::pty::{Pty, Start};
+use crate::common::pty::{Pty, Start};
 use std::io::{BufRead, Write};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -282,7 +280,7 @@ fn a_termination_at_the_idle_prompt_ends_the_program_at_once_and_keeps_the_sessi
 
 #[test]
 fn ctrl_c_stops_a_real_model_and_leaves_one_line_on_the_screen() {
-    let Some(models) = common::model::smollm2() else { return };
+    let Some(models) = crate::common::model::smollm2() else { return };
     let model = models.join("SmolLM2-135M-Instruct.Q4_1.gguf").to_string_lossy().into_owned();
     let dir = folder();
     let program = Path::new(env!("CARGO_BIN_EXE_crossexam"));

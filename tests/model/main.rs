@@ -1,0 +1,11 @@
+//! The integration tests that need a real model, linked once.
+//!
+//! Must hold no tests itself. What needs no model file is in `tests/program`.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod golden_logprobs;
+mod golden_tokens;
+mod local_judge;
+mod real_model;
