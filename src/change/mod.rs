@@ -6,4 +6,4 @@ pub mod diff;
 pub mod stale;
 
 pub use diff::{Change, Part, PolicyDiff, diff};
-pub use stale::{Answered, Stale, asks_otherwise, stale};
+pub use stale::{Stale, asks_otherwise, stale};

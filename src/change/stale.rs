@@ -3,21 +3,8 @@
 //! Must take an answer for stale as soon as the model would read something else, or the answer would lead elsewhere.
 
 use super::diff::{Part, asked_parts};
-use crate::domain::{Name, Target};
+use crate::domain::{Answered, Name};
 use crate::policy::Policy;
-
-/// An answered node, as far as it can go stale.
-#[derive(Clone, Copy, Debug)]
-pub struct Answered<'a> {
-    /// The node.
-    pub node: &'a Name,
-    /// The answer that was followed, or the most probable one where the `unsure` route was taken.
-    pub answer: &'a Name,
-    /// The margin between the two most probable answers; `None` where a person answered.
-    pub margin: Option<f64>,
-    /// Where it led.
-    pub target: &'a Target,
-}
 
 /// Why an answer no longer stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +59,7 @@ fn read_before(old: &Policy, new: &Policy) -> Vec<Part> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Target;
     use crate::policy::parse;
 
     const POLICY: &str = r#"[policy]

@@ -67,6 +67,8 @@ pub enum ArgKind {
     Breakpoint,
     /// The number of a displayed expression.
     Display,
+    /// The number of a walk.
+    Walk,
     /// A file.
     Path,
     /// A model: a manifest's name or a GGUF file.
@@ -104,6 +106,7 @@ impl ArgKind {
             Self::Sample => "a sample's number in its file (from 1) or its id",
             Self::Breakpoint => "the number of a breakpoint",
             Self::Display => "the number of a displayed expression",
+            Self::Walk => "the number of a walk",
             Self::Path => "a file",
             Self::Model => "the name of a model or the path of a GGUF file",
             Self::Count => "a number from 1",

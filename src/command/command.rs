@@ -16,16 +16,22 @@ pub enum Command {
     LoadSamples(String),
     /// `load model NAME|PATH`
     LoadModel(String),
+    /// `reload`: reads the loaded policy's file again.
+    Reload,
     /// `sample N` or `sample ID`: selects a sample and starts a walk at the root.
     Sample(SampleRef),
     /// `next-sample [where EXPR]`
     NextSample(Option<String>),
     /// `previous-sample`
     PreviousSample,
+    /// `walk N`: selects an earlier walk.
+    Walk(u32),
     /// `mode direct` or `mode rationale [TOKENS]`
     SetMode(Mode),
     /// `run`: starts the walk of the selected sample again from the root and goes on to the first stop or the leaf.
     Run,
+    /// `rerun [NODE]`: asks again from the first step that no longer stands, or from NODE, in a branch.
+    Rerun(Option<Name>),
     /// `step [N]`: asks the next N nodes.
     Step(u32),
     /// `next [N]`: like step, but a whole sub-policy counts as one.
@@ -78,8 +84,8 @@ pub enum Command {
     SetAnswer(Name, Name),
     /// `set threshold NAME=VALUE`: overrides a classifier threshold in this session.
     SetThreshold(Name, f64),
-    /// `compare`: classifier, LLM and gold side by side.
-    Compare,
+    /// `compare [N] [M]`: classifier, LLM and gold side by side; or walk N beside the current one, or beside walk M.
+    Compare(Option<u32>, Option<u32>),
     /// `note TEXT`
     Note(String),
     /// `tag NAME`
@@ -159,6 +165,9 @@ impl Command {
             Self::LoadPolicy(_) => "load policy",
             Self::LoadSamples(_) => "load samples",
             Self::LoadModel(_) => "load model",
+            Self::Reload => "reload",
+            Self::Walk(_) => "walk",
+            Self::Rerun(_) => "rerun",
             Self::Sample(_) => "sample",
             Self::NextSample(_) => "next-sample",
             Self::PreviousSample => "previous-sample",
@@ -185,7 +194,7 @@ impl Command {
             Self::Undisplay(_) => "undisplay",
             Self::SetAnswer(..) => "set answer",
             Self::SetThreshold(..) => "set threshold",
-            Self::Compare => "compare",
+            Self::Compare(..) => "compare",
             Self::Note(_) => "note",
             Self::Tag(_) => "tag",
             Self::Save(_) => "save",
@@ -228,8 +237,11 @@ impl fmt::Display for Command {
             Self::SetMode(Mode::Direct) => f.write_str(" direct"),
             Self::SetMode(Mode::Rationale { max_tokens }) => write!(f, " rationale {max_tokens}"),
             Self::Step(1) | Self::Next(1) | Self::Back(1) => Ok(()),
-            Self::Step(n) | Self::Next(n) | Self::Back(n) | Self::Undisplay(n) => write!(f, " {n}"),
-            Self::Until(name) | Self::List(Some(name)) | Self::Tag(name) => write!(f, " {}", quote(name.as_str())),
+            Self::Step(n) | Self::Next(n) | Self::Back(n) | Self::Undisplay(n) | Self::Walk(n) => write!(f, " {n}"),
+            Self::Compare(n, m) => [n, m].into_iter().flatten().try_for_each(|n| write!(f, " {n}")),
+            Self::Until(name) | Self::List(Some(name)) | Self::Rerun(Some(name)) | Self::Tag(name) => {
+                write!(f, " {}", quote(name.as_str()))
+            }
             Self::Break { at, condition, .. } => {
                 match at {
                     BreakAt::Place(name) => write!(f, " {}", quote(name.as_str()))?,
@@ -259,7 +271,9 @@ impl fmt::Display for Command {
             Self::SetThreshold(name, value) => write!(f, " {}={value}", quote(name.as_str())),
             Self::NextSample(None)
             | Self::PreviousSample
+            | Self::Reload
             | Self::Run
+            | Self::Rerun(None)
             | Self::Finish
             | Self::Continue
             | Self::Enable(None)
@@ -268,7 +282,6 @@ impl fmt::Display for Command {
             | Self::List(None)
             | Self::Where
             | Self::Display(None)
-            | Self::Compare
             | Self::Help(None)
             | Self::Tui
             | Self::Repl

@@ -24,6 +24,8 @@ pub enum Wanted<'a> {
     Breakpoints,
     /// Numbers of displayed expressions.
     Displays,
+    /// Numbers of walks.
+    Walks,
     /// Classifier scores.
     Scores,
     /// Names of models.
@@ -310,6 +312,7 @@ fn argument(arg: &'static ArgSpec, announced: bool, word: &Token, typed: &str, n
         }
         ArgKind::Breakpoint => all(Wanted::Breakpoints, ""),
         ArgKind::Display => all(Wanted::Displays, ""),
+        ArgKind::Walk => all(Wanted::Walks, ""),
         ArgKind::Path => all(Wanted::Paths(&word.text), ""),
         ArgKind::Model => [all(Wanted::Models, ""), all(Wanted::Paths(&word.text), "")].concat(),
         ArgKind::Tag => all(Wanted::Tags, ""),
@@ -360,7 +363,7 @@ mod tests {
                 Wanted::Answers(_) => &["yes", "no"],
                 Wanted::Samples => &["post 1", "post-2", "2024"],
                 Wanted::Breakpoints => &["1", "2"],
-                Wanted::Displays => &["1"],
+                Wanted::Displays | Wanted::Walks => &["1"],
                 Wanted::Scores => &["scam"],
                 Wanted::Models => &["smollm2-135m"],
                 Wanted::Tags => &["gap"],

@@ -255,7 +255,7 @@ fn value(arg: &ArgSpec, token: &Token) -> Result<Value, ParseError> {
             Ok(Value::Threshold(name(&score, token)?, value))
         }
         ArgKind::Sample => sample(token),
-        ArgKind::Breakpoint | ArgKind::Display | ArgKind::Count => number(token, 1),
+        ArgKind::Breakpoint | ArgKind::Display | ArgKind::Walk | ArgKind::Count => number(token, 1),
         ArgKind::Position => {
             let digits = token.text.strip_prefix('@').unwrap_or_default().to_owned();
             number(&Token { text: digits, ..token.clone() }, 0)

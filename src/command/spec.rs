@@ -226,6 +226,17 @@ pub static TABLE: &[CommandSpec] = &[
         ..BASE
     },
     CommandSpec {
+        name: "walk",
+        group: Group::Load,
+        summary: "Go back to an earlier walk of this session",
+        help: "Shows that walk as it was made, and further commands act on it. Walks and branches are listed by `info walks`.",
+        examples: &[("walk 1", "selects the first walk")],
+        args: &[ArgSpec::required("N", K::Walk)],
+        keys: &[prompt("W", "walk ", "walk")],
+        build: |a| Some(C::Walk(a.number(0)?)),
+        ..BASE
+    },
+    CommandSpec {
         name: "mode",
         group: Group::Load,
         summary: "Choose whether the model writes a rationale before it answers",
@@ -541,11 +552,18 @@ pub static TABLE: &[CommandSpec] = &[
         group: Group::Look,
         summary: "Show classifier, LLM and gold side by side",
         help: "For every score: its threshold and on which side of it the sample is. Then the verdict of the walk, the \
-               human label, where they differ, and the first node that was answered unlike the gold path.",
-        examples: &[("compare", "compares the three verdicts on this sample")],
+               human label, where they differ, and the first node that was answered unlike the gold path.\n\nWith one number: \
+               that walk beside the one on the screen; with two: the one beside the other. The first step at which they \
+               differ is named.",
+        examples: &[
+            ("compare", "compares the three verdicts on this sample"),
+            ("compare 1", "shows walk 1 beside the walk on the screen"),
+            ("compare 1 3", "shows walk 1 beside walk 3"),
+        ],
+        args: &[ArgSpec::optional("N", K::Walk), ArgSpec::optional("M", K::Walk)],
         scope: Scope::View,
         keys: &[key("=", "compare", "compare")],
-        build: |_| Some(C::Compare),
+        build: |a| Some(C::Compare(a.number(0), a.number(1))),
         ..BASE
     },
     CommandSpec {
@@ -569,6 +587,33 @@ pub static TABLE: &[CommandSpec] = &[
         examples: &[("set threshold scam=0.8", "lets scam scores from 0.8 count as violating")],
         args: &[ArgSpec::required("NAME=VALUE", K::ScoreValue)],
         build: |a| a.threshold(0).map(|(name, value)| C::SetThreshold(name, value)),
+        ..BASE
+    },
+    CommandSpec {
+        name: "reload",
+        group: Group::Change,
+        summary: "Read the loaded policy's file again and list what changed",
+        help: "Lists every node and leaf that is not what it was, by its content, and which steps of the walk no longer stand; \
+               `rerun` asks again from the first of them. If the file is gone or has errors, that is shown and the policy \
+               that was loaded stays.",
+        examples: &[("reload", "loads the policy again after it was edited")],
+        keys: &[key("R", "reload", "reload")],
+        build: |_| Some(C::Reload),
+        ..BASE
+    },
+    CommandSpec {
+        name: "rerun",
+        group: Group::Change,
+        summary: "Ask again from the first step that no longer stands, or from a node, in a branch",
+        help: "After the policy was edited: a branch keeps the steps that still stand under the loaded policy and asks again \
+               from the first one that does not, to the first stop or the leaf. With NODE it asks again from that node. The \
+               walk it came from stays as it is.",
+        examples: &[
+            ("rerun", "asks again what changed in the policy"),
+            ("rerun deceptive", "asks again from the node `deceptive`"),
+        ],
+        args: &[ArgSpec::optional("NODE", K::Node)],
+        build: |a| Some(C::Rerun(a.name(0))),
         ..BASE
     },
     CommandSpec {

@@ -279,6 +279,9 @@ fn any_command() -> impl Strategy<Value = Command> {
         Just(Command::Sample(SampleRef::Id(String::new()))),
         prop::option::of(any_text()).prop_map(Command::NextSample),
         Just(Command::PreviousSample),
+        Just(Command::Reload),
+        any_count().prop_map(Command::Walk),
+        prop::option::of(any_name()).prop_map(Command::Rerun),
         Just(Command::SetMode(Mode::Direct)),
         any_count().prop_map(|max_tokens| Command::SetMode(Mode::Rationale { max_tokens })),
     ];
@@ -310,7 +313,8 @@ fn any_command() -> impl Strategy<Value = Command> {
         (what, prop::option::of(any_name())).prop_map(|(what, node)| Command::Examine { what, node }),
         prop::option::of(any_text()).prop_map(Command::Display),
         any_count().prop_map(Command::Undisplay),
-        Just(Command::Compare),
+        (any_count(), some()).prop_map(|(n, m)| Command::Compare(Some(n), m)),
+        Just(Command::Compare(None, None)),
     ];
     let keeping = prop_oneof![
         (any_name(), any_name()).prop_map(|(n, a)| Command::SetAnswer(n, a)),

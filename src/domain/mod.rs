@@ -23,7 +23,7 @@ pub use examination::{Examination, TokenView, TopToken};
 pub use judgement::{Judgement, Mode, ModelInfo, Rationale, StopReason, Usage};
 pub use name::{Name, NameError};
 pub use outcome::{Outcome, Provenance, Verdict};
-pub use place::{BreakAt, Target};
+pub use place::{Answered, BreakAt, Target};
 pub use probability::{AnswerScore, Readout};
 pub use program::Programs;
 pub use prompt::{Layout, Part, Piece, Prompt};

@@ -32,3 +32,16 @@ pub enum BreakAt {
     /// `*`: every node; sensible with a condition.
     Anywhere,
 }
+
+/// An answered node, as far as a change of the policy can make it stale.
+#[derive(Clone, Copy, Debug)]
+pub struct Answered<'a> {
+    /// The node.
+    pub node: &'a Name,
+    /// The answer that was followed, or the most probable one where the `unsure` route was taken.
+    pub answer: &'a Name,
+    /// The margin between the two most probable answers; `None` where a person answered.
+    pub margin: Option<f64>,
+    /// Where it led.
+    pub target: &'a Target,
+}

@@ -70,6 +70,8 @@ pub enum Stop {
     Leaf,
     /// Before the place it was told to go on to.
     Until,
+    /// What was read again is what was loaded already.
+    Unchanged,
 }
 
 /// Stops the running command from anywhere, a signal handler's thread included. Never reaches a later command.

@@ -133,13 +133,16 @@ impl Engine {
     fn dispatch(&mut self, run: &mut Run, command: &Command) -> Result<Stop, Failure> {
         match command {
             Command::LoadPolicy(path) => self.load_policy(run, path),
+            Command::Reload => self.reload(run),
             Command::LoadSamples(path) => self.load_samples(run, path),
             Command::LoadModel(name) => self.load_model(run, name),
             Command::Sample(which) => self.select_sample(run, which),
             Command::NextSample(filter) => self.next_sample(run, filter.as_deref()),
             Command::PreviousSample => self.previous_sample(run),
+            Command::Walk(id) => self.select_walk(run, *id),
             Command::SetMode(mode) => self.done(run, Fact::ModeSet(*mode)),
             Command::Run => self.run_again(run),
+            Command::Rerun(node) => self.rerun(run, node.as_ref()),
             Command::Step(count) => self.step(run, *count),
             Command::Next(count) => self.next(run, *count),
             Command::Finish => self.finish(run),
@@ -166,7 +169,7 @@ impl Engine {
             | Command::List(_)
             | Command::Where
             | Command::Print(_)
-            | Command::Compare
+            | Command::Compare(..)
             | Command::Source(_)
             | Command::Help(_)
             | Command::Apropos(_)

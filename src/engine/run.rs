@@ -3,10 +3,12 @@
 //! Must take edges only through [`walk::choose`] or because a person said so.
 
 use super::{Engine, Failure, Notice, Run, Stop, walk};
+use crate::change;
 use crate::domain::{Name, Target};
 use crate::judge::{JudgeError, Progress};
-use crate::policy::Node;
+use crate::policy::{Node, Policy};
 use crate::session::{Fact, Step, Taken, WalkId, state::Walk};
+use std::sync::Arc;
 
 /// How deep in included policies an id is.
 fn depth(id: &Name) -> usize {
@@ -17,6 +19,10 @@ fn depth(id: &Name) -> usize {
 pub(super) fn no_answer(node: &Node, answer: &Name) -> Failure {
     let known = node.answers.iter().map(|(a, _)| a.as_str()).collect::<Vec<_>>().join(", ");
     Failure::user(format!("node `{}` has no answer `{answer}`", node.id)).hinted(format!("its answers are {known}"))
+}
+
+fn no_model() -> Failure {
+    Failure::user("no model is loaded").hinted("load model NAME, or start with --llm NAME|PATH")
 }
 
 /// What a walk stands before.
@@ -56,11 +62,12 @@ impl Engine {
         let id = self.frontier_node()?;
         let policy = self.policy()?;
         if policy.node(id.as_str()).is_none() {
-            return Err(Failure::user(format!("the loaded policy has no node `{id}`"))
-                .hinted("the walk was made under another policy; run starts again under this one"));
+            return Err(Failure::user(format!("the loaded policy has no node `{id}`")).hinted(
+                "the walk was made under another policy: rerun asks again from what changed, run from the root",
+            ));
         }
         if self.judge.is_none() {
-            return Err(Failure::user("no model is loaded").hinted("load model NAME, or start with --llm NAME|PATH"));
+            return Err(no_model());
         }
         run.check_cancel()?;
         if !self.current_walk()?.goes_on_under(&self.state.conditions()) {
@@ -109,13 +116,18 @@ impl Engine {
     fn record_step(&mut self, run: &mut Run, walk: WalkId, step: Step) -> Result<(), Failure> {
         let target = step.target.clone();
         self.record(run, Fact::Stepped { walk, step })?;
-        if let Target::Leaf(id) = target {
-            let policy = self.policy()?;
-            let leaf =
-                policy.leaf(id.as_str()).ok_or_else(|| Failure::internal(format!("the policy has no leaf `{id}`")))?;
-            self.record(run, Fact::LeafReached { walk, leaf: walk::leaf_reached(leaf) })?;
+        match target {
+            Target::Leaf(id) => self.reach(run, walk, &id),
+            Target::Node(_) => Ok(()),
         }
-        Ok(())
+    }
+
+    /// Records that a walk is at a leaf of the loaded policy.
+    fn reach(&mut self, run: &mut Run, walk: WalkId, id: &Name) -> Result<(), Failure> {
+        let policy = self.policy()?;
+        let leaf =
+            policy.leaf(id.as_str()).ok_or_else(|| Failure::internal(format!("the policy has no leaf `{id}`")))?;
+        self.record(run, Fact::LeafReached { walk, leaf: walk::leaf_reached(leaf) })
     }
 
     /// Steps until `enough` says so, a breakpoint stops, or the leaf is reached. At least one step.
@@ -188,6 +200,54 @@ impl Engine {
             return Ok(Stop::Breakpoint(id));
         }
         self.go_on(run)
+    }
+
+    /// Asks again in a branch: from `node`, or from the first step that no longer stands under the loaded policy.
+    pub(super) fn rerun(&mut self, run: &mut Run, node: Option<&Name>) -> Result<Stop, Failure> {
+        let policy = self.policy()?;
+        let walk = self.current_walk()?;
+        let (from, steps) = (walk.id, walk.steps.len());
+        let at = match node {
+            Some(node) => walk.steps.iter().position(|s| s.node.id == *node).ok_or_else(|| {
+                Failure::user(format!("walk {} has not asked `{node}`", from.0)).hinted("where shows what it asked")
+            })?,
+            None => self.first_stale(walk, &policy).ok_or_else(|| {
+                Failure::user(format!("every step of walk {} still stands", from.0))
+                    .hinted("rerun NODE asks again from a node, run from the root")
+            })?,
+        };
+        let next = walk.steps.get(at).filter(|_| at > 0).map(|step| step.node.id.clone());
+        if let Some(id) = next.filter(|id| policy.node(id.as_str()).is_none()) {
+            return Err(Failure::user(format!("the loaded policy has no node `{id}`"))
+                .hinted("rerun asks from the first step that changed, run from the root"));
+        }
+        if at < steps && self.judge.is_none() {
+            return Err(no_model());
+        }
+        let last = walk.steps.last().map(|s| s.target.clone()).filter(|_| at == steps);
+        let fork = self.branch(run, from, at)?;
+        if let Some(Target::Leaf(id)) = last {
+            self.reach(run, fork, &id)?;
+            return Ok(Stop::Leaf);
+        }
+        if let Some(id) = self.breakpoint_on_arrival(run)? {
+            return Ok(Stop::Breakpoint(id));
+        }
+        self.go_on(run)
+    }
+
+    /// The first step of a walk that no longer stands under `loaded`; past the last one where only the leaf does not.
+    fn first_stale(&self, walk: &Walk, loaded: &Arc<Policy>) -> Option<usize> {
+        let under = |place: usize| self.policies.of(walk.conditions_of(place).policy.as_ref()?);
+        let stale = |place: usize| {
+            let (old, step) = (under(place)?, walk.steps.get(place)?);
+            if Arc::ptr_eq(&old, loaded) { None } else { change::stale(&old, loaded, step.answered()) }
+        };
+        let step = (0..walk.steps.len()).find(|place| stale(*place).is_some());
+        step.or_else(|| {
+            let (leaf, old) = (walk.leaf.as_ref()?, under(walk.steps.len())?);
+            (old.leaf(leaf.id.as_str()) != loaded.leaf(leaf.id.as_str())).then_some(walk.steps.len())
+        })
     }
 
     pub(super) fn start_walk(

@@ -5,7 +5,7 @@
 use super::{Engine, Failure, Run, Stop};
 use crate::command::SampleRef;
 use crate::domain::Sample;
-use crate::session::expr;
+use crate::session::{Fact, WalkId, expr};
 
 /// All good samples of one file.
 pub(super) struct SampleSet {
@@ -61,6 +61,15 @@ impl Engine {
             self.current_walk()?.index.checked_sub(1).ok_or_else(|| Failure::user("this is the first sample"))?;
         self.sample_set()?;
         self.start_sample(run, index)
+    }
+
+    /// Goes back to an earlier walk.
+    pub(super) fn select_walk(&mut self, run: &mut Run, id: u32) -> Result<Stop, Failure> {
+        let walk = WalkId(id);
+        if self.state.walk(walk).is_none() {
+            return Err(Failure::user(format!("there is no walk {id}")).hinted("info walks lists them"));
+        }
+        self.done(run, Fact::WalkSelected { walk })
     }
 
     fn start_sample(&mut self, run: &mut Run, index: usize) -> Result<Stop, Failure> {

@@ -7,7 +7,6 @@ use crate::domain::sample_file;
 use crate::policy::{self, Parsed, Policy, limits};
 use crate::session::{Fact, PolicyRecord, SourceFile};
 use std::path::Path;
-use std::sync::Arc;
 
 /// A file inside the program, found as `builtin:NAME`.
 #[derive(Clone, Copy, Debug)]
@@ -79,6 +78,22 @@ pub fn policy_of_file(path: &str, builtins: &[Builtin]) -> Result<Policy, Failur
 impl Engine {
     pub(super) fn load_policy(&mut self, run: &mut Run, path: &str) -> Result<Stop, Failure> {
         let (policy, files) = parse_policy(path, self.builtins)?;
+        self.use_policy(run, policy, files)
+    }
+
+    /// Reads the file of the loaded policy again.
+    pub(super) fn reload(&mut self, run: &mut Run) -> Result<Stop, Failure> {
+        let none = || Failure::user("no policy is loaded").hinted("load policy PATH");
+        let record = self.state.policy.clone().ok_or_else(none)?;
+        let path = record.files.first().ok_or_else(none)?.path.raw();
+        let (policy, files) = parse_policy(path, self.builtins)?;
+        if files == record.files {
+            return Ok(Stop::Unchanged);
+        }
+        self.use_policy(run, policy, files)
+    }
+
+    fn use_policy(&mut self, run: &mut Run, policy: Policy, files: Vec<SourceFile>) -> Result<Stop, Failure> {
         let record = PolicyRecord {
             id: policy.id.clone(),
             version: policy.version.clone(),
@@ -86,9 +101,8 @@ impl Engine {
             sha256: policy.sha256,
             files,
         };
-        let policy = Arc::new(policy);
         // Known before anybody hears of the fact, so that nobody parses it again.
-        self.policies.add(record.clone(), Arc::clone(&policy));
+        let policy = self.policies.add(record.clone(), policy);
         self.record(run, Fact::PolicyLoaded(record))?;
         self.policy = Some(policy);
         self.begin_anew_where_nothing_was_asked(run)

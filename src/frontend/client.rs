@@ -6,10 +6,11 @@ use crate::command::Command;
 use crate::engine::{Canceller, Event, Failure, Host, Notice, Stop, Ticket};
 use crate::report::Basis;
 use crate::session::{
-    Fact, Policies, SessionState,
+    Fact, Policies, SessionState, WalkId,
     replay::{Replay, Stride},
 };
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A live session, or a recorded one in which the same commands move through what happened.
@@ -119,6 +120,17 @@ impl Recording {
         let ticket = Ticket(self.tickets);
         self.waiting.push_back(Event::Notice(Notice::Started(ticket)));
         let moved = match command {
+            Command::Walk(id) if self.replay.select(WalkId(*id)) => {
+                // Only what is looked at changes: nothing of it is part of the recording.
+                self.waiting.push_back(Event::Fact(Arc::new(Fact::WalkSelected { walk: WalkId(*id) })));
+                Some(true)
+            }
+            Command::Walk(id) => {
+                let failure =
+                    Failure::user(format!("there is no walk {id} up to here")).hinted("info walks lists them");
+                self.waiting.push_back(Event::Notice(Notice::Done { ticket, result: Err(failure) }));
+                return ticket;
+            }
             Command::Step(count) | Command::Next(count) => Some(self.forward(Stride::Step, *count)),
             Command::Continue | Command::Finish | Command::Run => Some(self.forward(Stride::Leaf, 1)),
             Command::NextSample(None) => Some(self.forward(Stride::Walk, 1)),
@@ -129,8 +141,9 @@ impl Recording {
         let result = match moved {
             Some(true) => Ok(Stop::Done),
             Some(false) => Err(Failure::user("the recording has nothing more in this direction")),
-            None => Err(Failure::user("this is a recorded session: it is shown, not run")
-                .hinted("step, continue, back, next-sample and previous-sample move through it")),
+            None => Err(Failure::user("this is a recorded session: it is shown, not run").hinted(
+                "step, continue, back, next-sample and previous-sample move through it, walk N selects a walk",
+            )),
         };
         self.waiting.push_back(Event::Notice(Notice::Done { ticket, result }));
         ticket

@@ -22,6 +22,7 @@ pub struct SessionNames {
     samples: Listed,
     breakpoints: Listed,
     displays: Listed,
+    walks: Listed,
     scores: Listed,
     tags: Listed,
     models: Listed,
@@ -39,6 +40,8 @@ impl SessionNames {
             let id = walk.sample.id.raw();
             // An id that reads as a number would select another sample: those are offered in quotes by the completion.
             push(&mut names.samples, id, format!("sample {}", walk.index + 1));
+            let end = walk.leaf.as_ref().map_or_else(String::new, |leaf| format!(", {}", leaf.id));
+            push(&mut names.walks, &walk.id.0.to_string(), format!("sample {}{end}", walk.index + 1));
         }
         let sample = state.walk_now().map(|w| &w.sample);
         for (name, value) in sample.into_iter().flat_map(|s| &s.scores) {
@@ -93,6 +96,7 @@ impl Names for SessionNames {
             Wanted::Leaves => self.leaves.clone(),
             Wanted::Samples => self.samples.clone(),
             Wanted::Breakpoints => self.breakpoints.clone(),
+            Wanted::Walks => self.walks.clone(),
             Wanted::Displays => self.displays.clone(),
             Wanted::Scores => self.scores.clone(),
             Wanted::Models => self.models.clone(),

@@ -76,6 +76,9 @@ impl<'a> TextShow<'a> {
                 live.progress(progress);
                 Ok(())
             }
+            (Notice::Done { result: Ok(Stop::Unchanged), .. }, _) => {
+                self.doc(&Doc(vec![Line::new().with(Role::Muted, words::UNCHANGED)]))
+            }
             (Notice::Done { .. }, Some(live)) => live.leave(self.out),
             _ => Ok(()),
         }
@@ -198,6 +201,7 @@ impl Show for JsonShow<'_> {
                     Stop::Done => ("done", None),
                     Stop::Leaf => ("leaf", None),
                     Stop::Until => ("until", None),
+                    Stop::Unchanged => ("unchanged", None),
                     Stop::Breakpoint(id) => ("breakpoint", Some(id)),
                 };
                 self.event_line("done", json!({ "stop": stop, "breakpoint": breakpoint }))

@@ -10,6 +10,9 @@ use crate::report::{Doc, Page, examination, failure, transcript, view};
 use crate::session::{Fact, FailureKind};
 use crate::text::{Escaped, Untrusted};
 
+/// What is said where a file that was read again is the one that is loaded.
+pub const UNCHANGED: &str = "nothing changed on disk since it was loaded";
+
 fn page(client: &Client, width: usize) -> Page {
     if client.is_recorded() { Page::recorded(width) } else { Page::live(width) }
 }

@@ -2,11 +2,11 @@
 //!
 //! Must show every step under the policy it was asked under, whatever is loaded now.
 
-use crate::change::{self, Answered, Stale};
+use crate::change::{self, Stale};
 use crate::domain::Name;
 use crate::policy::Policy;
 use crate::session::state::Walk;
-use crate::session::{Conditions, Policies, PolicyRecord, SessionState, Taken};
+use crate::session::{Conditions, Policies, PolicyRecord, SessionState};
 use std::sync::Arc;
 
 /// The policies behind the current walk, parsed. Made anew after every fact, and never kept longer.
@@ -109,7 +109,5 @@ fn stale(walk: &Walk, place: usize, old: &Arc<Policy>, new: &Arc<Policy>) -> Opt
     if Arc::ptr_eq(old, new) {
         return None;
     }
-    let step = walk.steps.get(place)?;
-    let margin = step.judgement.as_ref().filter(|_| step.taken != Taken::Overridden).map(|j| j.readout.margin());
-    change::stale(old, new, Answered { node: &step.node.id, answer: &step.answer, margin, target: &step.target })
+    change::stale(old, new, walk.steps.get(place)?.answered())
 }

@@ -67,14 +67,14 @@ pub fn stale(state: &SessionState, basis: &Basis, page: Page) -> Doc {
     let places: Vec<usize> = (0..walk.steps.len()).filter(|place| basis.stale(*place).is_some()).collect();
     let text = match places.first() {
         Some(_) => format!(
-            "walk {}: {} no longer {} ({}); `run` asks again from the root",
+            "walk {}: {} no longer {} ({}); `rerun` asks again from the first, in a branch",
             walk.id.0,
             plural(places.len(), "step"),
             if places.len() == 1 { "stands" } else { "stand" },
             places.iter().map(|p| format!("#{}", p + 1)).collect::<Vec<_>>().join(", "),
         ),
         None if basis.leaf_is_stale() => {
-            format!("walk {}: its leaf says something else now; `run` asks again from the root", walk.id.0)
+            format!("walk {}: its leaf says something else now; `rerun` takes it again, in a branch", walk.id.0)
         }
         None => return doc,
     };

@@ -5,6 +5,7 @@
 
 pub mod ansi;
 mod basis;
+pub mod beside;
 pub mod change;
 pub mod compare;
 pub mod content;

@@ -85,6 +85,10 @@ pub fn brief(state: &SessionState, basis: &Basis, fact: &Fact, page: Page) -> Do
                 None => line,
             }
         }
+        Fact::WalkSelected { walk } => {
+            let Some(walk) = state.walk(*walk) else { return Doc::new() };
+            return walk::summary(state, walk, page);
+        }
         Fact::BreakpointSet(breakpoint) => self::breakpoint(breakpoint),
         Fact::BreakpointDeleted { id } => line.with(Role::Text, format!("breakpoint {id} deleted")),
         Fact::BreakpointHit { id, at, .. } => breakpoint_hit(state, *id, at),

@@ -2,12 +2,12 @@
 //!
 //! Must not change anything: a view is computed from the state, the policy and the page alone.
 
-use super::{Basis, Doc, Line, Page, Role, compare, failure, help, info, source, value, walk};
+use super::{Basis, Doc, Line, Page, Role, beside, compare, failure, help, info, source, value, walk};
 use crate::command::{Command, InfoTopic};
 use crate::policy::Policy;
 use crate::session::expr::{self, Context};
 use crate::session::state::Walk;
-use crate::session::{FailureKind, SessionState};
+use crate::session::{FailureKind, SessionState, WalkId};
 use crate::text::Untrusted;
 
 /// Why there is nothing to show.
@@ -39,7 +39,9 @@ pub fn answer(command: &Command, state: &SessionState, basis: &Basis, page: Page
         Command::Info(topic) => info(*topic, state, basis, page),
         Command::List(node) => source::list(node.as_ref(), state, basis, page),
         Command::Where => Ok(walk::path(state, current(state)?, basis, page)),
-        Command::Compare => Ok(compare::compare(current(state)?, page)),
+        Command::Compare(None, _) => Ok(compare::compare(current(state)?, page)),
+        Command::Compare(Some(n), None) => Ok(beside::beside(walk_of(state, *n)?, current(state)?, page)),
+        Command::Compare(Some(n), Some(m)) => Ok(beside::beside(walk_of(state, *n)?, walk_of(state, *m)?, page)),
         Command::Print(expr) => print(expr, state),
         Command::Display(None) => Ok(info::displays(state)),
         Command::Help(topic) => help::help(topic.as_deref(), page),
@@ -81,6 +83,11 @@ fn current(state: &SessionState) -> Result<&Walk, ViewError> {
         };
         ViewError::new("no sample is selected", hint)
     })
+}
+
+fn walk_of(state: &SessionState, id: u32) -> Result<&Walk, ViewError> {
+    let hint = "`info walks` lists them.";
+    state.walk(WalkId(id)).ok_or_else(|| ViewError::new(format!("there is no walk {id}"), hint))
 }
 
 fn loaded(basis: &Basis) -> Result<&Policy, ViewError> {

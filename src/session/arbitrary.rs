@@ -228,6 +228,7 @@ pub(super) fn kinds() -> Vec<BoxedStrategy<Fact>> {
         (walk(), step()).prop_map(|(walk, step)| Fact::Stepped { walk, step }).boxed(),
         (walk(), leaf()).prop_map(|(walk, leaf)| Fact::LeafReached { walk, leaf }).boxed(),
         (walk(), index()).prop_map(|(walk, to)| Fact::SteppedBack { walk, to }).boxed(),
+        walk().prop_map(|walk| Fact::WalkSelected { walk }).boxed(),
         breakpoint().prop_map(Fact::BreakpointSet).boxed(),
         small().prop_map(|id| Fact::BreakpointDeleted { id }).boxed(),
         (small(), walk(), any_name()).prop_map(|(id, walk, at)| Fact::BreakpointHit { id, walk, at }).boxed(),

@@ -2,7 +2,7 @@
 //!
 //! Must not hold what may be lost (progress, streamed tokens), and must not be serialisable itself: `wire` converts.
 
-use crate::domain::{BreakAt, Digest, Judgement, Mode, ModelInfo, Name, Sample, Target, Verdict};
+use crate::domain::{Answered, BreakAt, Digest, Judgement, Mode, ModelInfo, Name, Sample, Target, Verdict};
 use crate::text::Untrusted;
 
 /// Number of a walk in its session, from 1. A branch is a walk of its own.
@@ -83,6 +83,11 @@ pub enum Fact {
         walk: WalkId,
         /// How many steps are left.
         to: usize,
+    },
+    /// Another walk was selected; commands act on it from now on.
+    WalkSelected {
+        /// Which walk.
+        walk: WalkId,
     },
     /// A breakpoint was set, or replaced by one of the same id.
     BreakpointSet(Breakpoint),
@@ -196,6 +201,15 @@ pub struct Step {
     pub taken: Taken,
     /// Where it led.
     pub target: Target,
+}
+
+impl Step {
+    /// What a change of the policy could make stale.
+    pub fn answered(&self) -> Answered<'_> {
+        let said = self.judgement.as_ref().filter(|_| self.taken != Taken::Overridden);
+        let margin = said.map(|j| j.readout.margin());
+        Answered { node: &self.node.id, answer: &self.answer, margin, target: &self.target }
+    }
 }
 
 /// A node and the hash of its content, so that an edited node is told from the one that was asked.

@@ -15,22 +15,31 @@ pub struct Policies(Arc<Mutex<Vec<Known>>>);
 impl Policies {
     /// The policy of a record; `None` where what the record holds is no policy.
     pub fn of(&self, record: &Arc<PolicyRecord>) -> Option<Arc<Policy>> {
+        self.known_or(record, || parsed(record).map(Arc::new))
+    }
+
+    /// Adds a policy that was parsed already, and gives the one that is known for its record from now on.
+    pub fn add(&self, record: PolicyRecord, policy: Policy) -> Arc<Policy> {
+        let policy = Arc::new(policy);
+        self.known_or(&Arc::new(record), || Some(Arc::clone(&policy))).unwrap_or(policy)
+    }
+
+    fn known_or(
+        &self,
+        record: &Arc<PolicyRecord>,
+        parsed: impl FnOnce() -> Option<Arc<Policy>>,
+    ) -> Option<Arc<Policy>> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // A session file comes from outside: that two records claim the same digest does not make them equal.
         let same = |other: &Arc<PolicyRecord>| {
             Arc::ptr_eq(record, other) || (record.sha256 == other.sha256 && record.files == other.files)
         };
-        if let Some((_, policy)) = known.iter().rev().find(|(other, _)| same(other)) {
+        if let Some((_, policy)) = known.iter().find(|(other, _)| same(other)) {
             return policy.clone();
         }
-        let policy = parsed(record).map(Arc::new);
+        let policy = parsed();
         known.push((Arc::clone(record), policy.clone()));
         policy
-    }
-
-    /// Adds a policy that was parsed already.
-    pub fn add(&self, record: PolicyRecord, policy: Arc<Policy>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((Arc::new(record), Some(policy)));
     }
 }
 

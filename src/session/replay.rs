@@ -2,7 +2,7 @@
 //!
 //! Must need no model, policy file or sample file, and must not write: to go on with a session is `Journal::resume`.
 
-use super::{Fact, SessionState};
+use super::{Fact, SessionState, WalkId};
 use std::sync::Arc;
 
 /// How far a cursor moves.
@@ -27,6 +27,8 @@ pub struct Replay {
     facts: Vec<Arc<Fact>>,
     at: usize,
     state: SessionState,
+    /// The walk that was current in the recording, where another one was selected for looking.
+    instead_of: Option<Option<WalkId>>,
     /// States at 0, `KEEP_EVERY`, twice that, …, as far as the cursor has been.
     kept: Vec<SessionState>,
 }
@@ -35,7 +37,13 @@ impl Replay {
     /// At position 0: nothing has happened yet.
     pub fn new(facts: Vec<Fact>) -> Self {
         let state = SessionState::default();
-        Self { facts: facts.into_iter().map(Arc::new).collect(), at: 0, kept: vec![state.clone()], state }
+        Self {
+            facts: facts.into_iter().map(Arc::new).collect(),
+            at: 0,
+            instead_of: None,
+            kept: vec![state.clone()],
+            state,
+        }
     }
 
     /// The state at the position.
@@ -74,8 +82,22 @@ impl Replay {
         from - to
     }
 
+    /// Selects a walk of those that happened so far, to look at it; the next movement goes back to the recorded one. Says
+    /// whether there is such a walk.
+    pub fn select(&mut self, walk: WalkId) -> bool {
+        if self.state.walk(walk).is_none() {
+            return false;
+        }
+        self.instead_of.get_or_insert(self.state.current);
+        self.state.current = Some(walk);
+        true
+    }
+
     /// Moves to a position; to the end where there are not so many facts.
     pub fn seek(&mut self, position: usize) {
+        if let Some(recorded) = self.instead_of.take() {
+            self.state.current = recorded;
+        }
         let position = position.min(self.facts.len());
         if position < self.at {
             let nearest = (position / KEEP_EVERY).min(self.kept.len() - 1);
@@ -116,8 +138,8 @@ impl Replay {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session::Step;
     use crate::session::arbitrary;
-    use crate::session::{Step, WalkId};
     use proptest::prelude::*;
     use proptest::strategy::ValueTree as _;
 
@@ -151,6 +173,31 @@ mod tests {
                 }
                 prop_assert_eq!(replay.state(), &folded(&facts[..replay.position()]));
             }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_walk_that_was_looked_at_changes_nothing_of_what_follows(
+            facts in arbitrary::session(0..40),
+            at in 0..40_usize,
+            walk in 1..5_u32,
+            forward in any::<bool>(),
+            stride in strides(),
+        ) {
+            let mut replay = Replay::new(facts.clone());
+            replay.seek(at);
+            let there = replay.state().walk(WalkId(walk)).is_some();
+            prop_assert_eq!(replay.select(WalkId(walk)), there);
+            if there {
+                prop_assert_eq!(replay.state().current, Some(WalkId(walk)));
+            }
+            if forward {
+                replay.forward(stride);
+            } else {
+                replay.back(stride);
+            }
+            prop_assert_eq!(replay.state(), &folded(&facts[..replay.position()]));
         }
     }
 

@@ -254,6 +254,12 @@ impl SessionState {
                 }
                 self.refresh_walks_without_steps();
             }
+            Fact::WalkSelected { walk } => {
+                if self.walk(*walk).is_some() {
+                    self.stopped_at = None;
+                    self.current = Some(*walk);
+                }
+            }
             Fact::BreakpointSet(breakpoint) => {
                 self.breakpoints.retain(|b| b.id != breakpoint.id);
                 self.breakpoints.push(breakpoint.clone());

@@ -236,3 +236,92 @@ fn replay_and_a_session_opened_again_hold_every_walk_to_its_own_policy() {
     let asked: Vec<Option<String>> = replayed.walks.iter().map(insult).collect();
     assert_eq!(asked[0].as_deref(), Some(EDITED.0));
 }
+
+#[test]
+fn walk_selects_an_earlier_walk_and_commands_act_on_it() {
+    let mut bench = Bench::ready(0.8);
+    bench.run("step 2").1.expect("two steps");
+    bench.run("sample 2").1.expect("selected");
+    assert_eq!(bench.run("walk 1").0[1], Fact::WalkSelected { walk: WalkId(1) });
+    assert_eq!(bench.state().current, Some(WalkId(1)));
+    bench.run("step").1.expect("goes on where it stood");
+    assert_eq!(bench.walk(1).steps.len(), 3);
+    let failure = bench.run("walk 9").1.expect_err("no such walk");
+    assert!(failure.message.raw().contains("no walk 9") && failure.hint.is_some_and(|h| h.contains("info walks")));
+    assert_eq!(bench.state().current, Some(WalkId(1)));
+}
+
+#[test]
+fn reload_reads_the_file_again_and_says_when_nothing_changed() {
+    let mut bench = Bench::ready(0.8);
+    let (facts, result) = bench.run("reload");
+    assert_eq!((facts.len(), result.expect("read")), (1, Stop::Unchanged));
+    bench.edit(EDITED);
+    let (facts, result) = bench.run("reload");
+    assert_eq!(result.expect("read"), Stop::Done);
+    assert!(matches!(&facts[1], Fact::PolicyLoaded(record) if record.files[0].text.raw().contains(EDITED.1)));
+    for spoil in [|path: &str| std::fs::write(path, "[policy"), |path: &str| std::fs::remove_file(path)] {
+        let (before, path) = (bench.state().policy.clone(), bench.path("p.toml"));
+        spoil(&path).expect("spoiled");
+        bench.run("reload").1.expect_err("cannot be read");
+        assert_eq!(bench.state().policy, before);
+        bench.run("sample 2").1.expect("the loaded policy still works");
+    }
+}
+
+#[test]
+fn rerun_asks_again_from_the_first_step_that_no_longer_stands() {
+    for (edit, at) in [
+        (EDITED, 1),
+        (("Is it about a group?", "Is it about groups?"), 2),
+        (("Is it news?", "Is it in the news?"), 0),
+        (("Judge the text.", "Judge the text well."), 0),
+        (("margin = 0.2", "margin = 0.7"), 1),
+        (("yes = { next = \"group\" }", "yes = { leaf = \"remove\" }, maybe = { next = \"group\" }"), 1),
+    ] {
+        let mut bench = Bench::ready(0.8);
+        bench.run("continue").1.expect("a leaf");
+        let first = bench.walk(1).clone();
+        bench.edit(edit);
+        bench.run("reload").1.expect("loaded");
+        assert_eq!(bench.run("rerun").1.expect("asked again"), Stop::Leaf, "{edit:?}");
+        assert_eq!(bench.walk(1), &first, "{edit:?}");
+        assert_eq!(bench.walk(2).forked_from, Some((WalkId(1), at)), "{edit:?}");
+        assert!(bench.walk(2).leaf.is_some(), "{edit:?}");
+        let failure = bench.run("rerun").1.expect_err("nothing is left to ask again");
+        assert!(failure.message.raw().contains("still stands"), "{failure:?}");
+    }
+}
+
+#[test]
+fn rerun_takes_a_changed_leaf_again_without_asking() {
+    let mut bench = Bench::ready(0.8);
+    bench.run("continue").1.expect("a leaf");
+    bench.edit(("severity = 3", "severity = 5"));
+    bench.run("reload").1.expect("loaded");
+    let (facts, result) = bench.run("rerun");
+    assert_eq!(result.expect("taken again"), Stop::Leaf);
+    assert!(!facts.iter().any(|f| matches!(f, Fact::Stepped { .. })), "{facts:?}");
+    let severity = |walk| bench.walk(walk).leaf.as_ref().and_then(|leaf| leaf.severity);
+    assert_eq!((severity(1), severity(2)), (Some(3), Some(5)));
+}
+
+#[test]
+fn rerun_from_a_node_and_what_it_refuses() {
+    let mut bench = Bench::ready(0.8);
+    bench.run("continue").1.expect("a leaf");
+    bench.run("rerun insult").1.expect("asked again");
+    assert_eq!(bench.walk(2).forked_from, Some((WalkId(1), 1)));
+    let before = bench.state().walks.clone();
+    for (line, message) in [("rerun nowhere", "has not asked `nowhere`"), ("rerun", "still stands")] {
+        let failure = bench.run(line).1.expect_err(line);
+        assert!(failure.message.raw().contains(message), "{line}: {failure:?}");
+    }
+    assert_eq!(bench.state().walks, before);
+    std::fs::write(bench.path("p.toml"), POLICY.replace("insult", "offence")).expect("written");
+    bench.run("reload").1.expect("loaded");
+    bench.run("rerun insult").1.expect_err("it is gone");
+    assert_eq!(bench.state().walks, before);
+    bench.run("rerun").1.expect("from the root, whose answer leads elsewhere now");
+    assert_eq!(bench.walk(3).forked_from, Some((WalkId(2), 0)));
+}

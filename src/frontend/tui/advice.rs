@@ -56,6 +56,7 @@ pub fn stop(stop: Stop, view: View<'_>) -> Option<Line> {
     match stop {
         Stop::Breakpoint(id) => Some(Line::new().with(Role::Warning, format!("◆ stopped at breakpoint {id}"))),
         Stop::Leaf => reached(view),
+        Stop::Unchanged => Some(Line::new().with(Role::Muted, crate::frontend::words::UNCHANGED)),
         Stop::Until | Stop::Done => None,
     }
 }

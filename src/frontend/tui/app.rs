@@ -409,7 +409,9 @@ impl App {
                 self.live.answered();
                 self.follow(&[Pane::Node, Pane::Tree, Pane::Compare]);
             }
-            Fact::WalkStarted { .. } | Fact::WalkForked { .. } | Fact::PolicyLoaded(_) => self.follow(&Pane::ALL),
+            Fact::WalkStarted { .. } | Fact::WalkForked { .. } | Fact::WalkSelected { .. } | Fact::PolicyLoaded(_) => {
+                self.follow(&Pane::ALL)
+            }
             Fact::SteppedBack { .. } | Fact::LeafReached { .. } => {
                 self.follow(&[Pane::Node, Pane::Tree, Pane::Compare]);
             }

@@ -208,6 +208,8 @@ fn possible(name: &str, view: View<'_>, selected: Option<&Name>, recorded: bool)
         "x" => walk.is_some() && model,
         "set answer" | "set threshold" | "note" | "tag" => walk.is_some() && !recorded,
         "compare" | "where" | "print" => walk.is_some(),
+        "walk" => view.state.walks.len() > 1,
+        "reload" => view.state.policy.is_some() && !recorded,
         "list" | "info" => view.policy().is_some(),
         _ => !recorded,
     }

@@ -3,7 +3,7 @@
 use super::fixture::*;
 use crate::domain::{Examination, Part, Piece, TokenView, TopToken};
 use crate::report::{
-    Basis, Doc, Line, Page, Role, ansi, compare, examination, failure, json, markdown, plain, theme, walk,
+    Basis, Doc, Line, Page, Role, ansi, beside, compare, examination, failure, json, markdown, plain, theme, walk,
 };
 use crate::session::{Fact, FailureKind, Policies, SessionState, WalkId};
 
@@ -34,6 +34,17 @@ fn the_path_of_a_branch() {
     let state = state(&facts());
     insta::assert_snapshot!(path(&state, WalkId(2), PAGE));
     insta::assert_snapshot!("the_path_of_the_first_walk", path(&state, WALK, PAGE));
+}
+
+#[test]
+fn two_walks_beside_each_other() {
+    let state = state(&facts());
+    let (first, branch) = (state.walk(WALK).unwrap(), state.walk(WalkId(2)).unwrap());
+    insta::assert_snapshot!(plain::render(&beside::beside(first, branch, PAGE)));
+    assert_eq!(beside::first_difference(first, branch), Some(1));
+    assert_eq!(beside::first_difference(first, first), None);
+    let narrow = beside::beside(first, branch, Page::live(40));
+    assert!(narrow.0.iter().all(|line| line.width() <= 60), "{}", plain::render(&narrow));
 }
 
 #[test]

@@ -56,6 +56,9 @@ pub(super) enum WireFact {
         walk: u32,
         to: usize,
     },
+    WalkSelected {
+        walk: u32,
+    },
     BreakpointSet(WireBreakpoint),
     BreakpointDeleted {
         id: u32,
@@ -192,6 +195,7 @@ impl From<&Fact> for WireFact {
             Fact::Stepped { walk, step } => Self::Stepped { walk: walk.0, step: step.into() },
             Fact::LeafReached { walk, leaf } => Self::LeafReached { walk: walk.0, leaf: leaf.into() },
             Fact::SteppedBack { walk, to } => Self::SteppedBack { walk: walk.0, to: *to },
+            Fact::WalkSelected { walk } => Self::WalkSelected { walk: walk.0 },
             Fact::BreakpointSet(breakpoint) => Self::BreakpointSet(breakpoint.into()),
             Fact::BreakpointDeleted { id } => Self::BreakpointDeleted { id: *id },
             Fact::BreakpointHit { id, walk, at } => Self::BreakpointHit { id: *id, walk: walk.0, at: at.into() },
@@ -236,6 +240,7 @@ impl From<WireFact> for Fact {
             WireFact::Stepped { walk, step } => Self::Stepped { walk: WalkId(walk), step: step.into() },
             WireFact::LeafReached { walk, leaf } => Self::LeafReached { walk: WalkId(walk), leaf: leaf.into() },
             WireFact::SteppedBack { walk, to } => Self::SteppedBack { walk: WalkId(walk), to },
+            WireFact::WalkSelected { walk } => Self::WalkSelected { walk: WalkId(walk) },
             WireFact::BreakpointSet(breakpoint) => Self::BreakpointSet(breakpoint.into()),
             WireFact::BreakpointDeleted { id } => Self::BreakpointDeleted { id },
             WireFact::BreakpointHit { id, walk, at } => Self::BreakpointHit { id, walk: WalkId(walk), at: at.into() },

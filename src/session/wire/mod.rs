@@ -21,7 +21,7 @@ pub const MAJOR: u32 = 1;
 pub const MINOR: u32 = 0;
 
 /// The kinds of facts, the value of the field `kind`.
-pub const KINDS: [&str; 23] = [
+pub const KINDS: [&str; 24] = [
     "opened",
     "command",
     "policy_loaded",
@@ -33,6 +33,7 @@ pub const KINDS: [&str; 23] = [
     "stepped",
     "leaf_reached",
     "stepped_back",
+    "walk_selected",
     "breakpoint_set",
     "breakpoint_deleted",
     "breakpoint_hit",

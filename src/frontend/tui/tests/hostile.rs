@@ -64,7 +64,7 @@ fn poisoned(text: &str, width: u16, height: u16) -> Stage {
         });
     }
     stage.policies = crate::session::Policies::default();
-    stage.policies.add(super::fixture::record(), std::sync::Arc::new(policy));
+    stage.policies.add(super::fixture::record(), policy);
     let mut facts = opening();
     for fact in &mut facts {
         match fact {

@@ -37,8 +37,8 @@ impl Stage {
 
     fn new(width: u16, height: u16) -> Self {
         let mut stage = Self::empty(width, height);
-        stage.policies.add(fixture::record(), Arc::new(fixture::policy()));
-        stage.policies.add(fixture::edited_record(), Arc::new(fixture::edited()));
+        stage.policies.add(fixture::record(), fixture::policy());
+        stage.policies.add(fixture::edited_record(), fixture::edited());
         stage.facts(fixture::opening());
         stage
     }
