@@ -64,7 +64,7 @@ pub fn brief(state: &SessionState, basis: &Basis, fact: &Fact, page: Page) -> Do
                 .with(Role::Muted, format!(" branches off walk {} after {}", from.0, plural(*at, "step")));
             let changed = state.walk(*walk).and_then(|fork| branched_under(state, fork));
             match changed {
-                Some(changed) => line.with(Role::Muted, ", under ").join(changed),
+                Some((_, now)) => line.with(Role::Muted, ", under ").join(now),
                 None => line,
             }
         }
@@ -125,26 +125,27 @@ pub fn brief(state: &SessionState, basis: &Basis, fact: &Fact, page: Page) -> Do
     }])
 }
 
-/// What a branch is made under that the walk it comes from was not: `scams 1.2.1 (9af3c0de) · direct`. `None` where nothing
-/// of it differs.
-pub fn branched_under(state: &SessionState, fork: &Walk) -> Option<Line> {
+/// What a branch is made under that the walk it comes from was not, as it was and as it is: `scams 1.2.1 (9af3c0de) · direct`.
+/// `None` where nothing of it differs.
+pub fn branched_under(state: &SessionState, fork: &Walk) -> Option<(Line, Line)> {
     let (from, at) = fork.forked_from?;
     let source = state.walk(from)?;
     let before = source.conditions_of(at.checked_sub(1).unwrap_or(usize::MAX));
     let now = &fork.conditions;
-    let mut parts = Vec::new();
-    if !before.same_policy(now) {
-        parts.extend(now.policy.as_ref().map(|record| policy_name(Line::new(), record)));
-    }
-    if before.mode != now.mode {
-        parts.push(Line::new().with(Role::Value, mode_name(now.mode)));
-    }
-    if !before.same_model(now) {
-        parts.extend(now.model.as_ref().map(|info| Line::new().untrusted(Role::Value, &base_name(&info.name))));
-    }
-    let mut parts = parts.into_iter();
-    let first = parts.next()?;
-    Some(parts.fold(first, |line, part| line.with(Role::Muted, " · ").join(part)))
+    let differing = |of: &Conditions| {
+        let mut parts = Vec::new();
+        if !before.same_policy(now) {
+            parts.extend(of.policy.as_ref().map(|record| policy_name(Line::new(), record)));
+        }
+        if before.mode != now.mode {
+            parts.push(Line::new().with(Role::Value, mode_name(of.mode)));
+        }
+        if !before.same_model(now) {
+            parts.extend(of.model.as_ref().map(|info| Line::new().untrusted(Role::Value, &base_name(&info.name))));
+        }
+        parts.into_iter().reduce(|line, part| line.with(Role::Muted, " · ").join(part))
+    };
+    Some((differing(before)?, differing(now)?))
 }
 
 /// What answers are made under: `scams 1.2.0 (9af3c0de) · rationale 96 · SmolLM2-135M`.

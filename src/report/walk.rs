@@ -16,8 +16,12 @@ pub fn path(state: &SessionState, walk: &Walk, basis: &Basis, page: Page) -> Doc
     let mut doc = Doc::new();
     let head = Line::new().with(Role::Heading, format!("walk {}", walk.id.0)).with(Role::Muted, "  under ");
     doc.push(transcript::made_under(head, &walk.conditions));
-    if let Some(branch) = branch(state, walk) {
-        doc.push(Line::new().with(Role::Text, "  ").join(branch));
+    if let Some(branch) = branch(walk) {
+        let line = Line::new().with(Role::Text, "  ").join(branch);
+        doc.push(match transcript::branched_under(state, walk) {
+            Some((before, _)) => line.with(Role::Muted, ", which was under ").join(before),
+            None => line,
+        });
     }
     let column = walk.steps.iter().map(|s| width::width(s.node.id.as_str())).max().unwrap_or(0).min(32) + 2;
     for (place, step) in walk.steps.iter().enumerate() {
@@ -55,14 +59,10 @@ fn reasons(walk: &Walk, place: usize, basis: &Basis, page: Page) -> Doc {
     doc
 }
 
-/// Where a branch comes from, and what it is made under that its source was not.
-fn branch(state: &SessionState, walk: &Walk) -> Option<Line> {
+/// Where a branch comes from.
+fn branch(walk: &Walk) -> Option<Line> {
     let (from, at) = walk.forked_from?;
-    let line = Line::new().with(Role::Muted, format!("branch of walk {} after {}", from.0, plural(at, "step")));
-    Some(match transcript::branched_under(state, walk) {
-        Some(changed) => line.with(Role::Muted, ", under ").join(changed),
-        None => line,
-    })
+    Some(Line::new().with(Role::Muted, format!("branch of walk {} after {}", from.0, plural(at, "step"))))
 }
 
 /// Where the walk stands: `=> node`, or its leaf and verdict.
@@ -100,6 +100,6 @@ pub fn summary(state: &SessionState, walk: &Walk, page: Page) -> Doc {
     });
     let margin = || Line::new().with(Role::Text, "      ");
     doc.push(transcript::made_under(margin().with(Role::Muted, "under "), &walk.conditions));
-    doc.extend(Doc(branch(state, walk).into_iter().map(|line| margin().join(line)).collect()));
+    doc.extend(Doc(branch(walk).into_iter().map(|line| margin().join(line)).collect()));
     doc
 }

@@ -7,7 +7,7 @@ use super::prompt::{Advice, Candidate};
 use super::view::View;
 use crate::command::complete::command_of;
 use crate::command::{Command, complete, hint};
-use crate::domain::Examination;
+use crate::domain::{Examination, Name};
 use crate::engine::{Failure, Stop};
 use crate::frontend::names::SessionNames;
 use crate::report::{self, Doc, Line, Page, Role, compare, examination, transcript, value};
@@ -51,13 +51,28 @@ pub fn examination(examination: &Examination, page: Page) -> Doc {
     examination::examination(examination, page)
 }
 
-/// Why a command stopped, where that is worth saying.
-pub fn stop(stop: Stop, view: View<'_>) -> Option<Line> {
+/// Why a command stopped, where that is worth saying and not seen from where the walk stands.
+pub fn stop(stop: Stop) -> Option<Line> {
     match stop {
-        Stop::Breakpoint(id) => Some(Line::new().with(Role::Warning, format!("◆ stopped at breakpoint {id}"))),
-        Stop::Leaf => reached(view),
         Stop::Unchanged => Some(Line::new().with(Role::Muted, crate::frontend::words::UNCHANGED)),
-        Stop::Until | Stop::Done => None,
+        Stop::Breakpoint(_) | Stop::Leaf | Stop::Until | Stop::Done => None,
+    }
+}
+
+/// Where the walk on the screen stands: at a breakpoint, before a node, or at its leaf with the verdict. Read off the walk each
+/// time it is drawn, since the next command may show another one.
+pub fn standing(view: View<'_>) -> Option<Line> {
+    let next = |line: Line, node: &Name| line.with(Role::Muted, "next: ").with(Role::Node, node);
+    let stopped =
+        view.state.stopped_at.map(|id| Line::new().with(Role::Warning, format!("◆ stopped at breakpoint {id}")));
+    match (stopped, view.next_node()) {
+        (Some(line), Some(node)) => Some(next(line.with(Role::Muted, "  ·  "), &node)),
+        (Some(line), None) => Some(match reached(view) {
+            Some(leaf) => line.with(Role::Muted, "  ·  ").join(leaf),
+            None => line,
+        }),
+        (None, Some(node)) => Some(next(Line::new(), &node)),
+        (None, None) => reached(view),
     }
 }
 

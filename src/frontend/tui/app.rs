@@ -328,6 +328,8 @@ impl App {
         }
         if let Some(command) = self.queue.pop_front() {
             self.live.start(command.to_string());
+            // What the command before it had to say is not about what this one shows.
+            self.status = None;
             self.told = false;
             effects.push(Effect::Submit(command));
         }
@@ -385,7 +387,7 @@ impl App {
                 self.live.finish();
                 match result {
                     Ok(stop) => {
-                        if let Some(line) = advice::stop(stop, view) {
+                        if let Some(line) = advice::stop(stop) {
                             self.say(line);
                         }
                     }

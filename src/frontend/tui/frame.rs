@@ -354,10 +354,7 @@ fn status(app: &App, view: View<'_>, width: usize) -> Row {
     }
     let line = match &app.status {
         Some(line) => ink.line(line),
-        None => match view.next_node() {
-            Some(node) => Row::from(vec![ink.own(Role::Muted, "next: "), ink.name(Role::Node, &node)]),
-            None => advice::reached(view).map_or_else(Row::default, |line| ink.line(&line)),
-        },
+        None => advice::standing(view).map_or_else(Row::default, |line| ink.line(&line)),
     };
     let mut spans = vec![Span::raw(" ")];
     spans.extend(line.spans);

@@ -1,7 +1,7 @@
 //! The smaller views and the renderers.
 
 use super::fixture::*;
-use crate::domain::{Examination, Part, Piece, TokenView, TopToken};
+use crate::domain::{Examination, Mode, Part, Piece, TokenView, TopToken};
 use crate::report::{
     Basis, Doc, Line, Page, Role, ansi, beside, compare, examination, failure, json, markdown, plain, theme, walk,
 };
@@ -34,6 +34,22 @@ fn the_path_of_a_branch() {
     let state = state(&facts());
     insta::assert_snapshot!(path(&state, WalkId(2), PAGE));
     insta::assert_snapshot!("the_path_of_the_first_walk", path(&state, WALK, PAGE));
+}
+
+#[test]
+fn a_branch_tells_once_what_it_is_made_under_and_what_its_source_was() {
+    let mut facts = facts();
+    let fork = facts.iter().position(|f| matches!(f, Fact::WalkForked { .. })).unwrap();
+    facts.insert(fork, Fact::ModeSet(Mode::Direct));
+    let state = state(&facts);
+    let branch = state.walk(WalkId(2)).unwrap();
+    let listed = plain::render(&walk::summary(&state, branch, PAGE));
+    assert_eq!((listed.matches("direct").count(), listed.matches("rationale").count()), (1, 0), "{listed}");
+    assert!(listed.contains("branch of walk 1 after 1 step"), "{listed}");
+    let basis = Basis::of(&state, &Policies::default());
+    let path = plain::render(&walk::path(&state, branch, &basis, PAGE));
+    assert!(path.contains("branch of walk 1 after 1 step, which was under rationale 96\n"), "{path}");
+    assert_eq!(path.matches("direct").count(), 1, "{path}");
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! Key sequences as users type them, and what reaches the engine.
 
-use super::fixture::{first_step, name, to_the_leaf};
-use super::{Effect, Stage};
+use super::fixture::{first_step, name, sample, to_the_leaf};
+use super::{Effect, Notice, Stage, Ticket};
 use crate::domain::BreakAt;
+use crate::engine::Stop;
 use crate::frontend::tui::layout::Pane;
-use crate::session::{Breakpoint, Fact};
+use crate::session::{Breakpoint, Fact, WalkId};
 
 #[track_caller]
 fn check(prepare: impl Fn(&mut Stage), keys: &str, expected: &[&str]) {
@@ -71,6 +72,35 @@ fn typing_ahead_waits_for_the_command_in_flight_and_a_cancel_drops_what_waits() 
     stage.done();
     assert_eq!(stage.effects, []);
     assert!(!stage.app.busy());
+}
+
+/// What stands in the line above the key bar.
+fn status(stage: &Stage) -> String {
+    let shown = stage.draw().backend().to_string();
+    let row = shown.lines().rev().nth(1).expect("a status line");
+    row.trim_matches('"').trim().to_owned()
+}
+
+#[test]
+fn the_status_line_tells_of_the_walk_on_the_screen_whatever_was_typed_ahead() {
+    let done = |stage: &mut Stage, stop| stage.notice(Notice::Done { ticket: Ticket(1), result: Ok(stop) });
+    let hit = |walk| Fact::BreakpointHit { id: 4, walk, at: name("is_report") };
+    let mut stage = Stage::new(120, 40);
+    stage.keys("c]");
+    stage.facts(to_the_leaf());
+    done(&mut stage, Stop::Leaf);
+    assert_eq!(stage.submitted(), ["continue", "next-sample"]);
+    stage.facts(vec![Fact::WalkStarted { walk: WalkId(2), index: 3, sample: sample(), root: name("is_report") }]);
+    done(&mut stage, Stop::Done);
+    assert_eq!(status(&stage), "next: is_report");
+    stage.facts(vec![hit(WalkId(2))]);
+    assert_eq!(status(&stage), "◆ stopped at breakpoint 4  ·  next: is_report");
+    stage.facts(vec![Fact::WalkSelected { walk: WalkId(1) }]);
+    assert!(status(&stage).starts_with("leaf clean"), "{}", status(&stage));
+    stage.facts(vec![Fact::SteppedBack { walk: WalkId(1), to: 1 }]);
+    assert_eq!(status(&stage), "next: asks_for_value");
+    stage.facts(vec![Fact::WalkForked { walk: WalkId(3), from: WalkId(1), at: 0 }]);
+    assert_eq!(status(&stage), "next: is_report");
 }
 
 #[test]
