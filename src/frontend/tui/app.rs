@@ -7,8 +7,9 @@ use super::keymap::{self, Action, Motion};
 use super::layout::Pane;
 use super::live::Live;
 use super::log::{Log, WIDE};
+use super::panes::node;
 use super::panes::overlay::Overlay;
-use super::panes::{node, tree};
+use super::panes::tree::Laid;
 use super::prompt::{self, Prompt};
 use super::theme::Theme;
 use super::view::View;
@@ -23,7 +24,9 @@ use crate::session::Fact;
 use crate::text::Untrusted;
 use ratatui::crossterm::event::{KeyEvent, KeyEventKind};
 use ratatui::layout::Rect;
+use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
+use std::rc::Rc;
 use std::time::Duration;
 
 /// A document of at most this many lines goes to the log; a longer one lies over the panes.
@@ -94,6 +97,8 @@ pub struct App {
     /// First rows shown, for panes that were scrolled by hand.
     pub(super) scroll: HashMap<Pane, usize>,
     pub(super) selected: Option<Name>,
+    /// The layout of the tree as it was drawn last.
+    laid: RefCell<Option<Rc<Laid>>>,
     pub(super) log: Log,
     pub(super) live: Live,
     pub(super) prompt: Option<Prompt>,
@@ -126,6 +131,7 @@ impl App {
             tab: Pane::Sample,
             scroll: HashMap::new(),
             selected: None,
+            laid: RefCell::default(),
             log,
             live: Live::default(),
             prompt: None,
@@ -423,6 +429,13 @@ impl App {
         self.log.doc(advice::transcript(fact, view, self.page(WIDE)));
     }
 
+    /// The layout of the tree for a pane of `width` cells; made anew only where a fact changed it.
+    pub(super) fn laid(&self, view: View<'_>, width: usize) -> Option<Rc<Laid>> {
+        let mut kept = self.laid.borrow_mut();
+        *kept = Laid::of(view, width, kept.take());
+        kept.clone()
+    }
+
     /// How a report is to be written for a place of `width` cells.
     pub(super) fn page(&self, width: usize) -> Page {
         if self.setup.recorded { Page::recorded(width) } else { Page::live(width) }
@@ -462,20 +475,19 @@ impl App {
 
     /// Moves the selection in the policy; the node pane follows it.
     fn select(&mut self, motion: Motion, view: View<'_>) {
-        let places = tree::places(view);
+        let Some(laid) = self.laid(view, frame::tree_width(self)) else { return };
         let subject = node::subject(view, None, &self.live).map(|s| s.id);
         let current = self.selected.clone().or_else(|| view.next_node()).or(subject);
-        let at = current.and_then(|id| places.iter().position(|p| *p == id)).unwrap_or(0);
-        let to = match motion {
-            Motion::Up(n) => at.saturating_sub(n),
-            Motion::Down(n) => at + n,
-            Motion::PageUp => at.saturating_sub(8),
-            Motion::PageDown => at + 8,
-            Motion::Top => 0,
-            Motion::Bottom => usize::MAX,
-            Motion::NextPane | Motion::PreviousPane => at,
+        let by = match motion {
+            Motion::Up(n) => -(n as isize),
+            Motion::Down(n) => n as isize,
+            Motion::PageUp => -8,
+            Motion::PageDown => 8,
+            Motion::Top => isize::MIN,
+            Motion::Bottom => isize::MAX,
+            Motion::NextPane | Motion::PreviousPane => 0,
         };
-        self.selected = places.get(to.min(places.len().saturating_sub(1))).cloned();
+        self.selected = laid.moved(current.as_ref(), by);
         self.scroll.remove(&Pane::Node);
     }
 }

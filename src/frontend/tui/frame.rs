@@ -8,7 +8,7 @@ use super::ink::{Ink, Row, cells, fit, spread, wrap};
 use super::keymap;
 use super::layout::{self, LEAST, Pane, Screen};
 use super::live::Live;
-use super::panes::{compare, keybar, node, sample, title, tree};
+use super::panes::{compare, keybar, node, sample, title};
 use super::prompt::Prompt;
 use super::view::View;
 use crate::report::Role;
@@ -19,6 +19,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::text::Span;
 use ratatui::widgets::{Block, BorderType, Clear, Paragraph};
+use std::ops::Range;
 
 /// Most rows of the completion popup.
 const POPUP_ROWS: usize = 8;
@@ -27,11 +28,35 @@ const POPUP_ROWS: usize = 8;
 const ALWAYS: [(&str, &str); 3] = [(":", "command"), ("?", "help"), ("q", "quit")];
 
 /// What a pane shows: rows that stay at the top, rows that scroll, rows that stay at the bottom, and where to begin.
-struct Body {
+struct Body<'a> {
     head: Vec<Row>,
-    rows: Vec<Row>,
+    rows: Rows<'a>,
     pinned: Vec<Row>,
     top: usize,
+}
+
+/// Rows that scroll.
+enum Rows<'a> {
+    /// All of them.
+    All(Vec<Row>),
+    /// So many, drawn when they are needed.
+    Lazy(usize, Box<dyn Fn(Range<usize>) -> Vec<Row> + 'a>),
+}
+
+impl Rows<'_> {
+    fn len(&self) -> usize {
+        match self {
+            Self::All(rows) => rows.len(),
+            Self::Lazy(count, _) => *count,
+        }
+    }
+
+    fn take(self, range: Range<usize>) -> Vec<Row> {
+        match self {
+            Self::All(rows) => rows.into_iter().take(range.end).skip(range.start).collect(),
+            Self::Lazy(_, draw) => draw(range),
+        }
+    }
 }
 
 /// Draws everything.
@@ -80,26 +105,35 @@ pub fn extent(app: &App, view: View<'_>, pane: Pane) -> Option<(usize, usize, us
     Some((body.rows.len(), height, body.top))
 }
 
-fn body(app: &App, view: View<'_>, pane: Pane, inner: Rect) -> Body {
+fn body<'a>(app: &'a App, view: View<'a>, pane: Pane, inner: Rect) -> Body<'a> {
     let ink = Ink(app.setup.theme);
     let (width, height) = (usize::from(inner.width), usize::from(inner.height));
     let mut head = Vec::new();
     let (rows, pinned, natural) = match pane {
         Pane::Tree => {
-            let rows = tree::rows(ink, view, app.live.asking(), width);
+            let laid = app.laid(view, width);
             let focus = app.selected.clone().or_else(|| app.live.asking().cloned()).or_else(|| view.next_node());
             let focus = focus.or_else(|| view.walk()?.leaf.as_ref().map(|l| l.id.clone()));
-            let at = rows.iter().position(|r| r.place.is_some() && r.place == focus).unwrap_or(0);
+            let at = focus.and_then(|place| laid.as_ref()?.row_of(&place)).unwrap_or(0);
             let selected = app.selected.as_ref().map(|_| at);
-            let rows: Vec<Row> = rows
-                .into_iter()
-                .enumerate()
-                .map(|(i, r)| if selected == Some(i) { r.row.style(ink.0.selection()) } else { r.row })
-                .collect();
+            let rows = match laid {
+                None => Rows::All(Vec::new()),
+                Some(laid) => Rows::Lazy(
+                    laid.len(),
+                    Box::new(move |range| {
+                        let rows = laid.rows(ink, view, app.live.asking(), range.clone(), width);
+                        let style = |(i, row): (usize, Row)| match selected == Some(range.start + i) {
+                            true => row.style(ink.0.selection()),
+                            false => row,
+                        };
+                        rows.into_iter().enumerate().map(style).collect()
+                    }),
+                ),
+            };
             let top = (at + 1 + height / 3).saturating_sub(height);
             (rows, Vec::new(), top)
         }
-        Pane::Sample => (sample::rows(ink, view, width), Vec::new(), 0),
+        Pane::Sample => (Rows::All(sample::rows(ink, view, width)), Vec::new(), 0),
         Pane::Node => {
             let subject = node::subject(view, app.selected.as_ref(), &app.live);
             let rows = node::rows(ink, subject.as_ref(), &app.live, width);
@@ -115,16 +149,16 @@ fn body(app: &App, view: View<'_>, pane: Pane, inner: Rect) -> Body {
             let spoken = subject.is_some_and(|s| s.asking || s.step.is_some());
             let room = height.saturating_sub(head.len() + pinned.len());
             let top = if spoken { rows.len().saturating_sub(room) } else { 0 };
-            (rows, pinned, top)
+            (Rows::All(rows), pinned, top)
         }
         Pane::Compare => {
             let source = |walk: &Walk| app.page(width).source_of_walk(walk);
-            (compare::rows(ink, view, &source, width), Vec::new(), 0)
+            (Rows::All(compare::rows(ink, view, &source, width)), Vec::new(), 0)
         }
         Pane::Log => {
             let rows = log_rows(app, ink, width, height);
             let top = rows.len().saturating_sub(height);
-            (rows, Vec::new(), top)
+            (Rows::All(rows), Vec::new(), top)
         }
     };
     let room = height.saturating_sub(head.len() + pinned.len());
@@ -173,7 +207,7 @@ fn draw_pane(app: &App, view: View<'_>, pane: Pane, rect: Rect, tabbed: bool, fr
         block = block.title_bottom(Row::from(vec![Span::raw(" "), warning, Span::raw(" ")]));
     }
     frame.render_widget(block, rect.intersection(frame.area()));
-    let shown = body.rows.into_iter().skip(body.top).take(room);
+    let shown = body.rows.take(body.top..body.top + room);
     let filler = room.saturating_sub(shown.len());
     let rows = body.head.into_iter().chain(shown).chain(std::iter::repeat_n(Row::default(), filler)).chain(body.pinned);
     put(frame, inner, rows.collect());
@@ -251,9 +285,18 @@ pub fn overlay_width(app: &App) -> usize {
     usize::from(layout::inner(overlay_area(app.size)).width)
 }
 
+/// Cells that a row of the policy has, or would have where it is not shown.
+pub fn tree_width(app: &App) -> usize {
+    pane_width(app, Pane::Tree)
+}
+
 /// Cells that a line of the log has, or would have where it is not shown.
 pub fn log_width(app: &App) -> usize {
-    let shown = layout::screen(app.size, Pane::Log).and_then(|s| s.panes.into_iter().find(|(p, _)| *p == Pane::Log));
+    pane_width(app, Pane::Log)
+}
+
+fn pane_width(app: &App, pane: Pane) -> usize {
+    let shown = layout::screen(app.size, pane).and_then(|s| s.panes.into_iter().find(|(p, _)| *p == pane));
     shown.map_or(LEAST.0, |(_, rect)| layout::inner(rect).width).into()
 }
 

@@ -1,175 +1,160 @@
 //! The policy pane: the tree with the path lit, p on each edge, the next node, breakpoints and gold answers.
 //!
-//! Must keep every node at one place whatever the walk does, so that nothing jumps while somebody reads.
+//! Must not lay the tree out itself, and must draw the rows on the screen only.
 
-use crate::domain::{BreakAt, Name, Target};
+use crate::domain::{BreakAt, Name};
 use crate::frontend::tui::ink::{Ink, Row, spread};
 use crate::frontend::tui::view::View;
-use crate::policy::{Node, Policy};
+use crate::policy::{Edge, Leaf, Node, Policy, Spot, layout};
 use crate::report::Role;
 use crate::report::compare::symbol;
+use crate::report::walk_tree::{Rail, WalkTree};
 use crate::session::{Step, Taken};
 use crate::text::width;
 use ratatui::text::Span;
+use std::collections::HashMap;
+use std::ops::Range;
+use std::rc::Rc;
+use std::sync::Arc;
 
-/// One row of the tree and what it stands for.
-pub struct TreeRow {
-    /// The node or leaf the row is about; `None` for an edge that goes on to a node below it.
-    pub place: Option<Name>,
-    /// The row as drawn.
-    pub row: Row,
+/// Cells of a row that are kept for what stands behind its indentation.
+const WORDS: usize = 20;
+
+/// Most levels of one block in the pane.
+const LEVELS: usize = 16;
+
+/// The tree of a session, laid out once for all frames until a fact changes it or the pane gets another width.
+pub struct Laid {
+    policy: Arc<Policy>,
+    facts: u64,
+    levels: usize,
+    tree: WalkTree,
+    /// Rows on which a selection can stand, from the top.
+    stops: Vec<usize>,
+    index: HashMap<Name, usize>,
 }
 
-/// Draws the tree, `width` cells wide. `asking` is the node that is being asked right now.
-pub fn rows(ink: Ink, view: View<'_>, asking: Option<&Name>, width: usize) -> Vec<TreeRow> {
-    let Some(policy) = view.policy() else {
-        return Vec::new();
-    };
-    let mut painter = Painter { ink, view, policy, asking, width, drawn: Vec::new(), rows: Vec::new() };
-    if let Some(root) = policy.node(policy.root.as_str()) {
-        painter.node(root, &mut Vec::new());
-    }
-    painter.rows
-}
-
-/// The places in the order in which the tree shows them, for moving a selection.
-pub fn places(view: View<'_>) -> Vec<Name> {
-    let ink = Ink(crate::frontend::tui::theme::Theme::Mono);
-    let mut places: Vec<Name> = Vec::new();
-    for row in rows(ink, view, None, 80) {
-        if let Some(place) = row.place
-            && !places.contains(&place)
-        {
-            places.push(place);
+impl Laid {
+    /// The layout for a pane of `width` cells; `kept` is taken where it still holds.
+    pub fn of(view: View<'_>, width: usize, kept: Option<Rc<Self>>) -> Option<Rc<Self>> {
+        let policy = view.basis.policy.as_ref()?;
+        let levels = (width.saturating_sub(WORDS) / 3).clamp(2, LEVELS);
+        let holds = |laid: &Rc<Self>| {
+            Arc::ptr_eq(&laid.policy, policy) && laid.facts == view.state.facts && laid.levels == levels
+        };
+        if let Some(laid) = kept.filter(holds) {
+            return Some(laid);
         }
+        let tree = WalkTree::new(policy, view.walk(), levels);
+        let mut index = HashMap::new();
+        let mut stops = Vec::new();
+        for (at, row) in tree.layout.rows.iter().enumerate().filter(|(at, row)| tree.row_of(row.spot) == Some(*at)) {
+            stops.push(at);
+            index.insert(id(policy, row.spot).clone(), at);
+        }
+        Some(Rc::new(Self { policy: Arc::clone(policy), facts: view.state.facts, levels, tree, stops, index }))
     }
-    places
+
+    /// How many rows the tree has.
+    pub fn len(&self) -> usize {
+        self.tree.layout.rows.len()
+    }
+
+    /// The row of a node or leaf.
+    pub fn row_of(&self, place: &Name) -> Option<usize> {
+        self.index.get(place).copied()
+    }
+
+    /// The place `by` stops on from `place`, or at an end of the tree.
+    pub fn moved(&self, place: Option<&Name>, by: isize) -> Option<Name> {
+        let at = place.and_then(|place| self.stops.binary_search(&self.row_of(place)?).ok()).unwrap_or(0);
+        let to = at.saturating_add_signed(by).min(self.stops.len().saturating_sub(1));
+        self.place(*self.stops.get(to)?)
+    }
+
+    /// What a row is about: its node or leaf.
+    pub fn place(&self, row: usize) -> Option<Name> {
+        self.tree.layout.rows.get(row).map(|row| id(&self.policy, row.spot).clone())
+    }
+
+    /// Draws some of the rows, `width` cells wide. `asking` is the node that is being asked right now.
+    pub fn rows(&self, ink: Ink, view: View<'_>, asking: Option<&Name>, range: Range<usize>, width: usize) -> Vec<Row> {
+        let painter = Painter { ink, view, policy: &self.policy, tree: &self.tree, asking };
+        let rows = self.tree.layout.rows.iter().enumerate().take(range.end).skip(range.start);
+        rows.map(|(at, row)| painter.row(at, row, width)).collect()
+    }
 }
 
-/// Rows a subtree takes: the spine follows the longest one, so that a chain of exceptions costs no indentation.
-fn weight(policy: &Policy, target: &Target, drawn: &[Name], depth: usize) -> usize {
-    let Target::Node(id) = target else { return 0 };
-    if drawn.contains(id) || depth > policy.nodes.len() {
-        return 0;
+fn id(policy: &Policy, spot: Spot) -> &Name {
+    match spot {
+        Spot::Node(node) => &policy.nodes[node].id,
+        Spot::Leaf(leaf) => &policy.leaves[leaf].id,
     }
-    let below = policy
-        .node(id.as_str())
-        .map_or(0, |node| node.answers.iter().map(|(_, t)| weight(policy, t, drawn, depth + 1)).max().unwrap_or(0));
-    1 + below
 }
 
 struct Painter<'a> {
     ink: Ink,
     view: View<'a>,
     policy: &'a Policy,
+    tree: &'a WalkTree,
     asking: Option<&'a Name>,
-    width: usize,
-    drawn: Vec<Name>,
-    rows: Vec<TreeRow>,
 }
 
-/// One edge out of a node.
-struct Edge<'a> {
-    answer: Option<&'a Name>,
-    target: &'a Target,
-    taken: bool,
-}
-
-impl Edge<'_> {
-    fn word(&self) -> &str {
-        self.answer.map_or("unsure", Name::as_str)
-    }
-}
-
-/// Cells of the widest answer, so that what follows them stands in a column.
-fn pad(edges: &[Edge<'_>]) -> usize {
-    edges.iter().map(|e| width::width(e.word())).max().unwrap_or(0).min(12)
-}
-
-impl<'a> Painter<'a> {
-    fn node(&mut self, node: &'a Node, prefix: &mut Vec<Span<'static>>) {
-        self.drawn.push(node.id.clone());
-        let step = self.view.step_of(&node.id).map(|(_, s)| s);
-        self.node_row(node, step, prefix);
-        let edges = edges(node, step);
-        let spine = edges
-            .iter()
-            .enumerate()
-            .map(|(i, e)| (weight(self.policy, e.target, &self.drawn, 0), i))
-            .filter(|(w, _)| *w > 0)
-            .max_by_key(|(w, _)| *w)
-            .map(|(_, i)| i);
-        let branches = edges.len() - usize::from(spine.is_some());
-        for (k, (_, edge)) in edges.iter().enumerate().filter(|(i, _)| Some(*i) != spine).enumerate() {
-            let last = spine.is_none() && k + 1 == branches;
-            self.branch(step, edge, (last, pad(&edges)), prefix);
-        }
-        let Some(edge) = spine.and_then(|i| edges.get(i)) else { return };
-        let mut spans = prefix.clone();
-        spans.push(self.line(edge.taken, "┃  ", "│  "));
-        spans.extend(self.label(step, edge, pad(&edges)));
-        self.push(None, spans, Vec::new());
-        if let Target::Node(id) = edge.target
-            && let Some(next) = self.policy.node(id.as_str())
-        {
-            self.node(next, prefix);
-        }
-    }
-
-    fn branch(
-        &mut self,
-        step: Option<&Step>,
-        edge: &Edge<'a>,
-        (last, pad): (bool, usize),
-        prefix: &mut Vec<Span<'static>>,
-    ) {
-        let mut spans = prefix.clone();
-        spans.push(match last {
-            true => self.line(edge.taken, "┗━ ", "└─ "),
-            false => self.line(edge.taken, "┣━ ", "├─ "),
-        });
-        spans.extend(self.label(step, edge, pad));
-        match edge.target {
-            Target::Leaf(id) => {
-                spans.extend(self.leaf(id, edge.taken));
-                self.push(Some(id.clone()), spans, self.marks(id));
+impl Painter<'_> {
+    fn row(&self, at: usize, row: &layout::Row, width: usize) -> Row {
+        let mut left = self.start(at, row);
+        let mut right = Vec::new();
+        match row.spot {
+            Spot::Leaf(leaf) => {
+                let leaf = &self.policy.leaves[leaf];
+                left.extend(self.leaf(leaf, self.tree.is_taken(at)));
+                right = self.marks(&leaf.id);
             }
-            Target::Node(id) if self.drawn.contains(id) => {
-                spans.push(self.ink.own(Role::Muted, "↪ "));
-                spans.push(self.ink.name(Role::Node, id));
-                self.push(None, spans, Vec::new());
-            }
-            Target::Node(id) => {
-                self.push(None, spans, Vec::new());
-                if let Some(next) = self.policy.node(id.as_str()) {
-                    let depth = prefix.len();
-                    prefix.push(if last { Span::raw("   ") } else { self.line(false, "", "│  ") });
-                    self.node(next, prefix);
-                    prefix.truncate(depth);
+            Spot::Node(node) if row.whole => {
+                let step = self.tree.step_of(node).and_then(|place| self.view.walk()?.steps.get(place));
+                let node = &self.policy.nodes[node];
+                left.extend(self.node(node, step.is_some()));
+                right = self.marks(&node.id);
+                right.extend(self.version_marks(&node.id));
+                if let Some(step) = step {
+                    right.extend(self.verdict_of_gold(&node.id, step));
                 }
             }
+            Spot::Node(node) => {
+                left.push(self.ink.own(Role::Muted, "↪ "));
+                left.push(self.ink.name(Role::Node, &self.policy.nodes[node].id));
+                left.push(self.ink.own(Role::Muted, if self.tree.layout.is_above(at) { " ↑" } else { " ↓" }));
+            }
         }
+        spread(Row::from(left), Row::from(right), width)
     }
 
-    fn node_row(&mut self, node: &Node, step: Option<&Step>, prefix: &[Span<'static>]) {
+    /// The lines before a row, its answer in a column, and its probability where the node was asked.
+    fn start(&self, at: usize, row: &layout::Row) -> Vec<Span<'static>> {
+        let (Some((rails, elbow)), Some((node, edge))) = (self.tree.rails(at), row.edge) else { return Vec::new() };
+        let line = |lit, glyphs| if lit { self.ink.own(Role::Answer, glyphs) } else { self.ink.faint(glyphs) };
+        let mut spans: Vec<Span<'static>> = rails.iter().map(|r| line(*r == Rail::Heavy, r.glyphs())).collect();
+        spans.push(line(elbow.is_lit(), elbow.glyphs()));
+        let step = self.tree.step_of(node).and_then(|place| self.view.walk()?.steps.get(place));
+        let node = &self.policy.nodes[node];
+        let Some(edge) = node.edges().nth(edge) else { return spans };
+        let role = if self.tree.is_taken(at) { Role::Answer } else { Role::Muted };
+        spans.push(self.ink.own(role, format!("{} ", width::fit(word(edge), pad(node)))));
+        let p = edge.answer.and_then(|a| step?.judgement.as_ref()?.readout.p(a.as_str()));
+        spans.extend(p.map(|p| self.ink.own(role, format!("{p:.2} "))));
+        spans
+    }
+
+    fn node(&self, node: &Node, answered: bool) -> [Span<'static>; 2] {
         let asked = self.asking == Some(&node.id);
         let next = self.view.next_node().as_ref() == Some(&node.id);
-        let mut spans = prefix.to_vec();
         if asked || next {
             let symbol = if asked { "◌ " } else { "▶ " };
-            spans.push(self.ink.own(Role::Warning, symbol));
-            spans.push(self.ink.name(Role::Cursor, &node.id));
+            [self.ink.own(Role::Warning, symbol), self.ink.name(Role::Cursor, &node.id)]
         } else {
-            let role = if step.is_some() { Role::Node } else { Role::Text };
-            spans.push(self.ink.own(role, if step.is_some() { "● " } else { "○ " }));
-            spans.push(self.ink.name(role, &node.id));
+            let role = if answered { Role::Node } else { Role::Text };
+            [self.ink.own(role, if answered { "● " } else { "○ " }), self.ink.name(role, &node.id)]
         }
-        let mut right = self.marks(&node.id);
-        right.extend(self.version_marks(&node.id));
-        if let Some(step) = step {
-            right.extend(self.verdict_of_gold(&node.id, step));
-        }
-        self.push(Some(node.id.clone()), spans, right);
     }
 
     /// Whether the answer of a node still stands under the loaded policy, and where a branch begins.
@@ -205,38 +190,19 @@ impl<'a> Painter<'a> {
         spans
     }
 
-    /// The answer in a column of `pad` cells, and its probability where the node was asked.
-    fn label(&self, step: Option<&Step>, edge: &Edge<'_>, pad: usize) -> Vec<Span<'static>> {
-        let role = if edge.taken { Role::Answer } else { Role::Muted };
-        let mut spans = vec![self.ink.own(role, format!("{} ", width::fit(edge.word(), pad)))];
-        let Some(answer) = edge.answer else { return spans };
-        let p = step.and_then(|s| s.judgement.as_ref()).and_then(|j| j.readout.p(answer.as_str()));
-        if let Some(p) = p {
-            spans.push(self.ink.own(role, format!("{p:.2} ")));
-        }
-        spans
+    fn leaf(&self, leaf: &Leaf, taken: bool) -> [Span<'static>; 2] {
+        let reached = taken && self.view.walk().is_some_and(|w| w.leaf.as_ref().is_some_and(|l| l.id == leaf.id));
+        let outcome = leaf.verdict.outcome;
+        let role = Role::of(outcome);
+        let name = match (reached, taken) {
+            (true, _) => Role::Cursor,
+            (false, true) => role,
+            (false, false) => Role::Text,
+        };
+        [self.ink.own(role, format!("{} ", symbol(outcome))), self.ink.name(name, &leaf.id)]
     }
 
-    fn leaf(&self, id: &Name, taken: bool) -> Vec<Span<'static>> {
-        let outcome = self.policy.leaf(id.as_str()).map(|l| l.verdict.outcome);
-        let reached = taken && self.view.walk().is_some_and(|w| w.leaf.as_ref().is_some_and(|l| l.id == *id));
-        let role = outcome.map_or(Role::Leaf, Role::of);
-        vec![
-            self.ink.own(role, format!("{} ", outcome.map_or("?", symbol))),
-            self.ink.name(
-                if reached {
-                    Role::Cursor
-                } else if taken {
-                    role
-                } else {
-                    Role::Text
-                },
-                id,
-            ),
-        ]
-    }
-
-    /// Breakpoints at a place, drawn at the right.
+    /// What is marked at a place, drawn at the right: breakpoints.
     fn marks(&self, place: &Name) -> Vec<Span<'static>> {
         let here = |at: &BreakAt| match at {
             BreakAt::Place(p) | BreakAt::Answer(p, _) => p == place,
@@ -259,31 +225,13 @@ impl<'a> Painter<'a> {
         }
         spans
     }
-
-    fn line(&self, taken: bool, heavy: &'static str, light: &'static str) -> Span<'static> {
-        if taken { self.ink.own(Role::Answer, heavy) } else { self.ink.faint(light) }
-    }
-
-    fn push(&mut self, place: Option<Name>, left: Vec<Span<'static>>, right: Vec<Span<'static>>) {
-        let row = spread(Row::from(left), Row::from(right), self.width);
-        self.rows.push(TreeRow { place, row });
-    }
 }
 
-/// The edges of a node in file order, the `unsure` route last.
-fn edges<'a>(node: &'a Node, step: Option<&Step>) -> Vec<Edge<'a>> {
-    let unsure_taken = step.is_some_and(|s| s.taken == Taken::Unsure);
-    let mut edges: Vec<Edge<'a>> = node
-        .answers
-        .iter()
-        .map(|(answer, target)| Edge {
-            answer: Some(answer),
-            target,
-            taken: !unsure_taken && step.is_some_and(|s| s.answer == *answer),
-        })
-        .collect();
-    if let Some(unsure) = &node.unsure {
-        edges.push(Edge { answer: None, target: &unsure.target, taken: unsure_taken });
-    }
-    edges
+fn word(edge: Edge<'_>) -> &str {
+    edge.answer.map_or("unsure", Name::as_str)
+}
+
+/// Cells of the widest answer, so that what follows them stands in a column.
+fn pad(node: &Node) -> usize {
+    node.edges().map(|e| width::width(word(e))).max().unwrap_or(0).min(12)
 }

@@ -6,6 +6,7 @@ mod guard;
 mod hostile;
 mod keys;
 mod screens;
+mod tree;
 
 use super::app::{App, Effect, Msg, Setup};
 use super::frame;
@@ -41,6 +42,10 @@ impl Stage {
         stage.policies.add(fixture::edited_record(), fixture::edited());
         stage.facts(fixture::opening());
         stage
+    }
+
+    fn view(&self) -> View<'_> {
+        View { state: &self.state, basis: &self.basis }
     }
 
     fn tell(&mut self, msg: Msg) {

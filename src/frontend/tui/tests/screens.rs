@@ -133,7 +133,7 @@ fn roles_reach_the_cells_and_mono_uses_no_colour_at_all() {
         ("⚠ low coverage", Role::Warning),
         ("A return of double", Role::Rationale),
         ("✗gold yes", Role::Bad),
-        ("┣━ ", Role::Answer),
+        ("┡━ ", Role::Answer),
     ] {
         let (found, wanted) = (style_at(&stage, text), Theme::Dark.style(role));
         assert_eq!((found.fg, found.add_modifier), (wanted.fg.or(Some(Color::Reset)), wanted.add_modifier), "{text}");

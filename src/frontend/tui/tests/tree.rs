@@ -1,0 +1,104 @@
+//! The policy pane on trees with more paths than there is time, and on chains as long as the limits allow.
+
+use super::Stage;
+use super::fixture::{name, opening, record};
+use crate::policy::{Policy, parse};
+use crate::session::{Fact, Policies, PolicyRecord};
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+/// A policy of yes-or-no nodes: id, where yes leads, where no leads. `end` is the leaf.
+fn policy(nodes: &[(String, String, String)]) -> Policy {
+    let mut text = String::from("[policy]\nid = \"p\"\nversion = \"1.0.0\"\ntitle = \"P\"\nroot = \"n0\"\n");
+    let goal = |id: &str| if id == "end" { "leaf = \"end\"".to_owned() } else { format!("next = \"{id}\"") };
+    for (id, yes, no) in nodes {
+        let (yes, no) = (goal(yes), goal(no));
+        writeln!(text, "[node.{id}]\nquestion = \"Is it {id}?\"\nanswers = {{ yes = {{ {yes} }}, no = {{ {no} }} }}")
+            .unwrap();
+    }
+    text.push_str("[leaf.end]\noutcome = \"violating\"\nlabel = \"X1\"\n");
+    let parsed = parse("p.toml", &text, &mut |_| Err(String::new()));
+    parsed.policy.unwrap_or_else(|| panic!("{:?}", parsed.diagnostics))
+}
+
+/// `count` diamonds in a row: 2 to the power of `count` paths.
+fn diamonds(count: usize) -> Policy {
+    let nodes = (0..count).flat_map(|i| {
+        let below = if i + 1 == count { "end".to_owned() } else { format!("n{}", i + 1) };
+        let (a, b) = (format!("a{i}"), format!("b{i}"));
+        [(format!("n{i}"), a.clone(), b.clone()), (a, below.clone(), "end".to_owned()), (b, below, "end".to_owned())]
+    });
+    policy(&nodes.collect::<Vec<_>>())
+}
+
+fn chain(count: usize) -> Policy {
+    let below = |i| if i + 1 == count { "end".to_owned() } else { format!("n{}", i + 1) };
+    policy(&(0..count).map(|i| (format!("n{i}"), "end".to_owned(), below(i))).collect::<Vec<_>>())
+}
+
+fn stage(policy: Policy, width: u16, height: u16) -> Stage {
+    let mut stage = Stage::empty(width, height);
+    stage.policies = Policies::default();
+    let record = PolicyRecord { id: name("p"), sha256: policy.sha256, ..record() };
+    stage.policies.add(record.clone(), policy);
+    let facts = opening().into_iter().map(|fact| match fact {
+        Fact::PolicyLoaded(_) => Fact::PolicyLoaded(record.clone()),
+        Fact::WalkStarted { walk, index, sample, .. } => Fact::WalkStarted { walk, index, sample, root: name("n0") },
+        fact => fact,
+    });
+    stage.facts(facts.collect());
+    stage
+}
+
+#[test]
+fn a_frame_of_a_huge_tree_costs_what_is_on_the_screen() {
+    for (policy, last) in [(diamonds(25), "b24"), (chain(2000), "n1999")] {
+        let mut stage = stage(policy, 120, 40);
+        stage.draw();
+        let laid = || stage.app.laid(stage.view(), crate::frontend::tui::frame::tree_width(&stage.app)).unwrap();
+        let (first, again) = (laid(), laid());
+        assert!(std::rc::Rc::ptr_eq(&first, &again), "the tree is laid out anew for every frame");
+        stage.keys("<end>");
+        assert!(stage.app.selected.is_some());
+        stage.keys("<home><pgdn>");
+        let fastest = (0..8).map(|_| {
+            let start = Instant::now();
+            stage.draw();
+            start.elapsed()
+        });
+        let fastest = fastest.min().unwrap();
+        // Not optimised and beside other tests; all paths of the diamonds would take hours.
+        assert!(fastest < Duration::from_millis(16), "{last}: {fastest:?}");
+    }
+}
+
+#[test]
+fn every_node_can_be_selected_and_is_then_on_the_screen() {
+    for (policy, count) in [(diamonds(4), 13), (chain(30), 31)] {
+        let mut stage = stage(policy, 80, 24);
+        stage.keys("<home>");
+        let mut seen = std::collections::HashSet::new();
+        for _ in 0..count {
+            let selected = stage.app.selected.clone().expect("something is selected");
+            let screen = stage.draw().backend().to_string();
+            assert!(screen.contains(selected.as_str()), "{selected} is not on the screen:\n{screen}");
+            assert!(seen.insert(selected.clone()), "{selected} comes twice");
+            stage.keys("j");
+        }
+    }
+}
+
+#[test]
+fn the_path_is_drawn_as_one_line_from_the_root_to_where_the_walk_stands() {
+    let mut stage = stage(diamonds(3), 120, 40);
+    let step = |node: &str, answer: &str, to: &str| {
+        let (no, yes) = if answer == "yes" { (0.1, 0.9) } else { (0.9, 0.1) };
+        super::fixture::stepped(
+            node,
+            super::fixture::judgement(&[("yes", yes), ("no", no)], ""),
+            crate::domain::Target::Node(name(to)),
+        )
+    };
+    stage.facts(vec![step("n0", "no", "b0"), step("b0", "yes", "n1"), step("n1", "no", "b1")]);
+    insta::assert_snapshot!(stage.draw().backend());
+}
