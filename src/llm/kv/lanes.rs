@@ -3,7 +3,7 @@
 //! Must be the only place that knows where a number stands; a number stands there whatever segment it is reached through.
 //!
 //! Codes take half the memory of floats and multiply twice as fast. With 12 to 15 bits they are about as fine as half-precision
-//! floats, and what they change is far below what the rounding of activations to 8 bits does (figures in ARCHITECTURE.md).
+//! floats, and what they change is far below what the rounding of activations to 8 bits does (figures in docs/kernels.md).
 
 use super::super::kernels::pairs::{Bounds, Pair, Vector, nearest, scale};
 use super::super::simd::{LANES, Vectors, dispatch};
