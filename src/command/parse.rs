@@ -8,7 +8,7 @@ use super::resolve::{self, Resolved};
 use super::spec::CommandSpec;
 use super::{Command, SampleRef};
 use crate::domain::{BreakAt, Name};
-use crate::text::Escaped;
+use crate::text::{Escaped, alike::alike};
 use std::ops::Range;
 
 /// Why a line is no command.
@@ -268,7 +268,7 @@ fn value(arg: &ArgSpec, token: &Token) -> Result<Value, ParseError> {
             resolve::unique(&token.text, words.iter().map(|w| w.0)).map(Value::Word).map_err(|found| {
                 let all: Vec<_> = words.iter().map(|w| w.0).collect();
                 let mut error = if found.is_empty() {
-                    let near = resolve::alike(&token.text, all.clone());
+                    let near = alike(&token.text, all.iter().copied());
                     ParseError { candidates: near, ..fault(format!("`{}` is not one of them", shown(token))) }
                 } else {
                     ParseError { candidates: found, ..fault(format!("`{}` could be several of them", shown(token))) }

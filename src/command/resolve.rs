@@ -3,6 +3,7 @@
 //! Must not read arguments.
 
 use super::spec::{CommandSpec, TABLE};
+use crate::text::alike::alike;
 
 /// How a word or two were understood.
 #[derive(Clone, Debug)]
@@ -22,7 +23,7 @@ pub fn resolve(word: &str, second: Option<&str>) -> Resolved {
     let found = first_word(word);
     let two_words: Vec<_> = found.iter().copied().filter(|s| s.name.contains(' ')).collect();
     match found.as_slice() {
-        [] => Resolved::Unknown(alike(word, TABLE.iter().flat_map(words).collect())),
+        [] => Resolved::Unknown(alike(word, TABLE.iter().flat_map(words))),
         [one] if two_words.is_empty() => Resolved::Command(one),
         _ if two_words.len() == found.len() && same_head(&two_words) => match second {
             None => Resolved::Group(two_words),
@@ -49,20 +50,6 @@ pub fn unique<'a>(word: &str, options: impl Iterator<Item = &'a str> + Clone) ->
     }
     let found: Vec<_> = options.filter(|o| !word.is_empty() && o.starts_with(word)).collect();
     if let [one] = found.as_slice() { Ok(one) } else { Err(found) }
-}
-
-/// The words of `options` that are spelt much like `word`, most alike first.
-pub fn alike<'a>(word: &str, options: Vec<&'a str>) -> Vec<&'a str> {
-    let limit = (word.chars().count() / 3).clamp(1, 3);
-    let mut found: Vec<_> = options
-        .into_iter()
-        .map(|o| (strsim::osa_distance(word, o), o))
-        .filter(|(distance, o)| *distance <= limit && o.chars().count() > 1)
-        .collect();
-    found.sort();
-    found.dedup();
-    found.truncate(3);
-    found.into_iter().map(|(_, o)| o).collect()
 }
 
 fn words(spec: &'static CommandSpec) -> impl Iterator<Item = &'static str> {
@@ -93,7 +80,7 @@ fn second_word(second: &str, specs: &[&'static CommandSpec]) -> Resolved {
             specs.iter().find(|s| tail(s) == word).map_or(Resolved::Unknown(Vec::new()), |s| Resolved::Command(s))
         }
         Err(found) if found.is_empty() => {
-            let near = alike(second, specs.iter().map(|s| tail(s)).collect());
+            let near = alike(second, specs.iter().map(|s| tail(s)));
             Resolved::Unknown(specs.iter().filter(|s| near.contains(&tail(s))).map(|s| s.name).collect())
         }
         Err(found) => Resolved::Ambiguous(specs.iter().filter(|s| found.contains(&tail(s))).map(|s| s.name).collect()),

@@ -2,12 +2,18 @@
 //!
 //! Must not change a walk.
 
-use super::{Engine, Failure, Notice, Run, Stop, breakpoint::check_expr, prompt};
+use super::{Engine, Failure, Notice, Run, Stop, breakpoint::failure_of, meant, prompt};
 use crate::command::ExamineWhat;
 use crate::domain::{Mode, Name, Target};
 use crate::judge::Look;
+use crate::policy::Policy;
+use crate::session::expr::{self, Vocabulary};
 use crate::session::{Fact, Journal, Subject, state::Walk};
 use std::path::Path;
+use std::sync::Arc;
+
+/// The range of a score of which nothing else is known.
+const PROBABILITIES: (f64, f64) = (0.0, 1.0);
 
 /// `save` after a write failed: what was acknowledged is copied, and nothing of it can be recorded any more. A failure, since
 /// the session goes on unrecorded.
@@ -41,7 +47,19 @@ impl Engine {
     }
 
     pub(super) fn display(&mut self, run: &mut Run, expr: &str) -> Result<Stop, Failure> {
-        check_expr(expr)?;
+        // The walk on the screen may have been made under other policies than the one that is loaded.
+        let walk = self.state.walk_now();
+        let steps = walk.map_or(0, |walk| walk.steps.len());
+        let under =
+            walk.into_iter().flat_map(|walk| (0..=steps).filter_map(|place| walk.conditions_of(place).policy.as_ref()));
+        let mut known: Vec<Arc<Policy>> = self.policy.iter().cloned().collect();
+        for policy in under.filter_map(|record| self.policies.of(record)) {
+            if !known.iter().any(|other| Arc::ptr_eq(other, &policy)) {
+                known.push(policy);
+            }
+        }
+        let policies: Vec<&Policy> = known.iter().map(AsRef::as_ref).collect();
+        expr::check(expr, &Vocabulary { policies: &policies, ..self.vocabulary() }).map_err(failure_of)?;
         self.displays_made = self.displays_made.checked_add(1).ok_or_else(super::breakpoint::too_many)?;
         self.done(run, Fact::DisplayAdded { id: self.displays_made, expr: expr.to_owned() })
     }
@@ -54,10 +72,28 @@ impl Engine {
     }
 
     pub(super) fn set_threshold(&mut self, run: &mut Run, name: &Name, value: f64) -> Result<Stop, Failure> {
-        if !value.is_finite() {
-            return Err(Failure::user("a threshold is a finite number"));
+        let (from, to) = self.range_of_score(name)?;
+        if !(from..=to).contains(&value) {
+            let hint = match self.samples {
+                Some(_) if (from, to) == PROBABILITIES => "scores are between 0 and 1; 50 % is written 0.5".to_owned(),
+                Some(_) => format!("scores of `{name}` in the loaded samples reach from {from} to {to}"),
+                None => "without samples scores are taken to be between 0 and 1; load samples PATH first".to_owned(),
+            };
+            return Err(Failure::user(format!("a threshold of {value} is outside the range of `{name}`")).hinted(hint));
         }
         self.done(run, Fact::ThresholdSet { name: name.clone(), value })
+    }
+
+    /// The range of a score: 0 to 1, and as far beyond as scores and thresholds of the loaded samples reach. Where samples
+    /// carry scores, one that none of them has is a slip of the pen.
+    fn range_of_score(&self, name: &Name) -> Result<(f64, f64), Failure> {
+        let Some(set) = &self.samples else { return Ok(PROBABILITIES) };
+        let all = || set.samples.iter().flat_map(|sample| sample.scores.iter().chain(&sample.thresholds));
+        let mut values = all().filter(|(known, _)| known == name).map(|(_, value)| *value).peekable();
+        if values.peek().is_none() && all().next().is_some() {
+            return Err(meant::no_score(&all().map(|(known, _)| known.as_str()).collect::<Vec<_>>(), name));
+        }
+        Ok(values.fold(PROBABILITIES, |(from, to), value| (from.min(value), to.max(value))))
     }
 
     pub(super) fn save(&mut self, run: &mut Run, path: &str) -> Result<Stop, Failure> {
@@ -85,9 +121,7 @@ impl Engine {
         }
         let policy =
             under.policy.as_ref().and_then(|record| self.policies.of(record)).map_or_else(|| self.policy(), Ok)?;
-        let spec = policy
-            .node(id.as_str())
-            .ok_or_else(|| Failure::user(format!("the policy has no node `{id}`")).hinted("info policy lists them"))?;
+        let spec = policy.node(id.as_str()).ok_or_else(|| meant::no_node(&policy, &id))?;
         let step = place.and_then(|place| walk.steps.get(place));
         if step.is_some_and(|s| s.node.hash != spec.hash) {
             return Err(Failure::user(format!("what node `{id}` was asked is not in the recorded policy"))

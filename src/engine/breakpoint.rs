@@ -3,9 +3,10 @@
 //! A node breakpoint without a condition stops before the node is asked. With a condition it stops after, when there is
 //! something to test: the condition sees the answer, its probabilities, margin and coverage.
 
-use super::{Engine, Failure, Run, Stop};
+use super::{Engine, Failure, Run, Stop, meant};
 use crate::domain::{BreakAt, Name, Target};
-use crate::session::{Breakpoint, Fact, expr};
+use crate::session::expr::{self, Place, Vocabulary};
+use crate::session::{Breakpoint, Fact};
 
 impl Engine {
     pub(super) fn set_breakpoint(
@@ -17,7 +18,7 @@ impl Engine {
     ) -> Result<Stop, Failure> {
         self.check_place(at)?;
         if let Some(condition) = condition {
-            check_expr(condition)?;
+            self.check_condition(at, condition)?;
         }
         self.breakpoints_made = self.breakpoints_made.checked_add(1).ok_or_else(too_many)?;
         let breakpoint = Breakpoint {
@@ -31,25 +32,40 @@ impl Engine {
         self.done(run, Fact::BreakpointSet(breakpoint))
     }
 
+    /// Refuses a condition that cannot be read or never holds, when it is given rather than when it is first needed.
+    fn check_condition(&self, at: &BreakAt, condition: &str) -> Result<(), Failure> {
+        let policy = self.policy()?;
+        let node = match at {
+            BreakAt::Place(id) | BreakAt::Answer(id, _) => policy.node(id.as_str()),
+            BreakAt::Anywhere => None,
+        };
+        let policies = [policy.as_ref()];
+        let at = Vocabulary { place: Place::Breakpoint, policies: &policies, node, ..self.vocabulary() };
+        expr::check(condition, &at).map_err(failure_of)
+    }
+
+    /// What the samples and the session give to name.
+    pub(super) fn vocabulary(&self) -> Vocabulary<'_> {
+        let samples = self.samples.as_ref().map(|set| set.samples.as_slice());
+        Vocabulary { samples, thresholds: &self.state.thresholds, ..Vocabulary::default() }
+    }
+
     fn check_place(&self, at: &BreakAt) -> Result<(), Failure> {
         let policy = self.policy()?;
         match at {
             BreakAt::Anywhere => Ok(()),
             BreakAt::Place(id) if policy.leaf(id.as_str()).is_some() => Ok(()),
-            BreakAt::Place(id) => {
-                match policy.node(id.as_str()) {
-                    Some(_) => Ok(()),
-                    None => Err(Failure::user(format!("the policy has no node or leaf `{id}`"))
-                        .hinted("info policy lists them")),
-                }
-            }
+            BreakAt::Place(id) => match policy.node(id.as_str()) {
+                Some(_) => Ok(()),
+                None => Err(meant::no_place(&policy, id)),
+            },
             BreakAt::Answer(node, answer) => {
                 self.node_id(node)?;
                 let Some(spec) = policy.node(node.as_str()) else { return Ok(()) };
                 if spec.target(answer.as_str()).is_some() {
                     return Ok(());
                 }
-                Err(super::run::no_answer(spec, answer))
+                Err(meant::no_answer(spec, answer))
             }
         }
     }
@@ -64,10 +80,11 @@ impl Engine {
     }
 
     pub(super) fn set_condition(&mut self, run: &mut Run, id: u32, condition: Option<&str>) -> Result<Stop, Failure> {
+        let breakpoint = self.breakpoint(id)?;
         if let Some(condition) = condition {
-            check_expr(condition)?;
+            self.check_condition(&breakpoint.at, condition)?;
         }
-        let breakpoint = Breakpoint { condition: condition.map(str::to_owned), ..self.breakpoint(id)? };
+        let breakpoint = Breakpoint { condition: condition.map(str::to_owned), ..breakpoint };
         self.done(run, Fact::BreakpointSet(breakpoint))
     }
 
@@ -165,11 +182,6 @@ fn matches_place(at: &BreakAt, id: &Name) -> bool {
         BreakAt::Anywhere => true,
         BreakAt::Answer(..) => false,
     }
-}
-
-/// Refuses an expression that cannot be parsed, at the time it is given rather than when it is first needed.
-pub(super) fn check_expr(expr: &str) -> Result<(), Failure> {
-    expr::check(expr).map_err(failure_of)
 }
 
 /// What is wrong with an expression, as a failed command.

@@ -7,6 +7,7 @@ mod annotate;
 mod breakpoint;
 mod failure;
 pub mod host;
+mod meant;
 pub mod policy_file;
 pub mod prompt;
 mod run;
@@ -202,7 +203,7 @@ impl Engine {
         let policy = self.policy()?;
         match policy.node(id.as_str()) {
             Some(node) => Ok(node.id.clone()),
-            None => Err(Failure::user(format!("the policy has no node `{id}`")).hinted("info policy lists them")),
+            None => Err(meant::no_node(&policy, id)),
         }
     }
 }

@@ -2,23 +2,17 @@
 //!
 //! Must take edges only through [`walk::choose`] or because a person said so.
 
-use super::{Engine, Failure, Notice, Run, Stop, walk};
+use super::{Engine, Failure, Notice, Run, Stop, meant, walk};
 use crate::change;
 use crate::domain::{Name, Target};
 use crate::judge::{JudgeError, Progress};
-use crate::policy::{Node, Policy};
+use crate::policy::Policy;
 use crate::session::{Fact, Step, Taken, WalkId, state::Walk};
 use std::sync::Arc;
 
 /// How deep in included policies an id is.
 fn depth(id: &Name) -> usize {
     id.as_str().matches('/').count()
-}
-
-/// A node has no such answer; says which it has.
-pub(super) fn no_answer(node: &Node, answer: &Name) -> Failure {
-    let known = node.answers.iter().map(|(a, _)| a.as_str()).collect::<Vec<_>>().join(", ");
-    Failure::user(format!("node `{}` has no answer `{answer}`", node.id)).hinted(format!("its answers are {known}"))
 }
 
 fn no_model() -> Failure {
@@ -176,9 +170,7 @@ impl Engine {
     pub(super) fn until(&mut self, run: &mut Run, place: &Name) -> Result<Stop, Failure> {
         let policy = self.policy()?;
         if policy.node(place.as_str()).is_none() && policy.leaf(place.as_str()).is_none() {
-            return Err(
-                Failure::user(format!("the policy has no node or leaf `{place}`")).hinted("info policy lists them")
-            );
+            return Err(meant::no_place(&policy, place));
         }
         self.advance_until(run, |id| (id == place).then_some(Stop::Until))
     }
@@ -276,7 +268,7 @@ impl Engine {
         let policy = self.policy()?;
         let id = self.node_id(node)?;
         let spec = policy.node(id.as_str()).ok_or_else(|| Failure::internal("a checked node is gone"))?;
-        let target = spec.target(answer.as_str()).cloned().ok_or_else(|| no_answer(spec, answer))?;
+        let target = spec.target(answer.as_str()).cloned().ok_or_else(|| meant::no_answer(spec, answer))?;
         let walk = self.current_walk()?;
         let from = walk.id;
         let asked = walk.steps.iter().position(|s| s.node.id == id);

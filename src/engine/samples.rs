@@ -2,10 +2,12 @@
 //!
 //! Must keep file order, and must not change a sample.
 
-use super::{Engine, Failure, Run, Stop};
+use super::{Engine, Failure, Run, Stop, meant};
 use crate::command::SampleRef;
 use crate::domain::Sample;
-use crate::session::{Fact, WalkId, expr};
+use crate::policy::Policy;
+use crate::session::expr::{self, Place, Vocabulary};
+use crate::session::{Fact, WalkId};
 
 /// All good samples of one file.
 pub(super) struct SampleSet {
@@ -24,18 +26,21 @@ impl Engine {
             SampleRef::Number(n) => n.checked_sub(1).filter(|i| *i < count).ok_or_else(|| {
                 Failure::user(format!("there is no sample {n}")).hinted(format!("samples are numbered 1 to {count}"))
             })?,
-            SampleRef::Id(id) => set.samples.iter().position(|s| s.id.raw() == id).ok_or_else(|| {
-                Failure::user(format!("there is no sample with id `{id}`")).hinted("info samples lists them")
-            })?,
+            SampleRef::Id(id) => {
+                let found = set.samples.iter().position(|s| s.id.raw() == id);
+                found.ok_or_else(|| meant::no_sample(&set.samples, id))?
+            }
         };
         self.start_sample(run, index)
     }
 
     pub(super) fn next_sample(&mut self, run: &mut Run, filter: Option<&str>) -> Result<Stop, Failure> {
-        if let Some(filter) = filter {
-            super::breakpoint::check_expr(filter)?;
-        }
         let set = self.sample_set()?;
+        if let Some(filter) = filter {
+            let policies: Vec<&Policy> = self.policy.as_deref().into_iter().collect();
+            let at = Vocabulary { place: Place::Sample, policies: &policies, ..self.vocabulary() };
+            expr::check(filter, &at).map_err(super::breakpoint::failure_of)?;
+        }
         let start = self.state.walk_now().map_or(0, |w| w.index + 1);
         let mut found = None;
         for (index, sample) in set.samples.iter().enumerate().skip(start) {

@@ -1,5 +1,6 @@
 //! What commands do to a session, with a judge whose answers are written down: the facts, in order.
 
+mod names;
 mod versions;
 
 use super::host::{Event, Host, Notice, Stop, Ticket};

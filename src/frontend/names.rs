@@ -5,7 +5,8 @@
 
 use crate::command::complete::{Names, Wanted};
 use crate::policy::Policy;
-use crate::session::{SessionState, expr};
+use crate::session::SessionState;
+use crate::session::expr::Vocabulary;
 use std::path::{MAIN_SEPARATOR, Path};
 
 /// Most file names offered; a folder with more is not helped by a longer list.
@@ -56,7 +57,14 @@ impl SessionNames {
         for (_, tag) in state.tags.iter().rev() {
             push(&mut names.tags, tag.as_str(), String::new());
         }
-        names.of_expressions();
+        let policies: Vec<&Policy> = policy.into_iter().collect();
+        let at = Vocabulary {
+            policies: &policies,
+            samples: sample.map(|sample| std::slice::from_ref(sample.as_ref())),
+            thresholds: state.thresholds_now(),
+            ..Vocabulary::default()
+        };
+        names.variables = at.variables();
         names
     }
 
@@ -67,23 +75,6 @@ impl SessionNames {
         }
         for leaf in &policy.leaves {
             push(&mut self.leaves, leaf.id.as_str(), leaf.verdict.outcome.to_string());
-        }
-    }
-
-    fn of_expressions(&mut self) {
-        for name in expr::NAMES {
-            push(&mut self.variables, name, String::new());
-        }
-        for name in expr::SAMPLE_NAMES {
-            push(&mut self.variables, &format!("sample.{name}"), String::new());
-        }
-        for (_, _, answers) in &self.nodes {
-            for (answer, _) in answers.iter().filter(|(a, _)| a.chars().all(|c| c.is_alphanumeric() || c == '_')) {
-                push(&mut self.variables, &format!("p.{answer}"), "probability of that answer".to_owned());
-            }
-        }
-        for (score, _) in &self.scores {
-            push(&mut self.variables, &format!("scores.{score}"), "classifier score".to_owned());
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use super::terms::references;
 use crate::domain::{Digest, Layout, Name, Outcome, Target, Verdict};
-use crate::text::Untrusted;
+use crate::text::{Untrusted, alike::alike};
 
 /// A validated policy.
 #[derive(Clone, Debug, PartialEq)]
@@ -112,6 +112,15 @@ impl Policy {
     /// A leaf by id.
     pub fn leaf(&self, id: &str) -> Option<&Leaf> {
         self.leaves.iter().find(|l| l.id == *id)
+    }
+
+    /// The nodes, and with `leaves` the leaves too, whose ids are spelt much like `id` or are `id` in an included policy.
+    pub fn names_like(&self, id: &str, leaves: bool) -> Vec<&str> {
+        let leaves = self.leaves.iter().filter(|_| leaves).map(|leaf| leaf.id.as_str());
+        let all: Vec<&str> = self.nodes.iter().map(|node| node.id.as_str()).chain(leaves).collect();
+        let included = all.iter().copied().filter(|name| name.rsplit('/').next() == Some(id) && *name != id);
+        let included: Vec<&str> = included.take(3).collect();
+        if included.is_empty() { alike(id, all) } else { included }
     }
 
     /// The definitions that a node's words refer to, also through other definitions, in file order.

@@ -7,6 +7,7 @@ use super::{Basis, Doc, Line, Page, Role, change};
 use crate::domain::{Name, Target};
 use crate::policy::Policy;
 use crate::session::SessionState;
+use crate::text::alike::did_you_mean;
 use crate::text::{Untrusted, width};
 
 /// The most lines that are listed.
@@ -85,5 +86,7 @@ fn unknown(id: &Name, policy: &Policy) -> ViewError {
     let mut names: Vec<&str> = policy.nodes.iter().map(|n| n.id.as_str()).collect();
     names.extend(policy.leaves.iter().map(|l| l.id.as_str()));
     let list = width::truncate(&names.join(", "), 400);
-    ViewError::new(format!("the policy has no node or leaf `{id}`"), &format!("It has {list}."))
+    let meant = did_you_mean(&policy.names_like(id.as_str(), true), |name| format!("`{name}`"));
+    let meant = meant.map(|meant| format!("{meant} ")).unwrap_or_default();
+    ViewError::new(format!("the policy has no node or leaf `{id}`"), &format!("{meant}It has {list}."))
 }

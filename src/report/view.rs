@@ -5,7 +5,7 @@
 use super::{Basis, Doc, Line, Page, Role, beside, compare, failure, help, info, source, value, walk};
 use crate::command::{Command, InfoTopic};
 use crate::policy::Policy;
-use crate::session::expr::{self, Context};
+use crate::session::expr::{self, Context, Vocabulary};
 use crate::session::state::Walk;
 use crate::session::{FailureKind, SessionState, WalkId};
 use crate::text::Untrusted;
@@ -67,7 +67,9 @@ fn info(topic: InfoTopic, state: &SessionState, basis: &Basis, page: Page) -> Re
 }
 
 fn print(expr: &str, state: &SessionState) -> Result<Doc, ViewError> {
-    let result = expr::eval(expr, &Context::of(state));
+    // What the policy does not have is only said to be unknown: looking at it does no harm.
+    let at = Vocabulary::default();
+    let result = expr::check(expr, &at).and_then(|()| expr::eval(expr, &Context::of(state)));
     match result {
         Ok(_) => Ok(Doc(vec![value::evaluated(Line::new(), expr, &result)])),
         Err(error) => Err(ViewError { message: error.message, hint: error.hint }),

@@ -232,6 +232,20 @@ pub enum Taken {
     Overridden,
 }
 
+impl Taken {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Argmax, Self::Unsure, Self::Overridden];
+
+    /// The word that conditions compare with.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Argmax => "argmax",
+            Self::Unsure => "unsure",
+            Self::Overridden => "overridden",
+        }
+    }
+}
+
 /// The end of a walk.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LeafReached {

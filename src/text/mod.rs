@@ -2,6 +2,7 @@
 //!
 //! Must not know what the text means (sample, policy, model output) and must not print.
 
+pub mod alike;
 #[cfg(test)]
 mod corpus;
 mod emoji;

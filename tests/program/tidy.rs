@@ -22,7 +22,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("classify", &["llm", "domain", "text"]),
     ("llm", &["domain", "text"]),
     ("policy", &["domain", "text"]),
-    ("session", &["policy", "domain", "text"]),
+    ("session", &["policy", "stats", "domain", "text"]),
     ("stats", &["domain"]),
     ("command", &["domain", "text"]),
     ("domain", &["text"]),

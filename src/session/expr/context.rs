@@ -2,55 +2,15 @@
 //!
 //! Must keep "not known" apart from every value, and must say which unknown values were read.
 
+use super::names;
 use crate::domain::{Content, Name, Outcome, Sample};
 use crate::session::state::Walk;
-use crate::session::{SessionState, Step, Subject, Taken};
+use crate::session::{SessionState, Step, Subject};
+use crate::stats::Agreement;
 use minijinja::Value;
 use minijinja::value::{Enumerator, Object};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-
-/// The names of an expression, in the order in which they are listed for people.
-pub const NAMES: &[&str] = &[
-    "p",
-    "answer",
-    "node",
-    "margin",
-    "entropy",
-    "coverage",
-    "taken",
-    "rationale",
-    "verdict",
-    "outcome",
-    "label",
-    "leaf",
-    "severity",
-    "action",
-    "gold",
-    "gold_label",
-    "gold_path",
-    "wrong",
-    "classifier",
-    "scores",
-    "thresholds",
-    "sample",
-    "path",
-    "steps",
-    "tags",
-    "walk",
-    "hits",
-];
-
-/// What `sample` has.
-pub const SAMPLE_NAMES: &[&str] = &["id", "text", "number", "fields"];
-
-/// Whether a dotted path begins with known names. What stands after `p.`, `scores.` and the like is not known beforehand.
-pub(super) fn is_known(path: &str) -> bool {
-    let mut parts = path.split('.');
-    let first = parts.next().unwrap_or_default();
-    let second = parts.next();
-    NAMES.contains(&first) && (first != "sample" || second.is_none_or(|name| SAMPLE_NAMES.contains(&name)))
-}
 
 /// Where an expression is evaluated: the values at one point of a session.
 #[derive(Clone, Debug, Default)]
@@ -61,7 +21,29 @@ pub struct Context {
 #[derive(Clone, Debug)]
 enum Entry {
     Value(Value),
-    Map(Vec<(String, Value)>),
+    Map(Vec<(String, Self)>),
+}
+
+impl Entry {
+    fn map<V: Into<Value>>(entries: impl IntoIterator<Item = (String, V)>) -> Self {
+        Self::Map(entries.into_iter().map(|(key, value)| (key, Self::Value(value.into()))).collect())
+    }
+
+    /// The value for minijinja; `name` is what it is called, with a dot at the end.
+    fn value(&self, name: String, absent: &Absent) -> Value {
+        match self {
+            Self::Value(value) => value.clone(),
+            Self::Map(entries) => {
+                let of = |(key, entry): &(String, Self)| (key.clone(), entry.value(format!("{name}{key}."), absent));
+                Value::from_object(Map {
+                    keys: entries.iter().map(|(key, _)| key.clone()).collect(),
+                    values: entries.iter().map(of).collect(),
+                    name: name.clone(),
+                    absent: absent.clone(),
+                })
+            }
+        }
+    }
 }
 
 impl Context {
@@ -103,8 +85,7 @@ impl Context {
     }
 
     fn set_map<V: Into<Value>>(&mut self, name: &'static str, entries: impl IntoIterator<Item = (String, V)>) {
-        let entries = entries.into_iter().map(|(key, value)| (key, value.into())).collect();
-        self.values.insert(name, Entry::Map(entries));
+        self.values.insert(name, Entry::map(entries));
     }
 
     fn add_sample(&mut self, overridden: &[(Name, f64)], index: usize, sample: &Sample) {
@@ -119,13 +100,14 @@ impl Context {
                 (list.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>().join("\n"), list)
             }
         };
-        let mut known: Vec<(String, Value)> = vec![
-            ("id".to_owned(), sample.id.raw().into()),
-            ("text".to_owned(), text.into()),
-            ("number".to_owned(), index.saturating_add(1).into()),
+        let known = [
+            ("id", Entry::Value(sample.id.raw().into())),
+            ("text", Entry::Value(text.into())),
+            ("number", Entry::Value(index.saturating_add(1).into())),
+            ("fields", Entry::map(fields)),
         ];
-        known.push(("fields".to_owned(), fields.into_iter().map(|(k, v)| (k, Value::from(v))).collect::<Value>()));
-        self.set_map("sample", known);
+        let known = known.into_iter().map(|(name, entry)| (name.to_owned(), entry)).collect();
+        self.values.insert("sample", Entry::Map(known));
         self.set_map("scores", sample.scores.iter().map(|(name, score)| (name.to_string(), *score)));
         let names = sample.thresholds.iter().chain(overridden).map(|(name, _)| name);
         let thresholds: BTreeMap<String, f64> =
@@ -141,6 +123,18 @@ impl Context {
             self.set("gold_label", label.as_str());
         }
         self.set_map("gold_path", sample.gold.path.iter().map(pair));
+        self.add_agreement(overridden, sample, None);
+    }
+
+    fn add_agreement(&mut self, overridden: &[(Name, f64)], sample: &Sample, llm: Option<Outcome>) {
+        let agreement = Agreement::of(sample.classified(overridden), llm, sample.gold.outcome);
+        let sides = [("llm", agreement.llm), ("classifier", agreement.classifier)];
+        let known = sides.into_iter().filter_map(|(side, it)| Some((side.to_owned(), it?.as_str())));
+        self.set_map("confusion", known);
+        // Without the LLM's verdict a cell would say what the classifier alone comes to.
+        if let Some(cell) = llm.and(agreement.cell) {
+            self.set("cell", cell.as_str());
+        }
     }
 
     fn add_walk(&mut self, state: &SessionState, walk: &Walk) {
@@ -157,6 +151,7 @@ impl Context {
         self.set("leaf", leaf.id.as_str());
         self.set("verdict", leaf.verdict.outcome.as_str());
         self.set("outcome", leaf.verdict.outcome.as_str());
+        self.add_agreement(&walk.thresholds, &walk.sample, Some(leaf.verdict.outcome));
         if let Some(label) = &leaf.verdict.label {
             self.set("label", label.as_str());
         }
@@ -174,14 +169,7 @@ impl Context {
     fn add_step(&mut self, step: &Step) {
         self.set("node", step.node.id.as_str());
         self.set("answer", step.answer.as_str());
-        self.set(
-            "taken",
-            match step.taken {
-                Taken::Argmax => "argmax",
-                Taken::Unsure => "unsure",
-                Taken::Overridden => "overridden",
-            },
-        );
+        self.set("taken", step.taken.as_str());
         for name in ["p", "margin", "entropy", "coverage", "rationale"] {
             self.values.remove(name);
         }
@@ -201,16 +189,7 @@ impl Context {
         let absent = Absent::default();
         let mut values = BTreeMap::new();
         for (name, entry) in &self.values {
-            let value = match entry {
-                Entry::Value(value) => value.clone(),
-                Entry::Map(entries) => Value::from_object(Map {
-                    name: format!("{name}."),
-                    keys: entries.iter().map(|(key, _)| key.clone()).collect(),
-                    values: entries.iter().cloned().collect(),
-                    absent: absent.clone(),
-                }),
-            };
-            values.insert((*name).to_owned(), value);
+            values.insert((*name).to_owned(), entry.value(format!("{name}."), &absent));
         }
         (Value::from_object(Map { name: String::new(), keys: Vec::new(), values, absent: absent.clone() }), absent)
     }
@@ -262,14 +241,14 @@ impl Object for Map {
 
     fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
         // Names that are none of ours are left to minijinja, which knows them as globals or not at all.
-        if self.name.is_empty() && !NAMES.contains(&key) {
+        if self.name.is_empty() && !names::is_root(key) {
             return None;
         }
         if let Some(value) = self.values.get(key) {
             return Some(value.clone());
         }
         self.absent.note(format!("{}{key}", self.name));
-        Some(if self.name.is_empty() && HAS_PARTS.contains(&key) {
+        Some(if self.name.is_empty() && names::has_parts(key) {
             Value::from_object(Self {
                 name: format!("{key}."),
                 keys: Vec::new(),
@@ -285,6 +264,3 @@ impl Object for Map {
         Enumerator::Values(self.keys.iter().map(|key| Value::from(key.as_str())).collect())
     }
 }
-
-/// Names that have parts, so that `p.yes` is `none` and not an error where there is no `p`.
-const HAS_PARTS: &[&str] = &["p", "gold_path", "scores", "thresholds", "sample", "path"];

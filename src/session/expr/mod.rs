@@ -8,16 +8,25 @@
 //! had to read one is neither true nor false, whatever minijinja computed from it, unless it asks with `is none` or `is not
 //! none`: an absent label must never count as a disagreement. `and`, `or` and `not` then follow three-valued logic
 //! (`logic`), and a condition that is not known in the end does not hold.
+//!
+//! Reading and computing are minijinja's (`syntax`); what names there are stands in one table (`names`), and a name or a word
+//! that nothing is called at the place where an expression is typed (`vocabulary`) is refused there and then (`check`).
 
+mod check;
 mod context;
 mod logic;
+mod names;
+mod syntax;
 mod value;
+mod vocabulary;
 
-pub use context::{Context, NAMES, SAMPLE_NAMES};
+pub use context::Context;
+pub use names::{FILTERS, Kind, NAMES, Since, Variable, Words};
 pub use value::Value;
+pub use vocabulary::{Place, Vocabulary};
 
 use crate::text::Untrusted;
-use minijinja::{Environment, ErrorKind, UndefinedBehavior};
+use syntax::{Expr, Machine};
 
 /// The longest expression, in bytes.
 const MAX_LENGTH: usize = 4096;
@@ -45,40 +54,29 @@ pub struct Evaluated {
     pub holds: bool,
 }
 
-/// Checks an expression without evaluating it: syntax, length, and that it uses known names only.
+/// Checks an expression without evaluating it: that it can be read, and that all names and words in it are among those that
+/// there are.
 ///
 /// # Errors
-/// Says what is wrong and what names there are.
-pub fn check(source: &str) -> Result<(), ExprError> {
-    compile(&environment(), source).map(|_| ())
+/// Says what is wrong, what was probably meant, and what there is.
+pub fn check(source: &str, at: &Vocabulary<'_>) -> Result<(), ExprError> {
+    check::check(&syntax::parse(source)?, &Machine::new(source), at)
 }
 
 /// Evaluates an expression.
 ///
 /// # Errors
-/// What [`check`] finds, and what shows only while evaluating: values of the wrong kind, too much work.
+/// Where it cannot be read or uses unknown names, and what shows only while evaluating: values of the wrong kind, too much
+/// work.
 pub fn eval(source: &str, context: &Context) -> Result<Evaluated, ExprError> {
-    let env = environment();
-    let expression = compile(&env, source)?;
+    let expr = syntax::parse(source)?;
+    // Whatever was checked when it was typed was checked then; in a session that is opened again, only that it can be computed.
+    check::names_only(&expr)?;
     let (root, absent) = context.root();
-    let value = expression.eval(root).map_err(|e| explain(&e))?;
+    let value = Machine::new(source).eval(&expr, root).map_err(|e| syntax::explain(&e))?;
     let absent: Vec<Untrusted> = absent.take().into_iter().map(Untrusted::from).collect();
-    let holds = match absent.is_empty() {
-        true => value.is_true(),
-        false => logic::truth(source, &mut |part| part_truth(&env, part, context))? == Some(true),
-    };
+    let holds = if absent.is_empty() { value.is_true() } else { truth(source, &expr, context)? };
     Ok(Evaluated { value: Value::of(&value), absent, holds })
-}
-
-/// What one part of a condition comes to; `None` where it had to read what is not known.
-fn part_truth(env: &Environment<'static>, part: &str, context: &Context) -> Result<logic::Truth, ExprError> {
-    let (root, absent) = context.root();
-    let value = compile(env, part)?.eval(root);
-    match value {
-        _ if !absent.take().is_empty() && !asks_for_none(part) => Ok(None),
-        Ok(value) => Ok(Some(value.is_true())),
-        Err(error) => Err(explain(&error)),
-    }
 }
 
 /// Whether a condition holds.
@@ -86,86 +84,28 @@ fn part_truth(env: &Environment<'static>, part: &str, context: &Context) -> Resu
 /// # Errors
 /// Those of [`eval`].
 pub fn holds(condition: &str, context: &Context) -> Result<bool, ExprError> {
-    eval(condition, context).map(|e| e.holds)
+    let expr = syntax::parse(condition)?;
+    check::names_only(&expr)?;
+    truth(condition, &expr, context)
 }
 
-fn environment() -> Environment<'static> {
-    let mut env = Environment::new();
-    env.set_undefined_behavior(UndefinedBehavior::Strict);
-    env.set_fuel(Some(FUEL));
-    env.set_recursion_limit(50);
-    for name in ["range", "dict", "debug", "namespace"] {
-        env.remove_global(name);
-    }
-    env
-}
-
-fn compile<'env>(
-    env: &'env Environment<'static>,
-    source: &str,
-) -> Result<minijinja::Expression<'env, 'static>, ExprError> {
-    if source.len() > MAX_LENGTH {
-        return Err(ExprError {
-            message: format!("an expression can have at most {MAX_LENGTH} bytes, this one has {}", source.len()).into(),
-            hint: None,
-        });
-    }
-    if source.trim().is_empty() {
-        return Err(ExprError { message: "the expression is empty".into(), hint: Some(example()) });
-    }
-    let expression = env.compile_expression_owned(source.to_owned()).map_err(|e| explain(&e))?;
-    let mut unknown: Vec<String> =
-        expression.undeclared_variables(true).into_iter().filter(|path| !context::is_known(path)).collect();
-    unknown.sort();
-    match unknown.into_iter().next() {
-        None => Ok(expression),
-        Some(path) => Err(unknown_name(&path)),
-    }
-}
-
-fn unknown_name(path: &str) -> ExprError {
-    let (owner, known) = match path.split_once('.') {
-        Some(("sample", _)) => ("sample.", context::SAMPLE_NAMES),
-        _ => ("", NAMES),
-    };
-    let list: Vec<String> = known.iter().map(|name| format!("{owner}{name}")).collect();
-    ExprError {
-        message: format!("there is no `{path}` here").into(),
-        hint: Some(format!("Names are {}. Texts stand in quotes: \"yes\".", list.join(", "))),
-    }
-}
-
-fn explain(error: &minijinja::Error) -> ExprError {
-    let detail = error.detail().unwrap_or_default();
-    match error.kind() {
-        ErrorKind::OutOfFuel => ExprError {
-            message: "the expression takes too long or needs too much memory".into(),
-            hint: Some("Keep conditions to comparisons of single values.".to_owned()),
-        },
-        ErrorKind::SyntaxError => {
-            ExprError { message: format!("the expression cannot be read: {detail}").into(), hint: Some(example()) }
+/// What a condition comes to: each part between the connectives by itself, where one that had to read what is not known is
+/// neither true nor false.
+fn truth(source: &str, expr: &Expr<'_>, context: &Context) -> Result<bool, ExprError> {
+    let mut machine = Machine::new(source);
+    let truth = logic::truth(expr, &mut |part| {
+        let (root, absent) = context.root();
+        let value = machine.eval(part, root);
+        let asked = logic::asked(part);
+        let unknown = absent.take().into_iter().any(|name| !asked.contains(&name));
+        match value {
+            Err(error) if error.kind() == minijinja::ErrorKind::OutOfFuel => Err(syntax::explain(&error)),
+            _ if unknown => Ok(None),
+            Ok(value) => Ok(Some(value.is_true())),
+            Err(error) => Err(syntax::explain(&error)),
         }
-        ErrorKind::UnknownFilter | ErrorKind::UnknownTest | ErrorKind::UnknownFunction | ErrorKind::UnknownMethod => {
-            ExprError {
-                message: format!("the expression uses something unknown: {detail}").into(),
-                hint: Some("There are filters such as `length`, `lower` and `round`, and no functions.".to_owned()),
-            }
-        }
-        kind => {
-            let what = if detail.is_empty() { kind.to_string() } else { format!("{kind}: {detail}") };
-            ExprError { message: format!("the expression cannot be computed: {what}").into(), hint: None }
-        }
-    }
-}
-
-fn example() -> String {
-    "An expression looks like this: p.yes < 0.6 and answer == \"yes\"".to_owned()
-}
-
-/// Whether the expression itself asks if something is known.
-fn asks_for_none(source: &str) -> bool {
-    let words: Vec<&str> = source.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|w| !w.is_empty()).collect();
-    words.windows(2).any(|w| matches!(w, ["is", "none" | "not"]))
+    })?;
+    Ok(truth == Some(true))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use super::*;
 use crate::domain::{
     Content, Digest, Gold, Judgement, Name, Outcome, Rationale, Readout, Sample, StopReason, Target, Usage, Verdict,
 };
+use crate::policy::Policy;
 use crate::session::{Fact, LeafReached, NodeRef, SessionState, Step, Subject, Taken, WalkId};
 
 fn name(text: &str) -> Name {
@@ -24,6 +25,13 @@ fn sample(gold: Option<Outcome>) -> Sample {
 }
 
 fn state(gold: Option<Outcome>) -> SessionState {
+    let mut state = SessionState::default();
+    facts(sample(gold)).iter().for_each(|fact| state.apply(fact));
+    state
+}
+
+/// A walk of this sample over one node to a leaf.
+fn facts(sample: Sample) -> Vec<Fact> {
     let walk = WalkId(1);
     let readout = Readout::from_logprobs([(name("yes"), 0.6f64.ln()), (name("no"), 0.2f64.ln())]);
     let judgement = Judgement {
@@ -44,20 +52,16 @@ fn state(gold: Option<Outcome>) -> SessionState {
         id: name("remove"),
         verdict: Verdict { outcome: Outcome::Violating, label: Some(name("SC1")) },
         severity: Some(3),
-        action: None,
+        action: Some(name("remove_post")),
         rule_ids: Vec::new(),
     };
-    let mut state = SessionState::default();
-    for fact in [
-        Fact::WalkStarted { walk, index: 6, sample: sample(gold), root: name("asks") },
+    vec![
+        Fact::WalkStarted { walk, index: 6, sample, root: name("asks") },
         Fact::Stepped { walk, step },
         Fact::LeafReached { walk, leaf },
         Fact::ThresholdSet { name: name("scam"), value: 0.3 },
         Fact::Tagged { on: Subject::Walk(walk), tag: name("gift-card") },
-    ] {
-        state.apply(&fact);
-    }
-    state
+    ]
 }
 
 #[test]
@@ -75,7 +79,7 @@ fn expressions_see_the_step_the_walk_and_the_sample() {
         "sample.id == 's-7' and 'gift' in sample.text and sample.number == 7 and sample.text | length == 19",
         "'gift-card' in tags and steps == 1 and walk == 1 and hits == 2",
         "'asks' in rationale",
-        "action is none",
+        "action is not none and cell == 'both_wrong' and confusion.llm == 'fp' and confusion.classifier == 'fp'",
         "p | length == 2",
     ] {
         assert_eq!(holds(source, &context), Ok(true), "{source}");
@@ -106,6 +110,7 @@ fn a_condition_that_reads_what_is_not_known_does_not_hold() {
     ] {
         assert_eq!(holds(source, &context), Ok(expected), "{source}");
     }
+    assert_eq!(eval("sample.fields.caption", &context).unwrap().absent, ["sample.fields.caption".into()]);
     let evaluated = eval("p.maybe", &context).unwrap();
     assert_eq!((evaluated.value, evaluated.absent), (Value::None, vec!["p.maybe".into()]));
     let before = Context::of_sample(&state, 0, &sample(None));
@@ -113,24 +118,235 @@ fn a_condition_that_reads_what_is_not_known_does_not_hold() {
     assert_eq!(holds("scores.scam >= thresholds.scam", &before), Ok(true));
 }
 
-#[test]
-fn mistakes_are_found_when_the_expression_is_set() {
-    let cases = [
-        ("", "the expression is empty"),
-        ("p.yes <", "cannot be read"),
-        ("verdct == 'violating'", "there is no `verdct` here"),
-        ("answer == yes", "there is no `yes` here"),
-        ("sample.txt", "there is no `sample.txt` here"),
-        ("range(10)", "there is no `range` here"),
-        ("a.b\u{1b}", "cannot be read"),
-    ];
-    for (source, message) in cases {
-        let error = check(source).expect_err(source);
-        assert!(error.to_string().contains(message), "{source}: {error}");
+/// A policy of two nodes, `asks` (yes, no, in doubt) and `wants` (yes, maybe).
+fn policy() -> Policy {
+    let text = "[policy]\nid = \"p\"\nversion = \"1.0.0\"\ntitle = \"P\"\nroot = \"asks\"\ninstructions = \"Judge.\"\n\
+                [node.asks]\nquestion = \"Does it ask?\"\n[node.asks.answers]\nyes = { next = \"wants\" }\n\
+                no = { leaf = \"clean\" }\n\"in doubt\" = { leaf = \"clean\" }\n[node.wants]\nquestion = \"Does it want?\"\n\
+                [node.wants.answers]\nyes = { leaf = \"remove\" }\nmaybe = { leaf = \"clean\" }\n\
+                [leaf.remove]\noutcome = \"violating\"\nlabel = \"SC1\"\naction = \"remove_post\"\n\
+                [leaf.clean]\noutcome = \"non_violating\"\n";
+    crate::policy::parse("p.toml", text, &mut |_| Err(String::new())).policy.expect("a policy")
+}
+
+/// What is refused: the expression, what the message says, what the hint says.
+fn assert_refused(at: &Vocabulary<'_>, cases: &[(&str, &str, &str)]) {
+    let mut wrong = Vec::new();
+    for (source, message, hint) in cases {
+        match check(source, at) {
+            Err(error)
+                if error.message.raw().contains(message)
+                    && error.hint.as_deref().unwrap_or_default().contains(hint) => {}
+            other => wrong.push(format!("{source}: {other:?}")),
+        }
     }
-    let error = check("verdct").unwrap_err();
-    assert!(error.hint.as_deref().is_some_and(|h| h.contains("verdict") && h.contains("scores")), "{error:?}");
-    assert_eq!(check("p.yes < 0.6 and verdict != gold"), Ok(()));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn names_that_there_are_not_are_refused_with_what_was_meant() {
+    let policy = policy();
+    let all = [&policy];
+    let samples = [sample(None)];
+    let at = Vocabulary { place: Place::Breakpoint, policies: &all, samples: Some(&samples), ..Vocabulary::default() };
+    assert_refused(
+        &at,
+        &[
+            ("", "the expression is empty", "p.yes < 0.6"),
+            ("p.yes <", "cannot be read", "p.yes < 0.6"),
+            ("a.b\u{1b}", "cannot be read", "p.yes < 0.6"),
+            ("verdct == 'violating'", "there is no `verdct` here", "Did you mean `verdict`?"),
+            ("nonsense", "there is no `nonsense` here", "help expressions"),
+            ("answer == yes", "there is no `yes` here", "Texts stand in quotes: \"yes\""),
+            ("sample.txt", "there is no `sample.txt` here", "Did you mean `sample.text`?"),
+            ("confusion.lml", "there is no `confusion.lml` here", "`confusion.llm`"),
+            ("p.yse < 0.5", "no node of the policy has the answer `yse`", "Did you mean `p.yes`?"),
+            ("not (margin < 1 and p['yse'] < 0.5)", "the answer `yse`", "`p.yes`"),
+            ("[p.yse]", "the answer `yse`", "`p.yes`"),
+            ("p.yse | round(2) > 0.1", "the answer `yse`", "`p.yes`"),
+            ("p.yse is none", "the answer `yse`", "`p.yes`"),
+            ("(1 if p.yse > 0.2 else 2) == 1", "the answer `yse`", "`p.yes`"),
+            ("'yse' in p", "the answer `yse`", "`p.yes`"),
+            ("p['in doupt'] > 0", "the answer `in doupt`", "Did you mean `p[\"in doubt\"]`?"),
+            ("path.aks == 'yes'", "no node `aks`", "`path.asks`"),
+            ("gold_path.aks is none", "no node `aks`", "`gold_path.asks`"),
+            ("scores.scma > 0.5", "no loaded sample has a score `scma`", "`scores.scam`"),
+            ("thresholds.scma > 0.5", "no loaded sample has a score `scma`", "`thresholds.scam`"),
+            ("sample.fields.captoin is none", "no loaded sample has a field `captoin`", "There is none"),
+            ("answer.yes", "`answer` has no parts", "It is an answer"),
+            ("p is none", "`p` is several values", "`p.ANSWER`"),
+            ("sample.text.nonsense()", "`sample.text` has no parts", "text"),
+            ("range(10)", "there is no `range` here", "help expressions"),
+            ("answer()", "cannot call functions", "filters"),
+            ("answer | uper == 'YES'", "no filter `uper`", "Did you mean `upper`?"),
+            ("gold is defined", "`is defined` cannot be asked", "is not none"),
+            ("gold is nonne", "no test `is nonne`", "Did you mean `none`?"),
+        ],
+    );
+    for fine in [
+        "p.yes < 0.6 and verdict != gold",
+        "p['in doubt'] > 0.1 or p.maybe > 0.1",
+        "scores.scam >= thresholds.scam and hits < 3",
+        "gold_path.asks == 'no' and path.wants == 'maybe'",
+        "sample.text | length > 10 and tags | length == 0",
+        "'asks' in path and 'x' in tags and 'gift' in sample.text",
+        "p | length == 2",
+        "true",
+    ] {
+        assert_eq!(check(fine, &at), Ok(()), "{fine}");
+    }
+}
+
+#[test]
+fn words_that_a_name_never_has_are_refused_with_what_was_meant() {
+    let policy = policy();
+    let all = [&policy];
+    let samples = [sample(Some(Outcome::Violating))];
+    let at = Vocabulary { policies: &all, samples: Some(&samples), ..Vocabulary::default() };
+    assert_refused(
+        &at,
+        &[
+            ("gold == \"violatin\"", "`gold` is never \"violatin\"", "Did you mean \"violating\"?"),
+            ("'violatin' != verdict", "`verdict` is never \"violatin\"", "\"violating\""),
+            ("outcome in ['violating', 'escalat']", "`outcome` is never \"escalat\"", "\"escalate\""),
+            ("outcome not in ('violating', 'escalat')", "`outcome` is never \"escalat\"", "\"escalate\""),
+            ("classifier is eq 'violatin'", "`classifier` is never", "\"violating\""),
+            ("cell == 'tpp'", "`cell` is never \"tpp\"", "There is \"all_agree\""),
+            ("cell == 'tp'", "`cell` is never \"tp\"", "`confusion.llm`"),
+            ("cell == 'llm_worng'", "`cell` is never", "\"llm_wrong\""),
+            ("confusion.llm == 'tpp'", "`confusion.llm` is never \"tpp\"", "\"tp\""),
+            ("answer == 'yse'", "`answer` is never \"yse\"", "\"yes\""),
+            ("node == 'aks'", "`node` is never \"aks\"", "\"asks\""),
+            ("leaf == 'remov'", "`leaf` is never \"remov\"", "\"remove\""),
+            ("label == 'SC2'", "`label` is never \"SC2\"", "\"SC1\""),
+            ("gold_label == 'SC2'", "`gold_label` is never \"SC2\"", "\"SC1\""),
+            ("action == 'remove_pots'", "`action` is never", "\"remove_post\""),
+            ("taken == 'unsre'", "`taken` is never", "\"unsure\""),
+            ("path.wants == 'no'", "`path.wants` is never \"no\"", "\"yes\", \"maybe\""),
+            ("gold_path.wants == 'no'", "`gold_path.wants` is never \"no\"", "\"maybe\""),
+            ("sample.id == 's-8'", "`sample.id` is never \"s-8\"", "\"s-7\""),
+            ("gold == none", "`gold` cannot be compared with none", "`gold is none`"),
+            ("gold == true", "`gold` is an outcome, and True is not", "\"violating\""),
+            ("p.yes < '0.5'", "`p.yes` is a number, and \"0.5\" is not", "without quotes"),
+            ("0.1 < margin < '0.5'", "`margin` is a number", "without quotes"),
+            ("wrong == 'yes'", "`wrong` is true or false", "wrong"),
+            ("tags == 'x'", "`tags` is a list of texts", "in tags"),
+            ("p > 0.5", "`p` is several values", "`p.ANSWER`"),
+            ("sample == 's-7'", "`sample` is several values", "`sample.id`"),
+            ("'x' in margin", "`margin` is a number and contains nothing", "Compare"),
+            ("1 in tags", "`tags` holds text", "quotes"),
+            ("p.yes == answer", "`p.yes` is a number and `answer` is an answer", "one kind"),
+        ],
+    );
+    for fine in
+        ["gold_path.asks == 'no'", "margin > 2", "verdict != gold", "action | upper == 'X'", "rationale == 'any'"]
+    {
+        assert_eq!(check(fine, &at), Ok(()), "{fine}");
+    }
+}
+
+#[test]
+fn what_is_known_depends_on_the_place() {
+    let policy = policy();
+    let all = [&policy];
+    let samples = [sample(None)];
+    let anywhere = Vocabulary { policies: &all, samples: Some(&samples), ..Vocabulary::default() };
+    let before = Vocabulary { place: Place::Sample, ..anywhere };
+    let at_wants = Vocabulary { place: Place::Breakpoint, node: policy.node("wants"), ..anywhere };
+    assert_refused(
+        &before,
+        &[
+            ("verdict == 'violating'", "`verdict` is not known before a sample is run", "gold, scores"),
+            ("p.yes < 0.5", "`p.yes` is not known before a sample is run", "help expressions"),
+            ("tags | length > 0", "`tags` is not known before", "help expressions"),
+        ],
+    );
+    assert_refused(&anywhere, &[("hits > 1", "`hits` is known in the condition of a breakpoint only", "help")]);
+    assert_refused(
+        &at_wants,
+        &[
+            ("p.no < 0.5", "node `wants` has no answer `no`", "`p.yes`, `p.maybe`"),
+            ("answer == 'no'", "`answer` is never \"no\"", "\"maybe\""),
+        ],
+    );
+    assert_eq!(check("gold == 'violating' and scores.scam < thresholds.scam", &before), Ok(()));
+    assert_eq!(check("hits == 1 and p.maybe < 0.5 and path.asks == 'no'", &at_wants), Ok(()));
+    // Without a policy and samples, any answer, score and label may be one.
+    let nothing = Vocabulary::default();
+    assert_eq!(check("p.yse < 0.5 and scores.scma > 1 and gold_label == 'X' and answer == 'y'", &nothing), Ok(()));
+}
+
+/// A walk at its leaf, with human labels on outcome, label and path.
+#[test]
+fn every_name_of_the_table_has_a_value_somewhere_and_its_example_can_be_typed() {
+    let mut labelled = sample(Some(Outcome::NonViolating));
+    labelled.gold.label = Some(name("SC1"));
+    labelled.content = Content::Fields(vec![crate::domain::Field { name: name("caption"), values: vec!["Hi".into()] }]);
+    let mut state = SessionState::default();
+    for fact in facts(labelled) {
+        state.apply(&fact);
+    }
+    let context = Context::of(&state).with_hits(2);
+    for variable in NAMES {
+        let source = match variable.name {
+            "p.ANSWER" => "p.yes".to_owned(),
+            "sample.fields.NAME" => "sample.fields.caption".to_owned(),
+            keyed if variable.keys == Some(Words::Score) || keyed == "thresholds.NAME" => {
+                format!("{}scam", variable.fixed())
+            }
+            _ if variable.keys.is_some() => format!("{}asks", variable.fixed()),
+            plain => plain.to_owned(),
+        };
+        let value = eval(&source, &context).unwrap_or_else(|e| panic!("{source}: {e}"));
+        assert_eq!(value.absent, Vec::<Untrusted>::new(), "{source} has no value");
+        let kind = match value.value {
+            Value::Bool(_) => "true or false",
+            Value::Integer(_) | Value::Number(_) => "number",
+            Value::Text(_) => "text",
+            Value::List(_) => "list",
+            other => panic!("{source}: {other:?}"),
+        };
+        let said = match variable.kind {
+            Kind::Number | Kind::Count => "number",
+            Kind::Truth => "true or false",
+            Kind::Text | Kind::Word(_) => "text",
+            Kind::Texts => "list",
+        };
+        assert_eq!(kind, said, "{source}");
+        let at = Vocabulary { place: Place::Breakpoint, ..Vocabulary::default() };
+        assert_eq!(check(variable.example, &at), Ok(()), "{}", variable.example);
+        assert!(variable.example.contains(variable.fixed().trim_end_matches('.')), "{}", variable.example);
+    }
+    for (filter, _) in FILTERS {
+        let on = match filter.split('(').next().unwrap_or_default() {
+            "round" | "abs" | "int" | "float" => "margin",
+            "sum" => "[1]",
+            "first" | "last" | "min" | "max" | "join" | "length" => "tags",
+            _ => "answer",
+        };
+        let source = format!("{on} | {}", filter.replace("(N)", "(2)"));
+        assert_eq!(eval(&source, &context).map(|e| e.absent), Ok(Vec::new()), "{source}");
+    }
+}
+
+#[test]
+fn completion_offers_what_can_be_named_at_the_place_and_quotes_what_is_no_plain_word() {
+    let policy = policy();
+    let all = [&policy];
+    let samples = [sample(None)];
+    let names = |place| {
+        let at = Vocabulary { place, policies: &all, samples: Some(&samples), ..Vocabulary::default() };
+        let offered = at.variables();
+        assert!(offered.iter().all(|(_, told)| !told.is_empty()));
+        offered.into_iter().map(|(name, _)| name).collect::<Vec<_>>()
+    };
+    let anywhere = names(Place::Walk);
+    for name in ["p.yes", "p[\"in doubt\"]", "p.maybe", "path.asks", "scores.scam", "margin", "sample.text"] {
+        assert_eq!(anywhere.iter().filter(|n| *n == name).count(), 1, "{name}");
+    }
+    assert!(!anywhere.contains(&"hits".to_owned()) && names(Place::Breakpoint).contains(&"hits".to_owned()));
+    let before = names(Place::Sample);
+    assert!(before.contains(&"gold".to_owned()) && !before.contains(&"verdict".to_owned()), "{before:?}");
 }
 
 #[test]

@@ -1,0 +1,85 @@
+//! Names and values that there are not: refused when they are typed, with what was meant.
+
+use super::*;
+use crate::command::Command;
+use crate::domain::Name;
+
+/// Wherever a node, an answer, a leaf, a sample or a score is named, a slip of the pen is told from a name that there is not.
+#[test]
+fn a_mistyped_name_is_refused_with_the_one_that_was_meant() {
+    let mut bench = Bench::ready(0.8);
+    bench.run("break insult").1.expect("a breakpoint");
+    for (line, message, hint) in [
+        ("break insalt", "no node or leaf `insalt`", "Did you mean `insult`?"),
+        ("tbreak remov", "no node or leaf `remov`", "Did you mean `remove`?"),
+        ("break insalt=yes", "no node `insalt`", "Did you mean `insult`?"),
+        ("break insult=yse", "no answer `yse`", "Did you mean `yes`?"),
+        ("until insalt", "no node or leaf `insalt`", "Did you mean `insult`?"),
+        ("x prompt of insalt", "no node `insalt`", "Did you mean `insult`?"),
+        ("x tokens of remove", "no node `remove`", "`remove` is a leaf"),
+        ("set answer insalt=yes", "no node `insalt`", "Did you mean `insult`?"),
+        ("set answer insult=yse", "no answer `yse`", "Did you mean `yes`?"),
+        ("sample cc", "no sample with id `cc`", "info samples"),
+        ("break insult if p.yse < 0.5", "node `insult` has no answer `yse`", "Did you mean `p.yes`?"),
+        ("break * if p.yse < 0.5", "no node of the policy has the answer `yse`", "Did you mean `p.yes`?"),
+        ("tbreak insult=yes if gold == 'violatin'", "`gold` is never \"violatin\"", "\"violating\""),
+        ("condition 1 p.yse < 0.5", "node `insult` has no answer `yse`", "`p.yes`"),
+        ("condition 1 node == 'insalt'", "`node` is never \"insalt\"", "\"insult\""),
+        ("condition 1 leaf == 'remov'", "`leaf` is never \"remov\"", "\"remove\""),
+        ("condition 1 cell == 'tpp'", "`cell` is never \"tpp\"", "all_agree"),
+        ("display p.yse", "no node of the policy has the answer `yse`", "`p.yes`"),
+        ("display verdikt", "no `verdikt` here", "`verdict`"),
+        ("display hits", "`hits` is known in the condition", "help expressions"),
+        ("next-sample where gold == 'violatin'", "`gold` is never \"violatin\"", "\"violating\""),
+        ("next-sample where p.yes < 0.5", "`p.yes` is not known before a sample is run", "gold, scores"),
+        ("next-sample where golld is none", "no `golld` here", "`gold`"),
+    ] {
+        let before = bench.state().clone();
+        let failure = bench.run(line).1.expect_err(line);
+        assert!(failure.message.raw().contains(message), "{line}: {failure:?}");
+        assert!(failure.hint.as_ref().is_some_and(|h| h.contains(hint)), "{line}: {failure:?}");
+        let after = bench.state();
+        assert_eq!(
+            (before.breakpoints, before.displays),
+            (after.breakpoints.clone(), after.displays.clone()),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn a_threshold_is_a_number_that_its_score_can_have() {
+    let mut bench = Bench::new(0.8);
+    let samples =
+        "{\"text\":\"a\",\"scores\":{\"scam\":0.3,\"logit\":-4.5}}\n{\"text\":\"b\",\"scores\":{\"logit\":7}}\n";
+    let file = bench.dir.path().join("scores.jsonl");
+    std::fs::write(&file, samples).expect("written");
+    let refused = |bench: &mut Bench, line: &str, message: &str, hint: &str| {
+        let failure = bench.run(line).1.expect_err(line);
+        assert!(failure.message.raw().contains(message), "{line}: {failure:?}");
+        assert!(failure.hint.as_ref().is_some_and(|h| h.contains(hint)), "{line}: {failure:?}");
+        assert!(bench.state().thresholds.is_empty(), "{line}");
+    };
+    refused(&mut bench, "set threshold logit=3", "a threshold of 3 is outside", "load samples PATH first");
+    bench.run(&format!("load samples {}", file.display())).1.expect("samples");
+    for (line, message, hint) in [
+        ("set threshold scam=1.5", "a threshold of 1.5 is outside the range of `scam`", "50 % is written 0.5"),
+        ("set threshold scam=-0.1", "outside the range", "between 0 and 1"),
+        ("set threshold scam=50", "outside the range", "between 0 and 1"),
+        ("set threshold logit=7.5", "outside the range of `logit`", "from -4.5 to 7"),
+        ("set threshold scma=0.5", "no loaded sample has a score `scma`", "Did you mean `scam`?"),
+    ] {
+        refused(&mut bench, line, message, hint);
+    }
+    for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        let set = Command::SetThreshold(Name::new("scam").expect("a name"), value);
+        let result = bench.engine.execute(Ticket(1), &set, &Cancel::new(), &mut |_| ());
+        assert!(result.is_err(), "{value}");
+    }
+    for fine in ["set threshold scam=0", "set threshold scam=1", "set threshold logit=-4.5"] {
+        bench.run(fine).1.expect(fine);
+    }
+    for word in ["NaN", "inf", "-inf", "1e999", "half"] {
+        assert!(parse(&format!("set threshold scam={word}")).is_err(), "{word}");
+    }
+}
