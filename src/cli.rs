@@ -49,6 +49,8 @@ pub enum Sub {
     Check(CheckArgs),
     /// Replay a recorded session; needs no model.
     Replay(ReplayArgs),
+    /// List the recorded sessions, newest first.
+    Sessions(SessionsArgs),
     /// Check policy files; `--graph` draws the tree.
     Lint(LintArgs),
     /// List, fetch, verify and probe models.
@@ -220,11 +222,28 @@ pub struct CheckArgs {
 /// Arguments of `replay`.
 #[derive(Clone, Debug, Args)]
 pub struct ReplayArgs {
-    /// The session file.
-    pub session: PathBuf,
+    /// The session file; the newest session without it.
+    pub session: Option<PathBuf>,
+    /// Folder in which the newest session is looked for.
+    #[arg(long, value_name = "DIR", conflicts_with = "session")]
+    pub sessions_dir: Option<PathBuf>,
     /// Print it instead of opening the full-screen view (the default where stdout is no terminal).
     #[arg(long)]
     pub plain: bool,
+    /// Colours.
+    #[arg(long, value_enum, default_value_t)]
+    pub color: ColorChoice,
+}
+
+/// Arguments of `sessions`.
+#[derive(Clone, Debug, Args)]
+pub struct SessionsArgs {
+    /// Folder of the sessions.
+    #[arg(long, value_name = "DIR")]
+    pub sessions_dir: Option<PathBuf>,
+    /// How many to list.
+    #[arg(long, value_name = "N", default_value_t = 30)]
+    pub count: usize,
     /// Colours.
     #[arg(long, value_enum, default_value_t)]
     pub color: ColorChoice,

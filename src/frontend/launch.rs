@@ -13,10 +13,10 @@ use super::history::History;
 use super::interrupt::{Interrupt, Meaning};
 use super::models::{self, FilterError};
 use super::runner::Input;
-use super::{Client, Outcome, bench, builtin, lint, models_manage, models_score, repl, replay, tui};
+use super::{Client, Outcome, bench, builtin, lint, models_manage, models_score, repl, replay, sessions, tui};
 use crate::cli::{
     BenchArgs, CheckArgs, Cli, ColorChoice, DemoArgs, Environment, GraphChoice, LintArgs, ModeChoice, ModelsArgs,
-    ModelsCommand, OpenArgs, ReplArgs, ReplayArgs, Sub,
+    ModelsCommand, OpenArgs, ReplArgs, ReplayArgs, SessionsArgs, Sub,
 };
 use crate::command::Command;
 use crate::domain::Cancel;
@@ -26,13 +26,13 @@ use crate::judge::{JudgeError, hub, manifest};
 use crate::llm::device::{self, Processor};
 use crate::llm::linear::Arithmetic;
 use crate::policy::GraphFormat;
-use crate::report::plain;
+use crate::report::{ansi, plain};
 use crate::session::journal;
 use crate::text::Untrusted;
 use exit::Stopped;
 use session::Opened;
 use std::io::{self, BufRead, BufReader, IsTerminal, StdinLock, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Runs the program and returns its exit code; errors are written to stderr.
 pub fn run(cli: Cli, env: &Environment) -> u8 {
@@ -51,6 +51,7 @@ fn dispatch(cli: Cli, env: &Environment, interrupt: &Interrupt) -> Result<u8, St
         Some(Sub::Repl(args)) => run_repl(&args, env, interrupt),
         Some(Sub::Check(args)) => check(&args, env, interrupt),
         Some(Sub::Replay(args)) => run_replay(&args, env, interrupt),
+        Some(Sub::Sessions(args)) => run_sessions(&args, env),
         Some(Sub::Lint(args)) => Ok(run_lint(&args, env)),
         Some(Sub::Models(command)) => run_models(&command, env, interrupt),
         Some(Sub::Demo(args)) => demo(&args, env, interrupt),
@@ -96,7 +97,7 @@ fn show(
     first: Outcome,
     interrupt: &Interrupt,
 ) -> Result<u8, Stopped> {
-    let Opened { mut client, name, mut startup } = opened;
+    let Opened { mut client, name, recorded, mut startup } = opened;
     let history = History::new(Some(env.history.clone()));
     interrupt.watch(client.canceller());
     interrupt.watch_terminal()?;
@@ -104,7 +105,13 @@ fn show(
     loop {
         let lines = std::mem::take(&mut startup);
         next = match next {
-            Outcome::Exit(code) => return Ok(code),
+            Outcome::Exit(code) => {
+                if recorded {
+                    // A terminal that went away is no reason to end otherwise.
+                    drop(writeln!(io::stderr(), "the session is in {}", name.escaped()));
+                }
+                return Ok(code);
+            }
             Outcome::SwitchToTui => {
                 // In raw mode Ctrl-C is a key, so a signal means that the program has to go.
                 interrupt.means(Meaning::End);
@@ -217,17 +224,41 @@ fn check(args: &CheckArgs, env: &Environment, interrupt: &Interrupt) -> Result<u
 
 fn run_replay(args: &ReplayArgs, env: &Environment, interrupt: &Interrupt) -> Result<u8, Stopped> {
     let screen = Screen::of(env, args.color);
+    let path = match &args.session {
+        Some(path) => path.clone(),
+        None => newest_session(args.sessions_dir.as_ref().unwrap_or(&env.sessions_dir))?,
+    };
     if args.plain || !screen.full {
-        let replay = replay::Replay { path: &args.session, width: 100, color: screen.color };
+        let replay = replay::Replay { path: &path, width: 100, color: screen.color };
         return Ok(replay.run(&mut io::stdout(), &mut io::stderr())?);
     }
-    let (facts, recovery) = journal::read(&args.session).map_err(Stopped::from)?;
+    let (facts, recovery) = journal::read(&path).map_err(Stopped::from)?;
     for notice in recovery.notices() {
         writeln!(io::stderr(), "note: {notice}")?;
     }
-    let name = Untrusted::new(args.session.to_string_lossy());
-    let opened = Opened { client: Client::recorded(facts), name, startup: Vec::new() };
+    let name = Untrusted::new(path.to_string_lossy());
+    let opened = Opened { client: Client::recorded(facts), name, recorded: false, startup: Vec::new() };
     show(opened, env, &screen, Outcome::SwitchToTui, interrupt)
+}
+
+/// The newest session of a folder, told on stderr: the reader did not name it.
+fn newest_session(folder: &Path) -> Result<PathBuf, Stopped> {
+    let unread = |e: io::Error| Stopped::failed(format!("cannot read the sessions folder {}: {e}", folder.display()));
+    let Some(path) = sessions::newest(folder).map_err(unread)? else {
+        return Err(Stopped::failed(format!("there is no session in {}", folder.display()))
+            .hinted("crossexam records one; replay FILE opens one that lies elsewhere"));
+    };
+    writeln!(io::stderr(), "note: the newest session, {}", Untrusted::new(path.to_string_lossy()).escaped())?;
+    Ok(path)
+}
+
+fn run_sessions(args: &SessionsArgs, env: &Environment) -> Result<u8, Stopped> {
+    let folder = args.sessions_dir.as_ref().unwrap_or(&env.sessions_dir);
+    let doc = sessions::list(folder, args.count)?;
+    let color = env.color(args.color, io::stdout().is_terminal());
+    let text = if color { ansi::render(&doc) } else { plain::render(&doc) };
+    io::stdout().write_all(text.as_bytes())?;
+    Ok(exit::OK)
 }
 
 fn run_lint(args: &LintArgs, env: &Environment) -> u8 {

@@ -23,6 +23,7 @@ pub mod repl;
 pub mod replay;
 pub mod runner;
 pub mod script;
+pub mod sessions;
 mod show;
 pub mod tui;
 mod words;

@@ -88,6 +88,13 @@ pub fn private_folder(dir: &Path) -> io::Result<()> {
 pub(super) struct Os;
 
 impl Os {
+    /// The first bytes of a regular file, `most` at most.
+    pub(super) fn read_start(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        File::open(Self::regular(path)?)?.take(most).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
     /// Looks at a path before it is opened, because opening a pipe waits for its other end.
     fn regular(path: &Path) -> io::Result<&Path> {
         if fs::metadata(path)?.is_file() {

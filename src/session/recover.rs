@@ -227,6 +227,14 @@ fn first_line(bytes: &[u8]) -> &[u8] {
     bytes.get(..end).unwrap_or(bytes)
 }
 
+/// When a session whose file begins with `bytes` was begun.
+pub(super) fn opened_at(path: &Path, bytes: &[u8]) -> Result<String, JournalError> {
+    match header(path, bytes)?.fact {
+        Fact::Opened { at, .. } => Ok(at),
+        _ => Err(JournalError::NotASession { path: path.to_owned() }),
+    }
+}
+
 struct Header {
     version: (u32, u32),
     fact: Fact,

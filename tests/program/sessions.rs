@@ -1,6 +1,7 @@
 //! Every file in `sessions/` is a recorded session that reads without damage, means the same when it is written again, is
 //! copied byte by byte, and is replayed without a model. They are examples for people, and a promise to read old files.
 
+use crate::common::pty::{Pty, Start};
 use crate::common::schema::misfit;
 use crossexam::frontend::replay;
 use crossexam::session::replay::{Replay, Stride};
@@ -190,4 +191,38 @@ fn a_note_is_not_acknowledged_once_the_session_file_is_gone_and_save_rescues_the
     assert!(!program.wait().expect("it ends").success(), "the loss is told by the exit code too");
     let rescued = std::fs::read_to_string(dir.path().join("rescued.jsonl")).expect("saved");
     assert!(rescued.contains("kept") && !rescued.contains("lost"));
+}
+
+#[test]
+fn quitting_tells_where_the_session_is_and_replay_without_a_file_opens_the_newest() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let folder = dir.path().join("s");
+    let folder = folder.to_str().expect("a UTF-8 path");
+    for (front_end, ready, quit) in [("repl", "crossexam>", "quit\r"), ("open", "help", "q")] {
+        let mut pty = Pty::start(&Start {
+            program: Path::new(env!("CARGO_BIN_EXE_crossexam")),
+            args: &[front_end, "--sessions-dir", folder],
+            env: &[],
+            dir: dir.path(),
+            size: (120, 40),
+        });
+        pty.wait_text(ready);
+        pty.send(quit);
+        pty.wait_text("the session is in ");
+    }
+    let run = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_crossexam"));
+        let output = command.args(args).args(["--sessions-dir", folder]).env_clear().env("HOME", dir.path()).output();
+        let output = output.expect("the binary runs");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let (code, out, _) = run(&["sessions"]);
+    assert_eq!((code, out.matches("no policy").count()), (Some(0), 2), "{out}");
+    let (code, out, err) = run(&["replay", "--plain"]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.starts_with("session opened ") && err.starts_with("note: the newest session, "), "{out}{err}");
+    std::fs::remove_dir_all(folder).expect("removed");
+    let (code, _, err) = run(&["replay"]);
+    assert_eq!((code, err.contains("there is no session in ")), (Some(1), true), "{err}");
 }

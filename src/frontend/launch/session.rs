@@ -19,6 +19,8 @@ pub struct Opened {
     pub client: Client,
     /// The file, for the title line.
     pub name: Untrusted,
+    /// Whether what happens is recorded in it.
+    pub recorded: bool,
     /// Lines to carry out first.
     pub startup: Vec<String>,
 }
@@ -27,9 +29,10 @@ pub struct Opened {
 pub fn open(args: &OpenArgs, env: &Environment) -> Result<Opened, Stopped> {
     let source = sources::new(&args.model, env)?;
     let (journal, facts, name) = journal(args, env)?;
+    let recorded = journal.is_some();
     let parts = Parts { source, journal, facts: facts.clone(), builtins: builtin::ALL };
     let client = Client::live(Host::start(Engine::new(parts))?, &facts);
-    Ok(Opened { client, name, startup: startup(args).iter().map(ToString::to_string).collect() })
+    Ok(Opened { client, name, recorded, startup: startup(args).iter().map(ToString::to_string).collect() })
 }
 
 /// The commands that `args` stand for. The model comes last, so that policy and sample are on the screen while it loads.

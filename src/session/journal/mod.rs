@@ -327,6 +327,15 @@ impl Journal {
     }
 }
 
+/// The most that is read of a first line.
+const HEADER_BYTES: u64 = 64 << 10;
+
+/// When a session was begun, as its first line says; the rest of the file is not read.
+pub fn opened_at(path: &Path) -> Result<String, JournalError> {
+    let start = Os::read_start(path, HEADER_BYTES).map_err(io_error("read", path))?;
+    recover::opened_at(path, &start)
+}
+
 /// All facts of a session, and what was found beside them. Changes nothing and needs no lock, so a session can be looked at
 /// while it is recorded. Of a damaged file the facts before the damage are given; [`Recovery::damage`] names it.
 pub fn read(path: &Path) -> Result<(Vec<Fact>, Recovery), JournalError> {
