@@ -1,9 +1,12 @@
-//! Arguments: the closed set of kinds from which parsing, completion and help derive, and the values they read as.
+//! Arguments: the closed set of kinds from which parsing, completion and help derive, the values they read as, and how
+//! those are written in a canonical line.
 //!
 //! Must not know which command has which arguments; that is the table's.
 
-use super::SampleRef;
+use super::lex::{free, quote, quoted};
+use super::values::SampleRef;
 use crate::domain::{BreakAt, Name};
+use std::fmt::{self, Write as _};
 
 /// One argument of a command, in order.
 #[derive(Clone, Copy, Debug)]
@@ -141,52 +144,28 @@ pub enum Value {
     Word(&'static str),
 }
 
-/// The values of a command's arguments, in the table's order; `None` where one was left out.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Args(pub Vec<Option<Value>>);
-
-impl Args {
-    fn get(&self, index: usize) -> Option<&Value> {
-        self.0.get(index).and_then(Option::as_ref)
-    }
-
-    /// Free text, an expression or a path.
-    pub fn text(&self, index: usize) -> Option<String> {
-        if let Value::Text(text) = self.get(index)? { Some(text.clone()) } else { None }
-    }
-
-    /// A name.
-    pub fn name(&self, index: usize) -> Option<Name> {
-        if let Value::Name(name) = self.get(index)? { Some(name.clone()) } else { None }
-    }
-
-    /// A node and an answer.
-    pub fn pair(&self, index: usize) -> Option<(Name, Name)> {
-        if let Value::Pair(node, answer) = self.get(index)? { Some((node.clone(), answer.clone())) } else { None }
-    }
-
-    /// A score and a threshold.
-    pub fn threshold(&self, index: usize) -> Option<(Name, f64)> {
-        if let Value::Threshold(name, value) = self.get(index)? { Some((name.clone(), *value)) } else { None }
-    }
-
-    /// A place to stop.
-    pub fn place(&self, index: usize) -> Option<BreakAt> {
-        if let Value::Break(at) = self.get(index)? { Some(at.clone()) } else { None }
-    }
-
-    /// A sample.
-    pub fn sample(&self, index: usize) -> Option<SampleRef> {
-        if let Value::Sample(sample) = self.get(index)? { Some(sample.clone()) } else { None }
-    }
-
-    /// A number.
-    pub fn number(&self, index: usize) -> Option<u32> {
-        if let Value::Number(number) = self.get(index)? { Some(*number) } else { None }
-    }
-
-    /// A word.
-    pub fn word(&self, index: usize) -> Option<&'static str> {
-        if let Value::Word(word) = self.get(index)? { Some(*word) } else { None }
+impl ArgSpec {
+    /// Writes the argument as it stands in a canonical line, a space before it, so that it reads back as `value`.
+    pub(super) fn write(&self, value: &Value, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(keyword) = self.keyword {
+            write!(f, " {keyword}")?;
+        }
+        f.write_char(' ')?;
+        let pair = |node: &Name, answer: &Name| format!("{}={}", quote(node.as_str()), quote(answer.as_str()));
+        match value {
+            Value::Text(text) if self.kind.is_rest() => f.write_str(&free(text)),
+            Value::Text(text) => f.write_str(&quote(text)),
+            Value::Name(name) | Value::Break(BreakAt::Place(name)) => f.write_str(&quote(name.as_str())),
+            Value::Pair(node, answer) | Value::Break(BreakAt::Answer(node, answer)) => f.write_str(&pair(node, answer)),
+            Value::Break(BreakAt::Anywhere) => f.write_char('*'),
+            Value::Threshold(name, value) => write!(f, "{}={value}", quote(name.as_str())),
+            Value::Sample(SampleRef::Number(n)) => write!(f, "{n}"),
+            // An id that reads as a number would select the sample of that number.
+            Value::Sample(SampleRef::Id(id)) if id.bytes().all(|b| b.is_ascii_digit()) => f.write_str(&quoted(id)),
+            Value::Sample(SampleRef::Id(id)) => f.write_str(&quote(id)),
+            Value::Number(n) if self.kind == ArgKind::Position => write!(f, "@{n}"),
+            Value::Number(n) => write!(f, "{n}"),
+            Value::Word(word) => f.write_str(word),
+        }
     }
 }

@@ -248,7 +248,7 @@ fn rest(lexer: &mut Lexer<'_>, typed: &str) -> Token {
 
 fn commands(word: &Token, among: Option<&[&'static CommandSpec]>) -> Vec<Completion> {
     let mut found: Vec<Completion> = Vec::new();
-    for spec in TABLE.iter().filter(|s| among.is_none_or(|specs| specs.iter().any(|a| a.name == s.name))) {
+    for spec in TABLE.iter().copied().filter(|s| among.is_none_or(|specs| specs.iter().any(|a| a.name == s.name))) {
         let (head, tail) = spec.name.split_once(' ').unwrap_or((spec.name, ""));
         let part = if among.is_some() { tail } else { head };
         if !part.starts_with(word.text.as_str()) || found.iter().any(|c| c.display == part) {
@@ -256,7 +256,8 @@ fn commands(word: &Token, among: Option<&[&'static CommandSpec]>) -> Vec<Complet
         }
         let doc = match (among, tail) {
             (None, second) if !second.is_empty() => {
-                let seconds = TABLE.iter().filter(|s| resolve::head(s) == head).filter_map(|s| s.name.split_once(' '));
+                let seconds =
+                    TABLE.iter().copied().filter(|s| resolve::head(s) == head).filter_map(|s| s.name.split_once(' '));
                 seconds.map(|(_, second)| second).collect::<Vec<_>>().join(", ")
             }
             _ => spec.summary.to_owned(),
@@ -326,7 +327,7 @@ fn argument(arg: &'static ArgSpec, announced: bool, word: &Token, typed: &str, n
             fits.map(|(name, doc)| Completion { insert: name.clone(), doc, ..plain(&name) }).collect()
         }
         ArgKind::Command => {
-            let fits = TABLE.iter().filter(|s| s.name.starts_with(word.text.as_str()));
+            let fits = TABLE.iter().copied().filter(|s| s.name.starts_with(word.text.as_str()));
             fits.map(|s| Completion { doc: s.summary.to_owned(), ..plain(s.name) }).collect()
         }
         ArgKind::ScoreValue | ArgKind::Count | ArgKind::Position | ArgKind::FreeText => Vec::new(),

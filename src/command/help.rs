@@ -56,7 +56,7 @@ pub fn apropos(words: &str) -> Vec<&'static CommandSpec> {
         let examples = s.examples.iter().map(|e| format!("{} {}", e.0, e.1)).collect::<String>();
         format!("{} {} {} {} {examples}", s.name, s.aliases.join(" "), s.summary, s.help).to_lowercase()
     };
-    TABLE.iter().filter(|s| !wanted.is_empty() && wanted.iter().all(|w| all_of(s).contains(w))).collect()
+    TABLE.iter().copied().filter(|s| !wanted.is_empty() && wanted.iter().all(|w| all_of(s).contains(w))).collect()
 }
 
 /// A command as one line of a list.
@@ -90,7 +90,7 @@ fn overview() -> Vec<Block> {
     let mut blocks = Vec::new();
     for group in Group::ALL {
         blocks.push(Block::Heading(group.title().to_owned()));
-        blocks.extend(TABLE.iter().filter(|s| s.group == group).map(summary));
+        blocks.extend(TABLE.iter().copied().filter(|s| s.group == group).map(summary));
     }
     blocks.push(Block::Paragraph(LANGUAGE.to_owned()));
     blocks.push(Block::Paragraph("`help COMMAND` explains one, `apropos WORD` finds one.".to_owned()));
@@ -107,7 +107,7 @@ pub fn markdown() -> String {
     out.push('\n');
     for group in Group::ALL {
         out.push_str(&format!("\n## {}\n", group.title()));
-        for spec in TABLE.iter().filter(|s| s.group == group) {
+        for spec in TABLE.iter().copied().filter(|s| s.group == group) {
             out.push_str(&entry(spec));
         }
     }

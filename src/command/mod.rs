@@ -3,18 +3,20 @@
 //! Must not execute anything and must not know of sessions, models or screens.
 
 pub mod arg;
-#[allow(clippy::module_inception)]
-mod command;
 pub mod complete;
+mod field;
 pub mod help;
 pub mod lex;
+pub mod need;
 mod parse;
 mod resolve;
 pub mod spec;
 #[cfg(test)]
 mod tests;
+mod values;
 
-pub use command::{Command, ExamineWhat, InfoTopic, SampleRef};
 pub use complete::{Completion, Names, Wanted, complete, hint};
+pub use need::{Has, Need};
 pub use parse::{ParseError, parse};
-pub use spec::{CommandSpec, Scope, TABLE};
+pub use spec::{Command, CommandSpec, EngineCommand, FrontendCommand, Scope, TABLE, ViewCommand};
+pub use values::{ExamineWhat, InfoTopic, SampleRef, Times};

@@ -2,11 +2,11 @@
 //!
 //! Must not carry anything out, and must escape what it quotes from the line: errors are shown on terminals.
 
-use super::arg::{ArgKind, ArgSpec, Args, Value};
+use super::arg::{ArgKind, ArgSpec, Value};
 use super::lex::{self, LexError, Lexer, Token};
 use super::resolve::{self, Resolved};
-use super::spec::CommandSpec;
-use super::{Command, SampleRef};
+use super::spec::{Command, CommandSpec};
+use super::values::SampleRef;
 use crate::domain::{BreakAt, Name};
 use crate::text::{Escaped, alike::alike};
 use std::ops::Range;
@@ -58,6 +58,9 @@ pub fn parse(line: &str) -> Result<Option<Command>, ParseError> {
     {
         *slot = Some(count);
     }
+    if let Some(other) = spec.bare.filter(|_| lexer.clone().rest().0.is_empty()) {
+        return parse(other);
+    }
     for (index, arg) in spec.args.iter().enumerate() {
         if let Some(slot) = values.get_mut(index)
             && slot.is_none()
@@ -69,7 +72,7 @@ pub fn parse(line: &str) -> Result<Option<Command>, ParseError> {
         return Err(ParseError::new(extra.span, format!("`{}` takes no more than this", spec.name)).hint(usage(spec)));
     }
     let end = line.trim_end().len();
-    (spec.build)(&Args(values)).map(Some).ok_or_else(|| {
+    (spec.build)(&mut values.into_iter()).map(Some).ok_or_else(|| {
         ParseError::new(0..end, format!("these arguments of `{}` do not go together", spec.name)).hint(usage(spec))
     })
 }

@@ -23,7 +23,7 @@ pub fn resolve(word: &str, second: Option<&str>) -> Resolved {
     let found = first_word(word);
     let two_words: Vec<_> = found.iter().copied().filter(|s| s.name.contains(' ')).collect();
     match found.as_slice() {
-        [] => Resolved::Unknown(alike(word, TABLE.iter().flat_map(words))),
+        [] => Resolved::Unknown(alike(word, TABLE.iter().copied().flat_map(words))),
         [one] if two_words.is_empty() => Resolved::Command(one),
         _ if two_words.len() == found.len() && same_head(&two_words) => match second {
             None => Resolved::Group(two_words),
@@ -62,11 +62,11 @@ fn matching(spec: &'static CommandSpec, word: &str) -> Option<&'static str> {
 }
 
 fn first_word(word: &str) -> Vec<&'static CommandSpec> {
-    let exact: Vec<_> = TABLE.iter().filter(|s| words(s).any(|w| w == word)).collect();
+    let exact: Vec<_> = TABLE.iter().copied().filter(|s| words(s).any(|w| w == word)).collect();
     if !exact.is_empty() || word.is_empty() {
         return exact;
     }
-    TABLE.iter().filter(|s| words(s).any(|w| w.starts_with(word))).collect()
+    TABLE.iter().copied().filter(|s| words(s).any(|w| w.starts_with(word))).collect()
 }
 
 fn same_head(specs: &[&'static CommandSpec]) -> bool {

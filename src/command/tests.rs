@@ -1,8 +1,9 @@
 //! Laws of the language: the table is consistent, every example parses, and a canonical line reads back as its command.
 
+use super::arg::{ArgKind, ArgSpec, Value};
 use super::spec::{Group, Scope, TABLE, by_name};
 use super::*;
-use crate::domain::{BreakAt, Mode, Name};
+use crate::domain::{BreakAt, Name};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -18,11 +19,16 @@ fn name(text: &str) -> Name {
 fn no_two_commands_share_a_name_or_an_alias() {
     let mut seen = BTreeSet::new();
     let single = |s: &&CommandSpec| !s.name.contains(' ');
-    for word in TABLE.iter().filter(single).map(|s| s.name).chain(TABLE.iter().flat_map(|s| s.aliases.iter().copied()))
+    for word in TABLE
+        .iter()
+        .copied()
+        .filter(single)
+        .map(|s| s.name)
+        .chain(TABLE.iter().copied().flat_map(|s| s.aliases.iter().copied()))
     {
         assert!(seen.insert(word), "{word} twice");
     }
-    for spec in TABLE.iter().filter(|s| s.name.contains(' ')) {
+    for spec in TABLE.iter().copied().filter(|s| s.name.contains(' ')) {
         assert!(!seen.contains(resolve::head(spec)), "{} hides a command of one word", spec.name);
         assert!(seen.insert(spec.name), "{} twice", spec.name);
         assert!(spec.aliases.is_empty(), "{}: aliases are one word for one command", spec.name);
@@ -31,7 +37,7 @@ fn no_two_commands_share_a_name_or_an_alias() {
 
 #[test]
 fn every_entry_has_summary_help_and_examples_that_parse_to_it() {
-    for spec in TABLE {
+    for spec in TABLE.iter().copied() {
         assert!(!spec.summary.is_empty() && !spec.summary.ends_with('.'), "{}: summary", spec.name);
         assert!(spec.help.ends_with('.'), "{}: help is whole sentences", spec.name);
         assert!(!spec.examples.is_empty(), "{}: example", spec.name);
@@ -60,7 +66,7 @@ fn every_entry_has_summary_help_and_examples_that_parse_to_it() {
 #[test]
 fn no_two_keys_mean_different_things() {
     let mut seen = BTreeSet::new();
-    for key in TABLE.iter().flat_map(|s| s.keys) {
+    for key in TABLE.iter().copied().flat_map(|s| s.keys) {
         assert!(seen.insert(key.key), "key {} twice", key.key);
     }
 }
@@ -205,12 +211,13 @@ fn what_changes_nothing_is_not_for_the_engine() {
         ("x prompt", Scope::Engine),
         ("display margin", Scope::Engine),
         ("display", Scope::View),
+        ("info display", Scope::View),
         ("where", Scope::View),
         ("print margin", Scope::View),
         ("quit", Scope::Frontend),
         ("source a.cmd", Scope::Frontend),
     ] {
-        assert_eq!(parsed(line).scope(), scope, "{line}");
+        assert_eq!(parsed(line).spec().scope, scope, "{line}");
     }
 }
 
@@ -261,75 +268,59 @@ fn any_count() -> impl Strategy<Value = u32> {
     prop_oneof![Just(1), 1..=u32::MAX]
 }
 
-fn any_command() -> impl Strategy<Value = Command> {
-    let any_break = || {
-        prop_oneof![
+/// A value that an argument of this kind can be read as, as hard to write down as possible.
+fn any_value(arg: &ArgSpec) -> BoxedStrategy<Value> {
+    match arg.kind {
+        ArgKind::Node | ArgKind::Place | ArgKind::Tag => any_name().prop_map(Value::Name).boxed(),
+        ArgKind::BreakPlace => prop_oneof![
             any_name().prop_map(BreakAt::Place),
             (any_name(), any_name()).prop_map(|(n, a)| BreakAt::Answer(n, a)),
             Just(BreakAt::Anywhere),
         ]
-    };
-    let some = || prop::option::of(any_count());
-    let loading = prop_oneof![
-        any_text().prop_map(Command::LoadPolicy),
-        any_text().prop_map(Command::LoadSamples),
-        any_text().prop_map(Command::LoadModel),
-        (1..=usize::MAX).prop_map(|n| Command::Sample(SampleRef::Number(n))),
-        any_text().prop_map(|t| Command::Sample(SampleRef::Id(t))),
-        Just(Command::Sample(SampleRef::Id(String::new()))),
-        prop::option::of(any_text()).prop_map(Command::NextSample),
-        Just(Command::PreviousSample),
-        Just(Command::Reload),
-        any_count().prop_map(Command::Walk),
-        prop::option::of(any_name()).prop_map(Command::Rerun),
-        Just(Command::SetMode(Mode::Direct)),
-        any_count().prop_map(|max_tokens| Command::SetMode(Mode::Rationale { max_tokens })),
-    ];
-    let stepping = prop_oneof![
-        Just(Command::Run),
-        any_count().prop_map(Command::Step),
-        any_count().prop_map(Command::Next),
-        Just(Command::Finish),
-        any_name().prop_map(Command::Until),
-        Just(Command::Continue),
-        any_count().prop_map(Command::Back),
-        (any_break(), prop::option::of(any_text()), any::<bool>())
-            .prop_map(|(at, condition, temporary)| Command::Break { at, condition, temporary }),
-        (any_count(), prop::option::of(any_text())).prop_map(|(n, e)| Command::Condition(n, e)),
-        some().prop_map(Command::Enable),
-        some().prop_map(Command::Disable),
-        some().prop_map(Command::Delete),
-    ];
-    let what = prop_oneof![
-        Just(ExamineWhat::Prompt),
-        Just(ExamineWhat::Tokens),
-        (any_count(), prop::option::of(any::<u32>())).prop_map(|(k, position)| ExamineWhat::Top { k, position }),
-    ];
-    let looking = prop_oneof![
-        prop::sample::select(InfoTopic::ALL.to_vec()).prop_map(|t| Command::Info(t.0)),
-        prop::option::of(any_name()).prop_map(Command::List),
-        Just(Command::Where),
-        any_text().prop_map(Command::Print),
-        (what, prop::option::of(any_name())).prop_map(|(what, node)| Command::Examine { what, node }),
-        prop::option::of(any_text()).prop_map(Command::Display),
-        any_count().prop_map(Command::Undisplay),
-        (any_count(), some()).prop_map(|(n, m)| Command::Compare(Some(n), m)),
-        Just(Command::Compare(None, None)),
-    ];
-    let keeping = prop_oneof![
-        (any_name(), any_name()).prop_map(|(n, a)| Command::SetAnswer(n, a)),
-        (any_name(), prop::num::f64::NORMAL | prop::num::f64::ZERO).prop_map(|(n, v)| Command::SetThreshold(n, v)),
-        any_text().prop_map(Command::Note),
-        any_name().prop_map(Command::Tag),
-        any_text().prop_map(Command::Save),
-        any_text().prop_map(Command::Source),
-        prop::option::of(any_text()).prop_map(Command::Help),
-        any_text().prop_map(Command::Apropos),
-        Just(Command::Tui),
-        Just(Command::Repl),
-        Just(Command::Quit),
-    ];
-    prop_oneof![loading, stepping, looking, keeping]
+        .prop_map(Value::Break)
+        .boxed(),
+        ArgKind::NodeAnswer => (any_name(), any_name()).prop_map(|(n, a)| Value::Pair(n, a)).boxed(),
+        ArgKind::ScoreValue => (any_name(), prop::num::f64::NORMAL | prop::num::f64::ZERO)
+            .prop_map(|(n, v)| Value::Threshold(n, v))
+            .boxed(),
+        ArgKind::Sample => prop_oneof![
+            (1..=usize::MAX).prop_map(SampleRef::Number),
+            any_text().prop_map(SampleRef::Id),
+            Just(SampleRef::Id(String::new())),
+        ]
+        .prop_map(Value::Sample)
+        .boxed(),
+        ArgKind::Breakpoint | ArgKind::Display | ArgKind::Walk | ArgKind::Count => {
+            any_count().prop_map(Value::Number).boxed()
+        }
+        ArgKind::Position => any::<u32>().prop_map(Value::Number).boxed(),
+        ArgKind::Enum(words) => prop::sample::select(words).prop_map(|word| Value::Word(word.0)).boxed(),
+        ArgKind::Path | ArgKind::Model | ArgKind::Command | ArgKind::Expr | ArgKind::FreeText => {
+            any_text().prop_map(Value::Text).boxed()
+        }
+    }
+}
+
+/// Any command of the table: whatever its row makes of arguments of the right kinds.
+fn any_command() -> impl Strategy<Value = Command> {
+    prop::sample::select(TABLE).prop_flat_map(|spec| {
+        let values: Vec<_> = spec
+            .args
+            .iter()
+            .map(|arg| match arg.required {
+                true => any_value(arg).prop_map(Some).boxed(),
+                false => prop::option::of(any_value(arg)).boxed(),
+            })
+            .collect();
+        // No line leaves out an argument and gives another one of the same kind.
+        let gap = |values: &[Option<Value>]| {
+            let kinds = spec.args.windows(2).zip(values.windows(2));
+            kinds.filter(|(args, _)| args[0].kind == args[1].kind).any(|(_, v)| v[0].is_none() && v[1].is_some())
+        };
+        values.prop_filter_map("these arguments do not go together", move |values| {
+            (!gap(&values)).then(|| (spec.build)(&mut values.into_iter()))?
+        })
+    })
 }
 
 proptest! {
@@ -350,7 +341,7 @@ proptest! {
 
     #[test]
     fn no_line_makes_the_parser_panic_and_spans_lie_in_the_line(
-        head in prop::sample::select(TABLE.iter().map(|s| s.name).chain(["", "x/"]).collect::<Vec<_>>()),
+        head in prop::sample::select(TABLE.iter().copied().map(|s| s.name).chain(["", "x/"]).collect::<Vec<_>>()),
         tail in any::<String>(),
     ) {
         let line = format!("{head}{tail}");

@@ -3,7 +3,7 @@
 //! Must not change a walk.
 
 use super::{Engine, Failure, Notice, Run, Stop, breakpoint::failure_of, meant, prompt};
-use crate::command::ExamineWhat;
+use crate::command::{ExamineWhat, Has, Need};
 use crate::domain::{Mode, Name, Target};
 use crate::judge::Look;
 use crate::policy::Policy;
@@ -141,9 +141,7 @@ impl Engine {
             ExamineWhat::Top { k, position } => Look::Top { k, position },
         };
         let text = rationale.map(|r| r.text.raw().to_owned());
-        let judge = self.judge.as_mut().ok_or_else(|| {
-            Failure::user("no model is loaded").hinted("x asks the model's tokenizer: load model NAME first")
-        })?;
+        let judge = self.judge.as_mut().ok_or_else(|| Failure::missing(Need::Model, Has::default()))?;
         let seen = judge.examine(&question, text.as_deref(), look, run.cancel)?;
         run.notice(Notice::Examined(run.ticket, seen));
         Ok(Stop::Done)

@@ -2,6 +2,7 @@
 //!
 //! Must say what to do wherever there is something to do.
 
+use crate::command::{Has, Need};
 use crate::judge::JudgeError;
 use crate::session::FailureKind;
 use crate::text::Untrusted;
@@ -23,6 +24,11 @@ impl Failure {
     /// The request, a file or a model is at fault.
     pub fn user(message: impl Into<Untrusted>) -> Self {
         Self { kind: FailureKind::User, cancelled: false, message: message.into(), hint: None }
+    }
+
+    /// What a command needs is not there, while this is what there `has` been.
+    pub fn missing(need: Need, has: Has) -> Self {
+        Self::user(need.missing()).hinted(need.hint(has))
     }
 
     /// A fault of ours.

@@ -3,7 +3,7 @@
 //! Must hold the one worker thread and the one clock of the program, and must not interpret commands.
 
 use super::{Engine, Failure};
-use crate::command::Command;
+use crate::command::EngineCommand;
 use crate::domain::{Cancel, Examination, Name};
 use crate::judge::Progress;
 use crate::session::{Fact, Policies};
@@ -87,7 +87,7 @@ impl Canceller {
 
 /// The engine's handle.
 pub struct Host {
-    commands: Option<SyncSender<(Ticket, Command)>>,
+    commands: Option<SyncSender<(Ticket, EngineCommand)>>,
     events: Receiver<Event>,
     refused: RefCell<VecDeque<Event>>,
     submitted: u64,
@@ -99,7 +99,7 @@ pub struct Host {
 impl Host {
     /// Starts the worker thread around `engine`.
     pub fn start(engine: Engine) -> std::io::Result<Self> {
-        let (commands, todo) = sync_channel::<(Ticket, Command)>(WAITING_COMMANDS);
+        let (commands, todo) = sync_channel::<(Ticket, EngineCommand)>(WAITING_COMMANDS);
         let (out, events) = sync_channel(WAITING_EVENTS);
         let running = Canceller(Arc::new(Mutex::new(Cancel::new())));
         let current = running.clone();
@@ -119,7 +119,7 @@ impl Host {
     }
 
     /// Hands over a command and returns at once. Every ticket gets exactly one [`Notice::Done`].
-    pub fn submit(&mut self, command: Command) -> Ticket {
+    pub fn submit(&mut self, command: EngineCommand) -> Ticket {
         self.submitted += 1;
         let ticket = Ticket(self.submitted);
         let sent = match &self.commands {
@@ -185,7 +185,7 @@ impl Drop for Host {
     }
 }
 
-fn work(mut engine: Engine, todo: &Receiver<(Ticket, Command)>, out: &SyncSender<Event>, current: &Canceller) {
+fn work(mut engine: Engine, todo: &Receiver<(Ticket, EngineCommand)>, out: &SyncSender<Event>, current: &Canceller) {
     while let Ok((ticket, command)) = todo.recv() {
         let cancel = Cancel::new();
         *current.0.lock().unwrap_or_else(PoisonError::into_inner) = cancel.clone();

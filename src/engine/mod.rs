@@ -24,7 +24,7 @@ pub use failure::Failure;
 pub use host::{Canceller, Event, Host, Notice, Stop, Ticket};
 pub use setup::{Builtin, policy_of_file};
 
-use crate::command::Command;
+use crate::command::{EngineCommand, Has, Need, Times};
 use crate::domain::{Cancel, Name};
 use crate::judge::{Judge, JudgeSource};
 use crate::policy::Policy;
@@ -109,18 +109,18 @@ impl Engine {
     pub fn execute(
         &mut self,
         ticket: Ticket,
-        command: &Command,
+        command: &EngineCommand,
         cancel: &Cancel,
         emit: &mut dyn FnMut(Event),
     ) -> Result<Stop, Failure> {
         let mut run = Run { ticket, cancel, emit };
-        if let (Command::Save(path), Some(journal)) = (command, &mut self.journal)
+        if let (EngineCommand::Save(path), Some(journal)) = (command, &mut self.journal)
             && journal.is_poisoned()
         {
             return annotate::rescue(journal, path);
         }
         self.record(&mut run, Fact::Command { line: command.to_string() })?;
-        let result = self.dispatch(&mut run, command);
+        let result = self.ready_for(command).and_then(|()| self.dispatch(&mut run, command));
         if let Err(failure) = &result
             && !failure.cancelled
         {
@@ -131,52 +131,52 @@ impl Engine {
         result
     }
 
-    fn dispatch(&mut self, run: &mut Run, command: &Command) -> Result<Stop, Failure> {
+    /// Whether all is there that `command` needs.
+    fn ready_for(&self, command: &EngineCommand) -> Result<(), Failure> {
+        let has = Has {
+            policy: self.policy.is_some(),
+            samples: self.samples.is_some(),
+            model: self.judge.is_some(),
+            walk: self.state.walk_now().is_some(),
+            live: true,
+        };
+        command.spec().missing(has).map_or(Ok(()), |need| Err(Failure::missing(need, has)))
+    }
+
+    fn dispatch(&mut self, run: &mut Run, command: &EngineCommand) -> Result<Stop, Failure> {
+        use EngineCommand as C;
         match command {
-            Command::LoadPolicy(path) => self.load_policy(run, path),
-            Command::Reload => self.reload(run),
-            Command::LoadSamples(path) => self.load_samples(run, path),
-            Command::LoadModel(name) => self.load_model(run, name),
-            Command::Sample(which) => self.select_sample(run, which),
-            Command::NextSample(filter) => self.next_sample(run, filter.as_deref()),
-            Command::PreviousSample => self.previous_sample(run),
-            Command::Walk(id) => self.select_walk(run, *id),
-            Command::SetMode(mode) => self.done(run, Fact::ModeSet(*mode)),
-            Command::Run => self.run_again(run),
-            Command::Rerun(node) => self.rerun(run, node.as_ref()),
-            Command::Step(count) => self.step(run, *count),
-            Command::Next(count) => self.next(run, *count),
-            Command::Finish => self.finish(run),
-            Command::Until(place) => self.until(run, place),
-            Command::Continue => self.go_on(run),
-            Command::Back(count) => self.back(run, *count),
-            Command::Break { at, condition, temporary } => {
-                self.set_breakpoint(run, at, condition.as_deref(), *temporary)
-            }
-            Command::Condition(id, condition) => self.set_condition(run, *id, condition.as_deref()),
-            Command::Enable(id) => self.enable(run, *id, true),
-            Command::Disable(id) => self.enable(run, *id, false),
-            Command::Delete(id) => self.delete(run, *id),
-            Command::Examine { what, node } => self.examine(run, *what, node.as_ref()),
-            Command::Display(Some(expr)) => self.display(run, expr),
-            Command::Undisplay(id) => self.undisplay(run, *id),
-            Command::SetAnswer(node, answer) => self.set_answer(run, node, answer),
-            Command::SetThreshold(name, value) => self.set_threshold(run, name, *value),
-            Command::Note(text) => self.note(run, text),
-            Command::Tag(tag) => self.tag(run, tag),
-            Command::Save(path) => self.save(run, path),
-            Command::Display(None)
-            | Command::Info(_)
-            | Command::List(_)
-            | Command::Where
-            | Command::Print(_)
-            | Command::Compare(..)
-            | Command::Source(_)
-            | Command::Help(_)
-            | Command::Apropos(_)
-            | Command::Tui
-            | Command::Repl
-            | Command::Quit => Err(Failure::internal(format!("`{command}` is answered by the front end"))),
+            C::LoadPolicy(path) => self.load_policy(run, path),
+            C::Reload => self.reload(run),
+            C::LoadSamples(path) => self.load_samples(run, path),
+            C::LoadModel(name) => self.load_model(run, name),
+            C::Sample(which) => self.select_sample(run, which),
+            C::NextSample(filter) => self.next_sample(run, filter.as_deref()),
+            C::PreviousSample => self.previous_sample(run),
+            C::Walk(id) => self.select_walk(run, *id),
+            C::SetMode(mode) => self.done(run, Fact::ModeSet(*mode)),
+            C::Run => self.run_again(run),
+            C::Rerun(node) => self.rerun(run, node.as_ref()),
+            C::Step(Times(count)) => self.step(run, *count),
+            C::Next(Times(count)) => self.next(run, *count),
+            C::Finish => self.finish(run),
+            C::Until(place) => self.until(run, place),
+            C::Continue => self.go_on(run),
+            C::Back(Times(count)) => self.back(run, *count),
+            C::Break(at, condition) => self.set_breakpoint(run, at, condition.as_deref(), false),
+            C::BreakOnce(at, condition) => self.set_breakpoint(run, at, condition.as_deref(), true),
+            C::Condition(id, condition) => self.set_condition(run, *id, condition.as_deref()),
+            C::Enable(id) => self.enable(run, *id, true),
+            C::Disable(id) => self.enable(run, *id, false),
+            C::Delete(id) => self.delete(run, *id),
+            C::Examine(what, node) => self.examine(run, *what, node.as_ref()),
+            C::Display(expr) => self.display(run, expr),
+            C::Undisplay(id) => self.undisplay(run, *id),
+            C::SetAnswer((node, answer)) => self.set_answer(run, node, answer),
+            C::SetThreshold((name, value)) => self.set_threshold(run, name, *value),
+            C::Note(text) => self.note(run, text),
+            C::Tag(tag) => self.tag(run, tag),
+            C::Save(path) => self.save(run, path),
         }
     }
 
@@ -195,7 +195,7 @@ impl Engine {
     }
 
     fn policy(&self) -> Result<Arc<Policy>, Failure> {
-        self.policy.clone().ok_or_else(|| Failure::user("no policy is loaded").hinted("load policy PATH"))
+        self.policy.clone().ok_or_else(|| Failure::missing(Need::Policy, Has::default()))
     }
 
     /// A node id that the policy has.

@@ -4,6 +4,7 @@
 
 use super::{Engine, Failure, Notice, Run, Stop, meant, walk};
 use crate::change;
+use crate::command::{Has, Need};
 use crate::domain::{Name, Target};
 use crate::judge::{JudgeError, Progress};
 use crate::policy::Policy;
@@ -13,10 +14,6 @@ use std::sync::Arc;
 /// How deep in included policies an id is.
 fn depth(id: &Name) -> usize {
     id.as_str().matches('/').count()
-}
-
-fn no_model() -> Failure {
-    Failure::user("no model is loaded").hinted("load model NAME, or start with --llm NAME|PATH")
 }
 
 /// What a walk stands before.
@@ -29,7 +26,7 @@ impl Engine {
     pub(super) fn current_walk(&self) -> Result<&Walk, Failure> {
         self.state
             .walk_now()
-            .ok_or_else(|| Failure::user("no sample is selected").hinted("load samples PATH, then sample 1"))
+            .ok_or_else(|| Failure::missing(Need::Walk, Has { samples: self.samples.is_some(), ..Has::default() }))
     }
 
     fn frontier(&self) -> Result<Frontier, Failure> {
@@ -61,7 +58,7 @@ impl Engine {
             ));
         }
         if self.judge.is_none() {
-            return Err(no_model());
+            return Err(Failure::missing(Need::Model, Has::default()));
         }
         run.check_cancel()?;
         if !self.current_walk()?.goes_on_under(&self.state.conditions()) {
@@ -214,7 +211,7 @@ impl Engine {
                 .hinted("rerun asks from the first step that changed, run from the root"));
         }
         if at < steps && self.judge.is_none() {
-            return Err(no_model());
+            return Err(Failure::missing(Need::Model, Has::default()));
         }
         let last = walk.steps.last().map(|s| s.target.clone()).filter(|_| at == steps);
         let fork = self.branch(run, from, at)?;

@@ -3,7 +3,7 @@
 //! Must keep file order, and must not change a sample.
 
 use super::{Engine, Failure, Run, Stop, meant};
-use crate::command::SampleRef;
+use crate::command::{Has, Need, SampleRef};
 use crate::domain::Sample;
 use crate::policy::Policy;
 use crate::session::expr::{self, Place, Vocabulary};
@@ -16,7 +16,7 @@ pub(super) struct SampleSet {
 
 impl Engine {
     fn sample_set(&self) -> Result<&SampleSet, Failure> {
-        self.samples.as_ref().ok_or_else(|| Failure::user("no samples are loaded").hinted("load samples PATH"))
+        self.samples.as_ref().ok_or_else(|| Failure::missing(Need::Samples, Has::default()))
     }
 
     pub(super) fn select_sample(&mut self, run: &mut Run, which: &SampleRef) -> Result<Stop, Failure> {

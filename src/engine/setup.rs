@@ -3,6 +3,7 @@
 //! Must record the whole source of a policy, so that a session explains itself without any other file.
 
 use super::{Engine, Failure, Run, Stop, policy_file, samples::SampleSet};
+use crate::command::{Has, Need};
 use crate::domain::sample_file;
 use crate::policy::{self, Parsed, Policy, limits};
 use crate::session::{Fact, PolicyRecord, SourceFile};
@@ -83,7 +84,7 @@ impl Engine {
 
     /// Reads the file of the loaded policy again.
     pub(super) fn reload(&mut self, run: &mut Run) -> Result<Stop, Failure> {
-        let none = || Failure::user("no policy is loaded").hinted("load policy PATH");
+        let none = || Failure::missing(Need::Policy, Has::default());
         let record = self.state.policy.clone().ok_or_else(none)?;
         let path = record.files.first().ok_or_else(none)?.path.raw();
         let (policy, files) = parse_policy(path, self.builtins)?;

@@ -5,7 +5,7 @@ mod versions;
 
 use super::host::{Event, Host, Notice, Stop, Ticket};
 use super::{Engine, Failure, Parts, walk};
-use crate::command::parse;
+use crate::command::{Command, EngineCommand, parse};
 use crate::domain::{Cancel, Digest, Examination, Judgement, Mode, ModelInfo, Target};
 use crate::judge::scripted::Scripted;
 use crate::judge::{Judge, JudgeError, JudgeSource, Look, Progress, Question};
@@ -116,6 +116,13 @@ impl Judge for Other {
     }
 }
 
+fn command(line: &str) -> EngineCommand {
+    match parse(line).expect("a sound line") {
+        Some(Command::Engine(command)) => command,
+        other => panic!("{line:?} is not for the engine: {other:?}"),
+    }
+}
+
 struct Bench {
     engine: Engine,
     dir: tempfile::TempDir,
@@ -158,7 +165,7 @@ impl Bench {
     }
 
     fn events(&mut self, line: &str) -> (Vec<Event>, Result<Stop, Failure>) {
-        let command = parse(line).expect("a command").expect("not empty");
+        let command = command(line);
         self.ticket += 1;
         let mut events = Vec::new();
         let result =
@@ -343,7 +350,7 @@ fn a_cancelled_node_takes_no_edge_and_the_next_command_does_not_see_the_old_canc
     let mut bench = Bench::ready(0.8);
     let cancel = Cancel::new();
     cancel.cancel();
-    let command = parse("continue").expect("a command").expect("not empty");
+    let command = command("continue");
     let failure = bench.engine.execute(Ticket(99), &command, &cancel, &mut |_| {}).expect_err("cancelled");
     assert!(failure.cancelled);
     assert!(bench.state().walks[0].steps.is_empty());
@@ -359,7 +366,7 @@ fn a_fault_in_one_command_does_not_take_the_session_down() {
     let mut host = Host::start(engine).expect("a thread");
     let mut results = Vec::new();
     for line in [&format!("load samples {evil}"), "sample 1", "step", "step", "load model good", "sample 2", "step"] {
-        let ticket = host.submit(parse(line).expect("a command").expect("not empty"));
+        let ticket = host.submit(command(line));
         loop {
             match host.event(Duration::from_secs(30)).expect("an event") {
                 Event::Notice(Notice::Done { ticket: done, result }) if done == ticket => {

@@ -2,7 +2,7 @@
 //!
 //! Must not draw or print.
 
-use crate::command::Command;
+use crate::command::{EngineCommand, Has, Need, Times};
 use crate::engine::{Canceller, Event, Failure, Host, Notice, Stop, Ticket};
 use crate::report::Basis;
 use crate::session::{
@@ -53,7 +53,7 @@ impl Client {
     }
 
     /// Hands a command to the engine and returns at once. Every ticket gets exactly one [`Notice::Done`].
-    pub fn submit(&mut self, command: Command) -> Ticket {
+    pub fn submit(&mut self, command: EngineCommand) -> Ticket {
         match &mut self.source {
             Source::Live { host, .. } => host.submit(command),
             Source::Recorded(recording) => {
@@ -115,35 +115,34 @@ impl Client {
 
 impl Recording {
     /// Moves through the recording as `command` says; everything else is refused, because nothing can be run.
-    fn submit(&mut self, command: &Command) -> Ticket {
+    fn submit(&mut self, command: &EngineCommand) -> Ticket {
+        use EngineCommand as C;
         self.tickets += 1;
         let ticket = Ticket(self.tickets);
         self.waiting.push_back(Event::Notice(Notice::Started(ticket)));
         let moved = match command {
-            Command::Walk(id) if self.replay.select(WalkId(*id)) => {
+            C::Walk(id) if self.replay.select(WalkId(*id)) => {
                 // Only what is looked at changes: nothing of it is part of the recording.
                 self.waiting.push_back(Event::Fact(Arc::new(Fact::WalkSelected { walk: WalkId(*id) })));
                 Some(true)
             }
-            Command::Walk(id) => {
+            C::Walk(id) => {
                 let failure =
                     Failure::user(format!("there is no walk {id} up to here")).hinted("info walks lists them");
                 self.waiting.push_back(Event::Notice(Notice::Done { ticket, result: Err(failure) }));
                 return ticket;
             }
-            Command::Step(count) | Command::Next(count) => Some(self.forward(Stride::Step, *count)),
-            Command::Continue | Command::Finish | Command::Run => Some(self.forward(Stride::Leaf, 1)),
-            Command::NextSample(None) => Some(self.forward(Stride::Walk, 1)),
-            Command::Back(count) => Some((0..*count).map(|_| self.replay.back(Stride::Step)).sum::<usize>() > 0),
-            Command::PreviousSample => Some(self.replay.back(Stride::Walk) > 0),
+            C::Step(Times(count)) | C::Next(Times(count)) => Some(self.forward(Stride::Step, *count)),
+            C::Continue | C::Finish | C::Run => Some(self.forward(Stride::Leaf, 1)),
+            C::NextSample(None) => Some(self.forward(Stride::Walk, 1)),
+            C::Back(Times(count)) => Some((0..*count).map(|_| self.replay.back(Stride::Step)).sum::<usize>() > 0),
+            C::PreviousSample => Some(self.replay.back(Stride::Walk) > 0),
             _ => None,
         };
         let result = match moved {
             Some(true) => Ok(Stop::Done),
             Some(false) => Err(Failure::user("the recording has nothing more in this direction")),
-            None => Err(Failure::user("this is a recorded session: it is shown, not run").hinted(
-                "step, continue, back, next-sample and previous-sample move through it, walk N selects a walk",
-            )),
+            None => Err(Failure::missing(Need::Live, Has::default())),
         };
         self.waiting.push_back(Event::Notice(Notice::Done { ticket, result }));
         ticket

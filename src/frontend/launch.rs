@@ -18,7 +18,7 @@ use crate::cli::{
     BenchArgs, CheckArgs, Cli, ColorChoice, DemoArgs, Environment, GraphChoice, LintArgs, ModeChoice, ModelsArgs,
     ModelsCommand, OpenArgs, ReplArgs, ReplayArgs, SessionsArgs, Sub,
 };
-use crate::command::Command;
+use crate::command::FrontendCommand;
 use crate::domain::Cancel;
 use crate::engine::policy_of_file;
 use crate::judge::source::{Resolved, resolve};
@@ -173,7 +173,7 @@ fn typed(
 ) -> Result<u8, Stopped> {
     let lines = inputs.iter().map(|input| match input {
         Input::Line(line) => line.clone(),
-        Input::File(path) => Command::Source(path.to_string_lossy().into_owned()).to_string(),
+        Input::File(path) => FrontendCommand::Source(path.to_string_lossy().into_owned()).to_string(),
     });
     opened.startup = lines.collect();
     show(opened, env, screen, Outcome::SwitchToRepl, interrupt)

@@ -6,7 +6,7 @@ use super::interrupt::Interrupt;
 use super::script::{MOST_DEEP, Place, Script};
 use super::show::Show;
 use super::{Client, Outcome};
-use crate::command::{Command, Scope, parse};
+use crate::command::{Command, EngineCommand, FrontendCommand, parse};
 use crate::engine::{Event, Failure, Notice};
 use crate::session::FailureKind;
 use crate::text::{Escaped, Untrusted};
@@ -134,19 +134,19 @@ impl<'a> Runner<'a> {
     }
 
     fn command(&mut self, command: Command, place: Option<&Escaped>, show: &mut dyn Show) -> io::Result<Ended> {
-        match command.scope() {
-            Scope::Engine => self.submit(command, place, show),
-            Scope::View => match show.answer(&command, self.client)? {
+        match command {
+            Command::Engine(command) => self.submit(command, place, show),
+            Command::View(command) => match show.answer(&command, self.client)? {
                 Ok(()) => Ok(Ended::Done),
                 Err(failure) => self.failed(&failure, place, show),
             },
-            Scope::Frontend => match command {
-                Command::Quit => Ok(Ended::Leave(Outcome::Exit(0))),
-                Command::Source(path) => self.file(Path::new(&path), place, show),
-                Command::Tui if self.rules.can_switch => Ok(Ended::Leave(Outcome::SwitchToTui)),
-                Command::Repl if self.rules.can_switch => Ok(Ended::Done),
-                other => {
-                    let failure = Failure::user(format!("`{}` needs a terminal", other.name()))
+            Command::Frontend(command) => match command {
+                FrontendCommand::Quit => Ok(Ended::Leave(Outcome::Exit(0))),
+                FrontendCommand::Source(path) => self.file(Path::new(&path), place, show),
+                FrontendCommand::Tui if self.rules.can_switch => Ok(Ended::Leave(Outcome::SwitchToTui)),
+                FrontendCommand::Repl if self.rules.can_switch => Ok(Ended::Done),
+                FrontendCommand::Tui | FrontendCommand::Repl => {
+                    let failure = Failure::user(format!("`{command}` needs a terminal"))
                         .hinted("here commands are read one after the other; leave it out");
                     self.failed(&failure, place, show)
                 }
@@ -154,7 +154,7 @@ impl<'a> Runner<'a> {
         }
     }
 
-    fn submit(&mut self, command: Command, place: Option<&Escaped>, show: &mut dyn Show) -> io::Result<Ended> {
+    fn submit(&mut self, command: EngineCommand, place: Option<&Escaped>, show: &mut dyn Show) -> io::Result<Ended> {
         let mine = self.client.submit(command);
         let mut stopping = false;
         loop {

@@ -4,7 +4,7 @@
 
 use super::live::Live;
 use super::{Client, words};
-use crate::command::{Command, ParseError};
+use crate::command::{ParseError, ViewCommand};
 use crate::engine::{Event, Failure, Notice, Stop};
 use crate::judge::Progress;
 use crate::report::{Doc, Line, Role, ansi, fault, json, plain};
@@ -28,7 +28,7 @@ pub trait Show {
     /// Something came out of the engine; a fact is already in the client's state.
     fn event(&mut self, event: &Event, client: &Client) -> io::Result<()>;
     /// The answer to a command that needs no engine.
-    fn answer(&mut self, command: &Command, client: &Client) -> io::Result<Result<(), Failure>>;
+    fn answer(&mut self, command: &ViewCommand, client: &Client) -> io::Result<Result<(), Failure>>;
     /// A command ended badly.
     fn failure(&mut self, failure: &Failure, place: Option<&Escaped>) -> io::Result<()>;
 }
@@ -123,7 +123,7 @@ impl Show for TextShow<'_> {
         }
     }
 
-    fn answer(&mut self, command: &Command, client: &Client) -> io::Result<Result<(), Failure>> {
+    fn answer(&mut self, command: &ViewCommand, client: &Client) -> io::Result<Result<(), Failure>> {
         match words::answer(command, client, self.width) {
             Ok(doc) => self.doc(&doc).map(Ok),
             Err(failure) => Ok(Err(failure)),
@@ -210,7 +210,7 @@ impl Show for JsonShow<'_> {
         }
     }
 
-    fn answer(&mut self, command: &Command, client: &Client) -> io::Result<Result<(), Failure>> {
+    fn answer(&mut self, command: &ViewCommand, client: &Client) -> io::Result<Result<(), Failure>> {
         match words::answer(command, client, JSON_WIDTH) {
             Ok(doc) => {
                 let doc = doc_value(&doc)?;

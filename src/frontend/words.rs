@@ -3,7 +3,7 @@
 //! Must hold no words that a report could give.
 
 use super::Client;
-use crate::command::Command;
+use crate::command::ViewCommand;
 use crate::domain::Examination;
 use crate::engine::Failure;
 use crate::report::{Doc, Page, examination, failure, transcript, view};
@@ -21,7 +21,7 @@ fn page(client: &Client, width: usize) -> Page {
 ///
 /// # Errors
 /// Where there is nothing to show, or the expression makes no sense.
-pub fn answer(command: &Command, client: &Client, width: usize) -> Result<Doc, Failure> {
+pub fn answer(command: &ViewCommand, client: &Client, width: usize) -> Result<Doc, Failure> {
     view::answer(command, client.state(), client.basis(), page(client, width)).map_err(|error| Failure {
         kind: FailureKind::User,
         cancelled: false,

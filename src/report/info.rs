@@ -4,8 +4,9 @@
 
 use super::compare::{gold_row, scores as score_rows, verdict};
 use super::number::{count, plural};
-use super::view::{ViewError, no_policy, nothing};
+use super::view::{ViewError, nothing};
 use super::{Basis, Doc, Line, Page, Role, change, content, node as nodes, transcript, value, walk, walk_tree};
+use crate::command::Need;
 use crate::domain::{Mode, Provenance, Target, Verdict};
 use crate::policy::Policy;
 use crate::session::SessionState;
@@ -60,7 +61,7 @@ pub fn node(state: &SessionState, basis: &Basis, page: Page) -> Result<Doc, View
         Some(Target::Node(_)) => (basis.policy.as_deref(), walk.and_then(|w| w.conditions.policy.as_ref()), None),
         None => (basis.loaded.as_deref(), state.policy.as_ref(), None),
     };
-    let policy = policy.ok_or_else(no_policy)?;
+    let policy = policy.ok_or_else(|| ViewError::missing(Need::Policy, state))?;
     let id = match walk.map(Walk::frontier) {
         Some(Target::Node(id)) => id,
         Some(Target::Leaf(_)) => {
@@ -129,10 +130,7 @@ pub fn policy(state: &SessionState, policy: &Policy, basis: &Basis, page: Page) 
 
 /// `info model`
 pub fn model(state: &SessionState, page: Page) -> Result<Doc, ViewError> {
-    let info = state
-        .model
-        .as_ref()
-        .ok_or_else(|| ViewError::new("no model is loaded", "Load one with `load model NAME` or `load model PATH`."))?;
+    let info = state.model.as_ref().ok_or_else(|| ViewError::missing(Need::Model, state))?;
     let mut doc = Doc::new();
     doc.paragraph(key("model"), Role::Value, &info.name, page.width);
     doc.push(key("architecture").untrusted(Role::Value, &info.architecture));
@@ -183,10 +181,7 @@ pub fn sample(walk: &Walk, page: Page) -> Doc {
 
 /// `info samples`
 pub fn samples(state: &SessionState, page: Page) -> Result<Doc, ViewError> {
-    let (path, good, bad) = state
-        .samples
-        .as_ref()
-        .ok_or_else(|| ViewError::new("no samples are loaded", "Load some with `load samples PATH`."))?;
+    let (path, good, bad) = state.samples.as_ref().ok_or_else(|| ViewError::missing(Need::Samples, state))?;
     let mut doc = Doc::new();
     doc.push(key("file").untrusted(Role::Value, path));
     doc.push(key("samples").with(Role::Value, count(*good as u64)));

@@ -2,8 +2,9 @@
 //!
 //! Must show the file exactly as it was read, hidden characters included.
 
-use super::view::{ViewError, no_policy};
+use super::view::ViewError;
 use super::{Basis, Doc, Line, Page, Role, change};
+use crate::command::Need;
 use crate::domain::{Name, Target};
 use crate::policy::Policy;
 use crate::session::SessionState;
@@ -18,7 +19,7 @@ const LINES: usize = 40;
 ///
 /// A node of the current walk is shown as it was asked, everything else as it stands in the policy of the walk.
 pub fn list(place: Option<&Name>, state: &SessionState, basis: &Basis, page: Page) -> Result<Doc, ViewError> {
-    let policy = basis.policy.as_deref().ok_or_else(no_policy)?;
+    let policy = basis.policy.as_deref().ok_or_else(|| ViewError::missing(Need::Policy, state))?;
     let here = state.walk_now().map(|walk| match (&walk.leaf, walk.frontier()) {
         (Some(leaf), _) => leaf.id.clone(),
         (None, Target::Node(id) | Target::Leaf(id)) => id,
@@ -31,7 +32,7 @@ pub fn list(place: Option<&Name>, state: &SessionState, basis: &Basis, page: Pag
         (Some(walk), None) => walk.conditions.policy.as_ref(),
         (None, _) => state.policy.as_ref(),
     };
-    let record = record.ok_or_else(no_policy)?;
+    let record = record.ok_or_else(|| ViewError::missing(Need::Policy, state))?;
     let local = id.as_str().rsplit('/').next().unwrap_or_default();
     let (files, line) = match policy.node(id.as_str()) {
         Some(node) => (record.files.get(node.file..=node.file).unwrap_or_default(), Some(node.line)),

@@ -3,7 +3,7 @@
 //! Must not change anything: a view is computed from the state, the policy and the page alone.
 
 use super::{Basis, Doc, Line, Page, Role, beside, compare, failure, help, info, source, value, walk};
-use crate::command::{Command, InfoTopic};
+use crate::command::{Has, InfoTopic, Need, ViewCommand};
 use crate::policy::Policy;
 use crate::session::expr::{self, Context, Vocabulary};
 use crate::session::state::Walk;
@@ -24,6 +24,11 @@ impl ViewError {
         Self { message: message.into(), hint: (!hint.is_empty()).then(|| hint.to_owned()) }
     }
 
+    /// What a command needs is not there.
+    pub(super) fn missing(need: Need, state: &SessionState) -> Self {
+        Self::new(need.missing(), need.hint(has(state, true)))
+    }
+
     /// As a document: `error: …`, `hint: …`.
     pub fn doc(&self, width: usize) -> Doc {
         failure::failure(FailureKind::User, &self.message, self.hint.as_deref(), width)
@@ -33,20 +38,30 @@ impl ViewError {
 /// What `command` shows.
 ///
 /// # Errors
-/// Where what it asks for does not exist yet, and for commands that are not answered by looking.
-pub fn answer(command: &Command, state: &SessionState, basis: &Basis, page: Page) -> Result<Doc, ViewError> {
+/// Where what it asks for does not exist yet.
+pub fn answer(command: &ViewCommand, state: &SessionState, basis: &Basis, page: Page) -> Result<Doc, ViewError> {
+    use ViewCommand as C;
     match command {
-        Command::Info(topic) => info(*topic, state, basis, page),
-        Command::List(node) => source::list(node.as_ref(), state, basis, page),
-        Command::Where => Ok(walk::path(state, current(state)?, basis, page)),
-        Command::Compare(None, _) => Ok(compare::compare(current(state)?, page)),
-        Command::Compare(Some(n), None) => Ok(beside::beside(walk_of(state, *n)?, current(state)?, page)),
-        Command::Compare(Some(n), Some(m)) => Ok(beside::beside(walk_of(state, *n)?, walk_of(state, *m)?, page)),
-        Command::Print(expr) => print(expr, state),
-        Command::Display(None) => Ok(info::displays(state)),
-        Command::Help(topic) => help::help(topic.as_deref(), page),
-        Command::Apropos(words) => help::apropos(words, page),
-        other => Err(ViewError::new(format!("`{other}` is not answered by looking at the session"), "")),
+        C::Info(topic) => info(*topic, state, basis, page),
+        C::List(node) => source::list(node.as_ref(), state, basis, page),
+        C::Where => Ok(walk::path(state, current(state)?, basis, page)),
+        C::Compare(None, _) => Ok(compare::compare(current(state)?, page)),
+        C::Compare(Some(n), None) => Ok(beside::beside(walk_of(state, *n)?, current(state)?, page)),
+        C::Compare(Some(n), Some(m)) => Ok(beside::beside(walk_of(state, *n)?, walk_of(state, *m)?, page)),
+        C::Print(expr) => print(expr, state),
+        C::Help(topic) => help::help(topic.as_deref(), page),
+        C::Apropos(words) => help::apropos(words, page),
+    }
+}
+
+/// What a session in this state has, as far as commands need it.
+pub fn has(state: &SessionState, live: bool) -> Has {
+    Has {
+        policy: state.policy.is_some(),
+        samples: state.samples.is_some(),
+        model: state.model.is_some(),
+        walk: state.walk_now().is_some(),
+        live,
     }
 }
 
@@ -55,7 +70,7 @@ fn info(topic: InfoTopic, state: &SessionState, basis: &Basis, page: Page) -> Re
         InfoTopic::Breakpoints => info::breakpoints(state),
         InfoTopic::Display => info::displays(state),
         InfoTopic::Node => info::node(state, basis, page)?,
-        InfoTopic::Policy => info::policy(state, loaded(basis)?, basis, page),
+        InfoTopic::Policy => info::policy(state, loaded(state, basis)?, basis, page),
         InfoTopic::Model => info::model(state, page)?,
         InfoTopic::Sample => info::sample(current(state)?, page),
         InfoTopic::Samples => info::samples(state, page)?,
@@ -77,14 +92,7 @@ fn print(expr: &str, state: &SessionState) -> Result<Doc, ViewError> {
 }
 
 fn current(state: &SessionState) -> Result<&Walk, ViewError> {
-    state.walk_now().ok_or_else(|| {
-        let hint = if state.samples.is_none() {
-            "Load samples with `load samples PATH`, then pick one with `sample 1`."
-        } else {
-            "Pick one with `sample 1` or `next-sample`."
-        };
-        ViewError::new("no sample is selected", hint)
-    })
+    state.walk_now().ok_or_else(|| ViewError::missing(Need::Walk, state))
 }
 
 fn walk_of(state: &SessionState, id: u32) -> Result<&Walk, ViewError> {
@@ -92,13 +100,8 @@ fn walk_of(state: &SessionState, id: u32) -> Result<&Walk, ViewError> {
     state.walk(WalkId(id)).ok_or_else(|| ViewError::new(format!("there is no walk {id}"), hint))
 }
 
-fn loaded(basis: &Basis) -> Result<&Policy, ViewError> {
-    basis.loaded.as_deref().ok_or_else(no_policy)
-}
-
-/// Nothing can be said of a policy before one is loaded.
-pub(super) fn no_policy() -> ViewError {
-    ViewError::new("no policy is loaded", "Load one with `load policy PATH`.")
+fn loaded<'a>(state: &SessionState, basis: &'a Basis) -> Result<&'a Policy, ViewError> {
+    basis.loaded.as_deref().ok_or_else(|| ViewError::missing(Need::Policy, state))
 }
 
 /// A line that says that a list is empty and how it would not be.

@@ -1,7 +1,7 @@
 //! Names and values that there are not: refused when they are typed, with what was meant.
 
 use super::*;
-use crate::command::Command;
+use crate::command::EngineCommand;
 use crate::domain::Name;
 
 /// Wherever a node, an answer, a leaf, a sample or a score is named, a slip of the pen is told from a name that there is not.
@@ -72,7 +72,7 @@ fn a_threshold_is_a_number_that_its_score_can_have() {
         refused(&mut bench, line, message, hint);
     }
     for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-        let set = Command::SetThreshold(Name::new("scam").expect("a name"), value);
+        let set = EngineCommand::SetThreshold((Name::new("scam").expect("a name"), value));
         let result = bench.engine.execute(Ticket(1), &set, &Cancel::new(), &mut |_| ());
         assert!(result.is_err(), "{value}");
     }

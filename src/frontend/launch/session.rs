@@ -5,7 +5,7 @@
 use super::exit::Stopped;
 use super::sources;
 use crate::cli::{Environment, ModeChoice, OpenArgs};
-use crate::command::{Command, SampleRef};
+use crate::command::{EngineCommand, SampleRef};
 use crate::engine::{Engine, Host, Parts, host};
 use crate::frontend::{Client, builtin};
 use crate::session::{Fact, Journal, private_folder};
@@ -36,15 +36,15 @@ pub fn open(args: &OpenArgs, env: &Environment) -> Result<Opened, Stopped> {
 }
 
 /// The commands that `args` stand for. The model comes last, so that policy and sample are on the screen while it loads.
-fn startup(args: &OpenArgs) -> Vec<Command> {
-    let mut commands: Vec<_> = args.policy.clone().map(Command::LoadPolicy).into_iter().collect();
+fn startup(args: &OpenArgs) -> Vec<EngineCommand> {
+    let mut commands: Vec<_> = args.policy.clone().map(EngineCommand::LoadPolicy).into_iter().collect();
     if args.mode.mode.is_some() {
-        commands.push(Command::SetMode(args.mode.mode(ModeChoice::Rationale)));
+        commands.push(EngineCommand::SetMode(args.mode.mode(ModeChoice::Rationale)));
     }
     if let Some(samples) = &args.samples {
-        commands.extend([Command::LoadSamples(samples.clone()), Command::Sample(SampleRef::Number(1))]);
+        commands.extend([EngineCommand::LoadSamples(samples.clone()), EngineCommand::Sample(SampleRef::Number(1))]);
     }
-    commands.extend(args.model.llm.clone().filter(|name| name != "none").map(Command::LoadModel));
+    commands.extend(args.model.llm.clone().filter(|name| name != "none").map(EngineCommand::LoadModel));
     commands
 }
 

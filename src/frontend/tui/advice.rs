@@ -6,7 +6,7 @@ use super::panes;
 use super::prompt::{Advice, Candidate};
 use super::view::View;
 use crate::command::complete::command_of;
-use crate::command::{Command, complete, hint};
+use crate::command::{ViewCommand, complete, hint};
 use crate::domain::{Examination, Name};
 use crate::engine::{Failure, Stop};
 use crate::frontend::names::SessionNames;
@@ -26,7 +26,7 @@ pub fn of(line: &str, at: usize, names: &SessionNames) -> Advice {
 }
 
 /// The answer to a command that needs no engine; `Err` is why there is nothing to show.
-pub fn answer(command: &Command, view: View<'_>, page: Page) -> Result<Doc, Doc> {
+pub fn answer(command: &ViewCommand, view: View<'_>, page: Page) -> Result<Doc, Doc> {
     report::view::answer(command, view.state, view.basis, page).map_err(|e| e.doc(page.width))
 }
 

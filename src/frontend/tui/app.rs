@@ -14,8 +14,7 @@ use super::prompt::{self, Prompt};
 use super::theme::Theme;
 use super::view::View;
 use super::{advice, frame};
-use crate::command::spec::{CommandSpec, Scope};
-use crate::command::{Command, TABLE, parse};
+use crate::command::{Command, EngineCommand, FrontendCommand, ViewCommand, parse};
 use crate::domain::Name;
 use crate::engine::{Event, Notice};
 use crate::frontend::names::SessionNames;
@@ -56,7 +55,7 @@ pub enum Msg {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
     /// Hand this command to the engine.
-    Submit(Command),
+    Submit(EngineCommand),
     /// Stop the command in flight.
     Cancel,
     /// Keep this line in the history file.
@@ -109,7 +108,7 @@ pub struct App {
     pub(super) status: Option<Line>,
     /// Whether a fact has told already why the command in flight failed.
     told: bool,
-    queue: VecDeque<Command>,
+    queue: VecDeque<EngineCommand>,
     repeat: Option<String>,
     dirty: bool,
 }
@@ -302,27 +301,28 @@ impl App {
             Err(error) => return self.say(Line::new().with(Role::Error, error.message)),
         };
         let canonical = command.to_string();
-        let spec = spec_of(&canonical);
-        if spec.is_some_and(|s| s.repeat) {
+        if command.spec().repeat {
             self.repeat = Some(canonical.clone());
         }
         self.overlay = None;
         self.status = None;
         match command {
-            Command::Quit if self.busy() => self.confirm = true,
-            Command::Quit => effects.push(Effect::Quit),
-            Command::Repl => {
-                if self.busy() {
-                    self.say(Line::new().with(Role::Warning, "A command is running; Ctrl-C stops it."));
-                } else {
-                    effects.push(Effect::SwitchToRepl);
-                }
-            }
-            Command::Tui => self.say(Line::new().with(Role::Muted, "This is the full-screen front end.")),
-            command if spec.is_some_and(|s| s.scope == Scope::View) => self.answer(&canonical, &command, view),
-            command => {
+            Command::View(command) => self.answer(&canonical, &command, view),
+            Command::Engine(command) => {
                 self.queue.push_back(command);
                 self.pump(effects);
+            }
+            Command::Frontend(FrontendCommand::Quit) if self.busy() => self.confirm = true,
+            Command::Frontend(FrontendCommand::Quit) => effects.push(Effect::Quit),
+            Command::Frontend(FrontendCommand::Repl) if self.busy() => {
+                self.say(Line::new().with(Role::Warning, "A command is running; Ctrl-C stops it."));
+            }
+            Command::Frontend(FrontendCommand::Repl) => effects.push(Effect::SwitchToRepl),
+            Command::Frontend(FrontendCommand::Tui) => {
+                self.say(Line::new().with(Role::Muted, "This is the full-screen front end."));
+            }
+            Command::Frontend(FrontendCommand::Source(_)) => {
+                self.say(Line::new().with(Role::Warning, "`source` works at the prompt: `repl` goes there."));
             }
         }
     }
@@ -351,7 +351,7 @@ impl App {
     }
 
     /// Answers a command from the state: a short answer in the log, a long one over the panes.
-    fn answer(&mut self, line: &str, command: &Command, view: View<'_>) {
+    fn answer(&mut self, line: &str, command: &ViewCommand, view: View<'_>) {
         let short = match advice::answer(command, view, self.page(frame::overlay_width(self))) {
             Ok(doc) if doc.0.len() > SHORT_DOC => {
                 self.overlay = Some(Overlay::new(line, doc));
@@ -510,12 +510,4 @@ fn moved(top: usize, motion: Motion, rows: usize, height: usize) -> usize {
         Motion::NextPane | Motion::PreviousPane => top,
     };
     to.min(rows.saturating_sub(height))
-}
-
-/// The table's entry for a canonical line.
-fn spec_of(line: &str) -> Option<&'static CommandSpec> {
-    TABLE
-        .iter()
-        .filter(|s| line.strip_prefix(s.name).is_some_and(|rest| rest.is_empty() || rest.starts_with(' ')))
-        .max_by_key(|s| s.name.len())
 }

@@ -4,7 +4,7 @@
 
 use super::view::View;
 use crate::command::spec::{CommandSpec, Group, Key, Scope};
-use crate::command::{Command, TABLE, parse};
+use crate::command::{Command, EngineCommand, TABLE, parse};
 use crate::domain::{BreakAt, Name};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
@@ -105,10 +105,10 @@ fn command(key: &Key, selected: Option<&Name>, view: View<'_>) -> Action {
     if key.prompt || (key.line.contains("{node}") && node.is_empty()) {
         return Action::Prompt(line);
     }
-    if let Ok(Some(Command::Break { at: BreakAt::Place(place), condition: None, temporary: false })) = parse(&line)
+    if let Ok(Some(Command::Engine(EngineCommand::Break(BreakAt::Place(place), None)))) = parse(&line)
         && let Some(set) = view.state.breakpoints.iter().find(|b| b.at == BreakAt::Place(place.clone()))
     {
-        return Action::Line(Command::Delete(Some(set.id)).to_string());
+        return Action::Line(EngineCommand::Delete(Some(set.id)).to_string());
     }
     Action::Line(line)
 }
@@ -124,7 +124,7 @@ fn quoted(name: &str) -> String {
 }
 
 fn bindings() -> impl Iterator<Item = (&'static CommandSpec, &'static Key)> {
-    TABLE.iter().flat_map(|spec| spec.keys.iter().map(move |key| (spec, key)))
+    TABLE.iter().copied().flat_map(|spec| spec.keys.iter().map(move |key| (spec, key)))
 }
 
 /// The key code that the table calls `name`.

@@ -1,7 +1,7 @@
 //! What the commands that only look show.
 
 use super::fixture::*;
-use crate::command::{Command, parse};
+use crate::command::{Command, ViewCommand, parse};
 use crate::domain::BreakAt;
 use crate::policy::{Policy, parse as parse_policy};
 use crate::report::{Basis, Page, plain, view, walk_tree};
@@ -10,8 +10,11 @@ use std::fmt::Write as _;
 
 const PAGE: Page = Page::live(80);
 
-fn command(line: &str) -> Command {
-    parse(line).unwrap_or_else(|e| panic!("{line}: {e:?}")).unwrap_or_else(|| panic!("{line} is no command"))
+fn command(line: &str) -> ViewCommand {
+    match parse(line).unwrap_or_else(|e| panic!("{line}: {e:?}")) {
+        Some(Command::View(command)) => command,
+        other => panic!("{line} does not only look: {other:?}"),
+    }
 }
 
 fn show(line: &str, state: &SessionState, page: Page) -> String {

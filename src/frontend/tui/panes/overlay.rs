@@ -44,7 +44,7 @@ impl Overlay {
         for group in Group::ALL {
             doc.push(Line::new());
             doc.push(Line::new().with(Role::Heading, group.title()));
-            for spec in TABLE.iter().filter(|s| s.group == group) {
+            for spec in TABLE.iter().copied().filter(|s| s.group == group) {
                 doc.push(
                     Line::new().with(Role::Answer, format!("  {:<38}", spec.usage())).with(Role::Text, spec.summary),
                 );
