@@ -11,7 +11,12 @@ pub mod frontend;
 pub mod judge;
 pub mod llm;
 pub mod policy;
+pub mod record;
 pub mod report;
 pub mod session;
 pub mod stats;
 pub mod text;
+
+#[cfg(test)]
+#[path = "../tests/common/schema.rs"]
+mod schema;

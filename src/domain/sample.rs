@@ -2,7 +2,7 @@
 //!
 //! Must not change the content in any way, and must not take an absent label for "no".
 
-use super::{Name, Outcome, Verdict};
+use super::{Digest, Name, Outcome, Verdict};
 use crate::text::Untrusted;
 
 /// One thing to moderate.
@@ -51,6 +51,37 @@ pub enum Content {
     Fields(Vec<Field>),
 }
 
+impl Content {
+    /// Digest over everything the model gets to read of the sample: the parts of [`Digest::of_parts`] are `text` and the text, or
+    /// `fields` and for each field its name, the number of its texts and the texts.
+    pub fn digest(&self) -> Digest {
+        match self {
+            Self::Text(text) => Digest::of_parts([b"text".as_slice(), text.raw().as_bytes()]),
+            Self::Fields(fields) => {
+                let counts: Vec<String> = fields.iter().map(|f| f.values.len().to_string()).collect();
+                let mut parts: Vec<&[u8]> = vec![b"fields"];
+                for (field, count) in fields.iter().zip(&counts) {
+                    parts.extend([field.name.as_str().as_bytes(), count.as_bytes()]);
+                    parts.extend(field.values.iter().map(|v| v.raw().as_bytes()));
+                }
+                Digest::of_parts(parts)
+            }
+        }
+    }
+
+    /// Its length in characters, names of fields included.
+    pub fn chars(&self) -> u64 {
+        let chars = |t: &str| t.chars().count() as u64;
+        match self {
+            Self::Text(text) => chars(text.raw()),
+            Self::Fields(fields) => {
+                let values = |f: &Field| f.values.iter().map(|v| chars(v.raw())).sum::<u64>();
+                fields.iter().map(|f| chars(f.name.as_str()) + values(f)).sum()
+            }
+        }
+    }
+}
+
 /// One named part of a post.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Field {
@@ -83,6 +114,25 @@ pub struct Classifier {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn contents_that_differ_in_how_they_are_divided_have_different_digests() {
+        let field = |name: &str, values: &[&str]| Field {
+            name: Name::new(name).unwrap(),
+            values: values.iter().map(|v| Untrusted::from(*v)).collect(),
+        };
+        let all = [
+            Content::Text("ab".into()),
+            Content::Fields(vec![field("x", &["ab"])]),
+            Content::Fields(vec![field("x", &["a", "b"])]),
+            Content::Fields(vec![field("x", &["a"]), field("b", &[])]),
+            Content::Fields(vec![field("x", &[]), field("a", &["b"])]),
+            Content::Fields(vec![field("y", &["ab"])]),
+        ];
+        let digests: std::collections::BTreeSet<_> = all.iter().map(Content::digest).collect();
+        assert_eq!(digests.len(), all.len());
+        assert_eq!(all.map(|c| c.chars()), [2, 3, 3, 3, 3, 3]);
+    }
 
     #[test]
     fn a_score_at_its_threshold_violates_and_a_score_without_one_says_nothing() {

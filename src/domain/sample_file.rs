@@ -67,6 +67,14 @@ pub fn parse_line(line: usize, bytes: &[u8]) -> Result<Sample, SampleError> {
     if bytes.len() > MAX_LINE_BYTES {
         return Err(too_long(line));
     }
+    if is_utf16(bytes) {
+        return Err(SampleError {
+            line,
+            col: 1,
+            message: "the line is UTF-16, not UTF-8".into(),
+            hint: "write the file as UTF-8, or convert it: iconv -f UTF-16 -t UTF-8 OLD > NEW".to_owned(),
+        });
+    }
     let text = std::str::from_utf8(bytes).map_err(|e| SampleError {
         line,
         col: String::from_utf8_lossy(bytes.get(..e.valid_up_to()).unwrap_or_default()).chars().count() + 1,
@@ -76,6 +84,10 @@ pub fn parse_line(line: usize, bytes: &[u8]) -> Result<Sample, SampleError> {
     let here = Line { no: line, text };
     if text.trim_ascii().is_empty() {
         return Err(here.error(0, "the line is empty", "write one JSON object a line"));
+    }
+    if text.starts_with('\u{feff}') {
+        let hint = "files that were put together keep their marks: take the three bytes EF BB BF out here";
+        return Err(here.error(0, "the line begins with a byte order mark (U+FEFF)", hint));
     }
     // The full parse finds every syntax error, bad escape and number out of range; what follows may rely on valid JSON.
     if let Err(e) = serde_json::from_str::<serde_json::Value>(text) {
@@ -87,6 +99,11 @@ pub fn parse_line(line: usize, bytes: &[u8]) -> Result<Sample, SampleError> {
         return Err(here.error(root.at(), &message, r#"write a sample as {"id": "…", "text": "…"}"#));
     };
     here.sample(&here.unique(members)?)
+}
+
+/// Text in UTF-16, by its byte order mark or by zero bytes, which UTF-8 text that is JSON never has.
+fn is_utf16(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") || bytes.contains(&0)
 }
 
 pub(super) fn too_long(line: usize) -> SampleError {
@@ -177,6 +194,12 @@ impl<'a> Line<'a> {
         match raw.string().or_else(|| raw.whole_number()) {
             Some(id) if id.is_empty() => Err(self.error(raw.at(), "the id is empty", "leave it out to get `line-N`")),
             Some(id) => Ok(id.into()),
+            None if raw.number().is_some() => {
+                let message = format!("`id` is {}, not a text or a whole number", raw.text());
+                let hint = "write it as a text; table programs give whole numbers a fraction (123.0) where some ids are \
+                            missing, so read the column as text";
+                Err(self.error(raw.at(), &message, hint))
+            }
             None => Err(self.wrong("`id`", raw, "a text or a whole number")),
         }
     }

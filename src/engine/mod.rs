@@ -7,6 +7,7 @@ mod annotate;
 mod breakpoint;
 mod failure;
 pub mod host;
+pub mod many;
 mod meant;
 pub mod policy_file;
 pub mod prompt;

@@ -4,7 +4,7 @@ mod names;
 mod versions;
 
 use super::host::{Event, Host, Notice, Stop, Ticket};
-use super::{Engine, Failure, Parts, walk};
+use super::{Engine, Failure, Parts, prompt, walk};
 use crate::command::{Command, EngineCommand, parse};
 use crate::domain::{Cancel, Digest, Examination, Judgement, Mode, ModelInfo, Target};
 use crate::judge::scripted::Scripted;
@@ -394,13 +394,14 @@ fn a_whole_walk_takes_the_steps_that_stepping_takes() {
     let mut judge = Source(0.8).open("good", &mut |_| {}, &Cancel::new()).expect("a judge");
     let mut walking = walk::Walking::new(&policy, (*stepped.sample).clone());
     let walked = loop {
-        let question = walking.question(&policy, Mode::Direct).expect("a known node").expect("not at a leaf");
+        let question =
+            walking.question(&policy, Mode::Direct, &prompt::question).expect("a known node").expect("not at a leaf");
         let judgement = judge.judge(&question, &mut |_| {}, &Cancel::new()).expect("an answer");
         if let Some(walked) = walking.answered(&policy, judgement).expect("an edge") {
             break walked;
         }
     };
-    assert_eq!(walking.question(&policy, Mode::Direct).expect("a leaf"), None);
+    assert_eq!(walking.question(&policy, Mode::Direct, &prompt::question).expect("a leaf"), None);
     assert_eq!(walked.steps, stepped.steps.iter().map(|s| (**s).clone()).collect::<Vec<_>>());
     assert_eq!(Some(walked.leaf), stepped.leaf);
 }

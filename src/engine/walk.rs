@@ -1,4 +1,4 @@
-//! Walking a tree: asking one node, choosing the edge, and (for `check`) a whole sample from the root to a leaf.
+//! Walking a tree: asking one node, choosing the edge, and a whole sample from the root to a leaf.
 //!
 //! Must not record anything: the caller decides what becomes a fact.
 
@@ -7,6 +7,9 @@ use crate::domain::{Cancel, Judgement, Mode, Name, Sample, Target};
 use crate::judge::{Judge, JudgeError, Progress, Question};
 use crate::policy::{Leaf, Node, Policy};
 use crate::session::{LeafReached, NodeRef, Step, Taken};
+
+/// Words the question at a node: [`prompt::question`], or other words where those are what is measured.
+pub type Ask = dyn Fn(&Policy, &Node, &Sample, Mode) -> Question;
 
 /// The edge that a judgement takes at `node`: the most probable answer, or the node's `unsure` target where the margin
 /// between the two most probable answers is below the node's limit. `None` only for a readout without answers.
@@ -102,11 +105,11 @@ impl Walking {
         &self.sample
     }
 
-    /// What is asked next; `None` at a leaf.
-    pub fn question(&self, policy: &Policy, mode: Mode) -> Result<Option<Question>, JudgeError> {
+    /// What is asked next, worded by `ask`; `None` at a leaf.
+    pub fn question(&self, policy: &Policy, mode: Mode, ask: &Ask) -> Result<Option<Question>, JudgeError> {
         let Target::Node(id) = &self.next else { return Ok(None) };
         let node = policy.node(id.as_str()).ok_or_else(|| missing(id))?;
-        Ok(Some(prompt::question(policy, node, &self.sample, mode)))
+        Ok(Some(ask(policy, node, &self.sample, mode)))
     }
 
     /// Takes the edge of an answer. Gives the whole walk where that ends at a leaf.

@@ -4,13 +4,16 @@
 
 use super::builtin;
 use crate::cli::{BenchArgs, BenchPart};
-use crate::domain::{Cancel, Content, Device, Judgement, Mode, Name, Part, Piece, Prompt, Sample, sample_file};
-use crate::judge::{Judge, JudgeError, Question, Questions, local};
+use crate::domain::{Cancel, Content, Device, Mode, Part, Piece, Prompt, Sample, sample_file};
+use crate::engine::many::{Item, Many, Sink, Source};
+use crate::judge::{Judge, JudgeError, Question, local};
 use crate::llm::measure::Measured;
+use crate::policy::{self, Node, Policy};
+use crate::record::{Fault, Record};
 use serde_json::{Map, Value, json};
-use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, BufReader, Write};
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Instant;
 
@@ -121,53 +124,65 @@ fn walked(
     mode: Mode,
     cancel: &Cancel,
 ) -> Result<f64, JudgeError> {
-    let mut judge = local::open_gguf(file, options, &mut |_| {}, cancel).map_err(|e| e.in_file(file))?;
-    let warm = samples.get(..1).unwrap_or_default();
-    judge.judge_all(&mut Walks::new(warm, mode), cancel)?;
-    let mut walks = Walks::new(samples, mode);
-    let start = Instant::now();
-    judge.judge_all(&mut walks, cancel)?;
-    let seconds = start.elapsed().as_secs_f64();
-    match walks.failed {
-        Some(error) => Err(error),
-        None => Ok(samples.len() as f64 * 60.0 / seconds),
-    }
-}
-
-/// All samples through all questions; a sample's next question comes after the answer to the last.
-struct Walks<'a> {
-    samples: &'a [Sample],
-    mode: Mode,
-    /// Samples and questions that can be asked now.
-    ready: VecDeque<(usize, usize)>,
-    failed: Option<JudgeError>,
-}
-
-impl<'a> Walks<'a> {
-    fn new(samples: &'a [Sample], mode: Mode) -> Self {
-        Self { samples, mode, ready: (0..samples.len()).map(|s| (s, 0)).collect(), failed: None }
-    }
-}
-
-impl Questions for Walks<'_> {
-    fn next(&mut self, _idle: bool) -> Option<(u64, Question)> {
-        let (sample, question) = self.ready.pop_front()?;
-        let number = sample * QUESTIONS.len() + question;
-        Some((number as u64, asked(self.samples.get(sample)?, QUESTIONS.get(question)?, self.mode)))
-    }
-
-    fn answered(&mut self, number: u64, answer: Result<Judgement, JudgeError>) {
-        let (sample, question) = (number as usize / QUESTIONS.len(), number as usize % QUESTIONS.len());
-        match answer {
-            Err(error) => self.failed = Some(error),
-            // Samples that were begun come first, so that they do not pile up.
-            Ok(_) if question + 1 < QUESTIONS.len() => self.ready.push_front((sample, question + 1)),
-            Ok(_) => {}
+    let open = || local::open_gguf(file, options, &mut |_| {}, cancel).map_err(|e| e.in_file(file));
+    let mut judge: Box<dyn Judge> = Box::new(open()?);
+    let policy = policy()?;
+    let mut walk = |samples: &[Sample]| {
+        // A model that fails is not measured.
+        let mut reopen = || Err(JudgeError::Internal("the model layer failed".into()));
+        let mut done = Done(None);
+        let mut many = Many { ask: &asked, ..Many::new(&policy, mode, &mut reopen, cancel) };
+        many.run(&mut judge, &mut Given(samples.iter()), &mut done)?;
+        match (done.0, cancel.is_cancelled()) {
+            (Some(fault), _) => Err(JudgeError::Unusable { message: fault.message, hint: fault.hint }),
+            (None, true) => Err(JudgeError::Cancelled),
+            (None, false) => Ok(()),
         }
+    };
+    walk(samples.get(..1).unwrap_or_default())?;
+    let start = Instant::now();
+    walk(samples)?;
+    Ok(samples.len() as f64 * 60.0 / start.elapsed().as_secs_f64())
+}
+
+/// [`QUESTIONS`] as a policy: one after the other, whatever the answers are.
+fn policy() -> Result<Policy, JudgeError> {
+    let mut text = "[policy]\nid = \"bench\"\nversion = \"1.0.0\"\ntitle = \"bench\"\nroot = \"q1\"\n".to_owned();
+    for (number, question) in (1..).zip(QUESTIONS) {
+        let next = match number == QUESTIONS.len() {
+            true => "leaf = \"end\"".to_owned(),
+            false => format!("next = \"q{}\"", number + 1),
+        };
+        text.push_str(&format!(
+            "[node.q{number}]\nquestion = \"{question}\"\n[node.q{number}.answers]\nyes = {{ {next} }}\nno = {{ {next} }}\n"
+        ));
+    }
+    text.push_str("[leaf.end]\noutcome = \"undetermined\"\n");
+    let parsed = policy::parse("bench.toml", &text, &mut |_| Err(String::new()));
+    parsed.policy.ok_or_else(|| JudgeError::Internal("the policy of the bench is none".into()))
+}
+
+/// The samples as a source.
+struct Given<'a>(std::slice::Iter<'a, Sample>);
+
+impl Source for Given<'_> {
+    fn next(&mut self, _wait: bool) -> Option<Item> {
+        self.0.next().map(|sample| Item { line: 1, sample: Ok(sample.clone()) })
     }
 }
 
-fn asked(sample: &Sample, question: &str, mode: Mode) -> Question {
+/// A sink that ends the run at the first sample that could not be walked.
+struct Done(Option<Fault>);
+
+impl Sink for Done {
+    fn take(&mut self, record: &Record) -> ControlFlow<()> {
+        self.0.clone_from(&record.error);
+        if self.0.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+/// The question in the words that other engines are given too, not in those of our prompts.
+fn asked(_policy: &Policy, node: &Node, sample: &Sample, mode: Mode) -> Question {
     let piece = |part, text: String| Piece { part, text: text.into() };
     let rules = (1..16).map(|i| {
         format!(
@@ -180,6 +195,7 @@ fn asked(sample: &Sample, question: &str, mode: Mode) -> Question {
         Content::Text(text) => text.clone(),
         Content::Fields(fields) => fields.iter().flat_map(|f| &f.values).next().cloned().unwrap_or_default(),
     };
+    let question = node.question.raw();
     Question {
         prompt: Prompt {
             system: vec![piece(Part::Instructions, format!("You are a content moderation policy expert. {rules}"))],
@@ -193,7 +209,7 @@ fn asked(sample: &Sample, question: &str, mode: Mode) -> Question {
             // After a rationale the line break comes with it.
             answer_cue: if mode == Mode::Direct { "\nAnswer:" } else { "Answer:" }.to_owned(),
         },
-        answers: ["yes", "no"].into_iter().filter_map(|a| Name::new(a).ok()).collect(),
+        answers: node.answers.iter().map(|(answer, _)| answer.clone()).collect(),
         mode,
     }
 }

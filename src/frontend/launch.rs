@@ -7,7 +7,7 @@ mod session;
 mod sources;
 
 use super::batch;
-use super::check::{Check, CheckError};
+use super::check::{Check, CheckError, Progress};
 use super::fetch_view::FetchView;
 use super::history::History;
 use super::interrupt::{Interrupt, Meaning};
@@ -212,14 +212,38 @@ fn check(args: &CheckArgs, env: &Environment, interrupt: &Interrupt) -> Result<u
             judge
         },
         cancel: &cancel,
-        progress: terminal,
+        progress: match (terminal, stdin_bytes()) {
+            (false, _) => Progress::Hidden,
+            (true, None) => Progress::Samples,
+            (true, Some(bytes)) => Progress::Bytes(bytes),
+        },
     };
     match check.run(BufReader::new(io::stdin()), &mut io::stdout()) {
-        Ok(summary) => Ok(summary.exit_code()),
+        Ok(summary) => {
+            summary.tell(&policy, &mut io::stderr())?;
+            Ok(summary.exit_code())
+        }
         Err(CheckError::Judge(JudgeError::Cancelled)) => Ok(exit::INTERRUPTED),
         Err(CheckError::Judge(error)) => Err(error.into()),
-        Err(CheckError::Io(error)) => Err(error.into()),
+        Err(CheckError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Err(error.into()),
+        Err(error @ (CheckError::Read(_) | CheckError::Write(_))) => Err(Stopped::failed(error.to_string())),
     }
+}
+
+/// How many bytes of samples there are, where stdin is a file.
+#[cfg(unix)]
+fn stdin_bytes() -> Option<u64> {
+    use std::io::Seek;
+    use std::os::fd::AsFd;
+    let mut file = std::fs::File::from(io::stdin().as_fd().try_clone_to_owned().ok()?);
+    let about = file.metadata().ok().filter(std::fs::Metadata::is_file)?;
+    about.len().checked_sub(file.stream_position().ok()?)
+}
+
+/// How many bytes of samples there are is not known here.
+#[cfg(not(unix))]
+fn stdin_bytes() -> Option<u64> {
+    None
 }
 
 fn run_replay(args: &ReplayArgs, env: &Environment, interrupt: &Interrupt) -> Result<u8, Stopped> {

@@ -6,7 +6,6 @@ pub mod batch;
 mod bench;
 mod builtin;
 mod check;
-mod check_record;
 pub mod client;
 pub mod fetch_view;
 pub mod history;

@@ -115,8 +115,9 @@ pub trait Judge: Send {
 
 /// Where questions come from and answers go, when there are many.
 pub trait Questions {
-    /// The next question and a number of the caller's own, or `None` where there is none at the moment. `idle`: nothing is being
-    /// worked on, so the caller may wait for one; `None` is then the end.
+    /// The next question and a number of the caller's own, or `None` where there is none at the moment. Of two questions the one
+    /// with the lower number is the more urgent. `idle`: nothing is being worked on, so the caller may wait for one; `None` is
+    /// then the end.
     fn next(&mut self, idle: bool) -> Option<(u64, Question)>;
 
     /// The answer to question number `number`. Answers come in any order.

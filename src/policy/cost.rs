@@ -4,7 +4,7 @@
 
 use super::index::{Index, Spot};
 use super::tree::{Node, Policy};
-use crate::domain::{Layout, Target};
+use crate::domain::{Layout, Name, Sample, Target};
 
 /// Characters of one token, as a rule of thumb for English; the comparison of layouts does not depend on it.
 const CHARS_PER_TOKEN: f64 = 4.0;
@@ -23,22 +23,89 @@ pub struct LayoutCost {
 /// Estimates both layouts for samples of `sample_chars` characters on average, with every answer of a node equally likely
 /// and every walk as long as the tree makes it.
 pub fn layouts(policy: &Policy, sample_chars: f64) -> [LayoutCost; 2] {
-    let tokens = |chars: f64| chars / CHARS_PER_TOKEN;
     let visits = expected_visits(policy);
-    let sample = tokens(sample_chars);
-    let terms = policy.terms.iter().map(|t| chars(t.name.raw()) + chars(t.definition.raw())).sum::<f64>();
-    let head = tokens(chars(policy.instructions.raw()) + terms);
-    let node_tokens: Vec<f64> = policy.nodes.iter().map(|n| tokens(node_chars(n))).collect();
     let asked: f64 = visits.iter().sum();
+    estimate(policy, &visits, sample_chars, asked * sample_chars)
+}
+
+/// What finished walks asked, counted, so that the layouts can be compared by what was really done.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Asked {
+    samples: u64,
+    /// Characters of all samples.
+    chars: u64,
+    /// Characters of all samples, each as often as a node was asked about it.
+    asked_chars: u64,
+    /// How often each node was asked.
+    visits: Vec<u64>,
+}
+
+impl Asked {
+    /// Nothing yet.
+    pub fn new(policy: &Policy) -> Self {
+        Self { visits: vec![0; policy.nodes.len()], ..Self::default() }
+    }
+
+    /// Adds a walk and the nodes on its path.
+    pub fn add<'n>(&mut self, policy: &Policy, sample: &Sample, path: impl Iterator<Item = &'n Name>) {
+        let chars = sample.content.chars();
+        self.samples += 1;
+        self.chars += chars;
+        for id in path {
+            self.asked_chars += chars;
+            let index = policy.nodes.iter().position(|node| node.id == *id);
+            if let Some(visits) = index.and_then(|i| self.visits.get_mut(i)) {
+                *visits += 1;
+            }
+        }
+    }
+
+    /// The layout that the policy does not have, and how many tokens it would have spared these walks (negative: cost them).
+    /// `prompt_tokens` is what all their prompts had in all; the estimate is brought to that measure.
+    pub fn spared_by_other(&self, policy: &Policy, prompt_tokens: u64) -> (Layout, f64) {
+        let totals = self.totals(policy);
+        let [used, other] = if totals[0].0 == policy.layout { totals } else { [totals[1], totals[0]] };
+        let head = head_tokens(policy) * self.visits.iter().sum::<u64>() as f64;
+        let nodes = policy.nodes.iter().zip(&self.visits).map(|(n, v)| tokens(node_chars(n)) * *v as f64);
+        let estimated = head + tokens(self.asked_chars as f64) + nodes.sum::<f64>();
+        let measure = if estimated > 0.0 { prompt_tokens as f64 / estimated } else { 0.0 };
+        (other.0, (used.1 - other.1) * measure)
+    }
+
+    /// The tokens that each layout reads anew for these walks, in all.
+    fn totals(&self, policy: &Policy) -> [(Layout, f64); 2] {
+        let samples = (self.samples as f64).max(1.0);
+        let visits: Vec<f64> = self.visits.iter().map(|v| *v as f64 / samples).collect();
+        let costs = estimate(policy, &visits, self.chars as f64 / samples, self.asked_chars as f64 / samples);
+        costs.map(|cost| (cost.layout, cost.once + cost.per_sample * self.samples as f64))
+    }
+}
+
+/// Both layouts where nodes are asked `visits` times a sample, which has `sample_chars` characters, and `asked_chars` when it is
+/// read again for every node.
+fn estimate(policy: &Policy, visits: &[f64], sample_chars: f64, asked_chars: f64) -> [LayoutCost; 2] {
+    let sample = tokens(sample_chars);
+    let head = head_tokens(policy);
+    let node_tokens: Vec<f64> = policy.nodes.iter().map(|n| tokens(node_chars(n))).collect();
     let asked_tokens: f64 = visits.iter().zip(&node_tokens).map(|(v, t)| v * t).sum();
     [
         LayoutCost { layout: Layout::SampleFirst, once: head, per_sample: sample + asked_tokens },
         LayoutCost {
             layout: Layout::NodeFirst,
             once: head + node_tokens.iter().sum::<f64>(),
-            per_sample: asked * sample,
+            per_sample: tokens(asked_chars),
         },
     ]
+}
+
+fn tokens(chars: f64) -> f64 {
+    chars / CHARS_PER_TOKEN
+}
+
+/// What stands before every question.
+fn head_tokens(policy: &Policy) -> f64 {
+    let terms = policy.terms.iter().map(|t| chars(t.name.raw()) + chars(t.definition.raw())).sum::<f64>();
+    tokens(chars(policy.instructions.raw()) + terms)
 }
 
 fn chars(text: &str) -> f64 {
@@ -97,5 +164,33 @@ mod tests {
         assert_eq!(sample_first.per_sample, 100.0 + q[0] + q[1] / 2.0);
         assert_eq!(node_first.per_sample, 150.0);
         assert_eq!(node_first.once - sample_first.once, q[0] + q[1]);
+    }
+
+    #[test]
+    fn walks_that_were_done_are_counted_by_the_same_formulas() {
+        let text =
+            std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/broken/00-good.toml")).unwrap();
+        let policy = crate::policy::parse("p.toml", &text, &mut |_| Err(String::new())).policy.unwrap();
+        let q: Vec<f64> = policy.nodes.iter().map(|n| node_chars(n) / 4.0).collect();
+        let sample = |chars: usize| {
+            let line = format!(r#"{{"text":"{}"}}"#, "x".repeat(chars));
+            crate::domain::sample_file::parse_line(1, line.as_bytes()).unwrap()
+        };
+        let mut asked = Asked::new(&policy);
+        asked.add(&policy, &sample(400), policy.nodes.iter().map(|n| &n.id));
+        asked.add(&policy, &sample(40), policy.nodes.iter().map(|n| &n.id).take(1));
+        let [(_, sample_first), (_, node_first)] = asked.totals(&policy);
+        let head = layouts(&policy, 0.0)[0].once;
+        assert!((sample_first - (head + 110.0 + 2.0 * q[0] + q[1])).abs() < 1e-9);
+        assert!((node_first - (head + q[0] + q[1] + 210.0)).abs() < 1e-9);
+        // Prompts with twice the estimated tokens make every token of the estimate count twice.
+        let prompts = 3.0 * head + 210.0 + 2.0 * q[0] + q[1];
+        let (layout, spared) = asked.spared_by_other(&policy, (2.0 * prompts).round() as u64);
+        let other = if policy.layout == Layout::SampleFirst { Layout::NodeFirst } else { Layout::SampleFirst };
+        let difference =
+            if policy.layout == Layout::SampleFirst { sample_first - node_first } else { node_first - sample_first };
+        assert_eq!(layout, other);
+        assert!((spared - 2.0 * difference).abs() < 1.0, "{spared} {difference}");
+        assert_eq!(Asked::new(&policy).spared_by_other(&policy, 0), (other, 0.0));
     }
 }

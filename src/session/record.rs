@@ -25,6 +25,10 @@ const NO_LINE: Digest = Digest::from_bytes([0; 32]);
 /// Bytes of `,"crc":"xxxxxxxx"}` and the line break.
 const TRAILER: usize = 19;
 
+/// What is wrong with a line whose end is CR LF.
+pub(super) const CR_LF: &str = "its line break is CR LF, which git and some editors make of LF; get the file unchanged, or \
+                                restore it: sed 's/\\r$//' OLD > NEW";
+
 /// The line with number `seq` that follows the line with digest `prev` (`None`: the header).
 pub(super) fn encode(seq: u64, prev: Option<Digest>, fact: &Fact) -> Vec<u8> {
     let version = prev.is_none().then_some((wire::MAJOR, wire::MINOR));
@@ -57,6 +61,9 @@ pub(super) struct Record<'a> {
 
 /// Takes a line (line break included) apart, or says what is wrong with it.
 pub(super) fn decode(line: &[u8]) -> Result<Record<'_>, &'static str> {
+    if line.ends_with(b"\"}\r\n") {
+        return Err(CR_LF);
+    }
     let body = line.strip_suffix(b"\"}\n").ok_or("it does not end as a record does")?;
     let (body, crc) = body.split_at_checked(body.len().wrapping_sub(8)).ok_or("it is too short for a record")?;
     let covered = body.strip_suffix(b",\"crc\":\"").ok_or("it has no checksum")?;

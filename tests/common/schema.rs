@@ -25,6 +25,7 @@ pub fn misfit(root: &Value, schema: &Value, value: &Value, at: &str) -> Result<(
             "minimum" => value.as_f64().is_none_or(|v| rule.as_f64().is_some_and(|least| v >= least)),
             "maximum" => value.as_f64().is_none_or(|v| rule.as_f64().is_some_and(|most| v <= most)),
             "minLength" => value.as_str().is_none_or(|v| rule.as_u64().is_some_and(|n| v.chars().count() as u64 >= n)),
+            "maxLength" => value.as_str().is_none_or(|v| rule.as_u64().is_some_and(|n| v.chars().count() as u64 <= n)),
             "pattern" => value.as_str().is_none_or(|v| matches(rule.as_str().unwrap_or_default(), v)),
             "required" => {
                 let has = |name: &Value| name.as_str().is_some_and(|n| value.get(n).is_some());

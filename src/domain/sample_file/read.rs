@@ -17,6 +17,8 @@ pub struct RawLine {
     pub bytes: Vec<u8>,
     /// It was longer than [`MAX_LINE_BYTES`].
     pub too_long: bool,
+    /// Bytes of the input up to its end, line break included.
+    pub end: u64,
 }
 
 impl RawLine {
@@ -36,13 +38,14 @@ impl RawLine {
 pub struct RawLines<R> {
     reader: R,
     number: usize,
+    read: u64,
     hasher: Hasher,
 }
 
 impl<R: BufRead> RawLines<R> {
     /// Lines of `reader`.
     pub fn new(reader: R) -> Self {
-        Self { reader, number: 0, hasher: Hasher::new() }
+        Self { reader, number: 0, read: 0, hasher: Hasher::new() }
     }
 
     /// Digest of all bytes read so far.
@@ -51,7 +54,7 @@ impl<R: BufRead> RawLines<R> {
     }
 
     fn next_line(&mut self) -> io::Result<Option<RawLine>> {
-        let mut line = RawLine { number: self.number + 1, bytes: Vec::new(), too_long: false };
+        let mut line = RawLine { number: self.number + 1, bytes: Vec::new(), too_long: false, end: 0 };
         let mut any = false;
         loop {
             let chunk = match self.reader.fill_buf() {
@@ -74,6 +77,7 @@ impl<R: BufRead> RawLines<R> {
             }
             self.hasher.update(chunk.get(..used).unwrap_or_default());
             self.reader.consume(used);
+            self.read += used as u64;
             if end.is_some() {
                 break;
             }
@@ -82,6 +86,7 @@ impl<R: BufRead> RawLines<R> {
             return Ok(None);
         }
         self.number += 1;
+        line.end = self.read;
         if self.number == 1
             && let Some(rest) = line.bytes.strip_prefix(b"\xef\xbb\xbf")
         {

@@ -42,6 +42,8 @@ struct Batch<'a> {
 
 struct Task {
     number: u64,
+    /// Who reads first: the lowest rank. The number, or that of a more urgent task that waits for what this one reads.
+    rank: u64,
     question: Question,
     start: Instant,
     /// What is read, up to the answer; without the rationale as long as that is not written.
@@ -127,9 +129,12 @@ impl Batch<'_> {
     fn begin(&mut self, mut task: Task, questions: &mut dyn Questions) {
         let sequence = self.judge.known_part(&task.tokens.ids);
         let known = sequence.len();
-        let reading = self.tasks.iter().filter(|t| matches!(t.phase, Phase::Opening | Phase::Whole));
-        let shared = reading.map(|t| common(&t.tokens.ids, &task.tokens.ids)).max().unwrap_or(0);
-        if shared >= known + WORTH_WAITING {
+        let reading = self.tasks.iter_mut().filter(|t| matches!(t.phase, Phase::Opening | Phase::Whole));
+        let shared = reading.map(|t| (common(&t.tokens.ids, &task.tokens.ids), t)).max_by_key(|(shared, _)| *shared);
+        if let Some((shared, reader)) = shared
+            && shared >= known + WORTH_WAITING
+        {
+            reader.rank = reader.rank.min(task.rank);
             self.waiting.push_back(task);
             return;
         }
@@ -145,6 +150,8 @@ impl Batch<'_> {
         let (mut rows, mut sequences, mut shares) = (Vec::new(), Vec::new(), Vec::new());
         let fixed: usize = self.tasks.iter().map(|t| t.fixed_rows()).sum();
         let mut budget = self.judge.pace.rows().saturating_sub(fixed).max(LEAST_READING);
+        // The most urgent read first. The order of rows has no influence on their bits.
+        self.tasks.sort_by_key(|t| t.rank);
         for (index, task) in self.tasks.iter_mut().enumerate() {
             let first = rows.len();
             let logits = task.rows(sequences.len(), &mut budget, &mut rows);
@@ -266,6 +273,7 @@ impl LocalJudge {
         scoring::check(&self.decoder, tokens.ids.len(), &tokens.ids)?;
         Ok(Task {
             number,
+            rank: number,
             question,
             start: Instant::now(),
             tokens,

@@ -1,12 +1,10 @@
 //! Laws of the written form, and the form itself as people and scripts see it.
 
 use super::*;
+use crate::schema;
 use crate::session::arbitrary;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
-
-#[path = "../../../tests/common/schema.rs"]
-mod schema;
 
 /// Holds the JSON of a fact against the published schema of a line.
 fn misfit(fact: &Fact) -> Result<(), String> {

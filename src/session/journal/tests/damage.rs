@@ -178,6 +178,24 @@ fn what_only_a_newer_minor_version_knows_is_reported_and_not_written_after() {
 }
 
 #[test]
+fn line_breaks_changed_to_cr_lf_are_named_and_taking_them_back_restores_the_session() {
+    let (facts, bytes, _) = journal(vec![
+        Fact::Opened { program: "0.1.0".to_owned(), at: "2026-11-23T02:00:00Z".to_owned() },
+        Fact::Command { line: "step".into() },
+    ]);
+    let text = String::from_utf8(bytes).expect("a journal is text");
+    let changed = text.replace('\n', "\r\n");
+    let error = scan(changed.as_bytes()).map(|_| ()).expect_err("damaged").to_string();
+    assert!(error.contains("line 1") && error.contains("CR LF") && error.contains("sed"), "{error}");
+    // As `cat` of a good beginning and a changed rest gives it.
+    let (first, rest) = text.split_once('\n').expect("two lines");
+    let mixed = format!("{first}\n{}\n", rest.replace('\n', "\r\n"));
+    let recovery = scan(mixed.as_bytes()).expect("a header").recovery;
+    assert!(recovery.notices().iter().any(|n| n.to_string().contains("CR LF")), "{recovery:?}");
+    assert_eq!(scan(changed.replace("\r\n", "\n").as_bytes()).expect("restored").facts, facts);
+}
+
+#[test]
 fn files_that_are_no_sessions_are_told_from_old_new_and_unbegun_ones() {
     let newer = lines((2, 3), &[r#"{"kind":"opened"}"#]).concat();
     let cases: [(&[u8], &str); 7] = [

@@ -1,0 +1,109 @@
+//! Many samples at once: samples come from a source, up to a window of them are walked side by side, and a record of each goes
+//! to a sink in the order of the source, as soon as it is its turn.
+//!
+//! Must not know where samples come from or where records go (lines, files, streams), and must give every item one record.
+
+mod maker;
+mod queue;
+#[cfg(test)]
+mod tests;
+
+use super::prompt;
+use super::walk::Ask;
+use crate::domain::{Cancel, Mode, Sample};
+use crate::judge::{Judge, JudgeError};
+use crate::policy::Policy;
+use crate::record::{Fault, Record};
+use queue::Queue;
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+pub use queue::Tally;
+
+/// One thing a source gives.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Item {
+    /// Its place in the input, for the record.
+    pub line: u64,
+    /// The sample, or why there is none.
+    pub sample: Result<Sample, Fault>,
+}
+
+/// Where samples come from.
+pub trait Source {
+    /// The next item, or `None` where there is none at the moment. `wait`: nothing is being worked on, so the source may wait for
+    /// one; `None` is then the end.
+    fn next(&mut self, wait: bool) -> Option<Item>;
+}
+
+/// Where records go.
+pub trait Sink {
+    /// Takes the record of the next item. A break ends the run: what is still at hand is for nobody any more.
+    fn take(&mut self, record: &Record) -> ControlFlow<()>;
+}
+
+/// What a run over many samples needs.
+pub struct Many<'a> {
+    /// The policy to walk.
+    pub policy: &'a Policy,
+    /// Direct or rationale.
+    pub mode: Mode,
+    /// Words the questions; [`prompt::question`] everywhere but where other wordings are measured.
+    pub ask: &'a Ask,
+    /// Opens the judge again after a fault in it.
+    pub reopen: &'a mut dyn FnMut() -> Result<Box<dyn Judge>, JudgeError>,
+    /// Set from outside to stop the run.
+    pub cancel: &'a Cancel,
+}
+
+impl<'a> Many<'a> {
+    /// A run with the questions of the product.
+    pub fn new(
+        policy: &'a Policy,
+        mode: Mode,
+        reopen: &'a mut dyn FnMut() -> Result<Box<dyn Judge>, JudgeError>,
+        cancel: &'a Cancel,
+    ) -> Self {
+        Self { policy, mode, ask: &prompt::question, reopen, cancel }
+    }
+
+    /// Walks all samples of `source` with `judge`, which is replaced where it fails. After a cancel, the records of all samples that were walked by then have gone
+    /// to the sink, and the tally says that the run was interrupted.
+    ///
+    /// # Errors
+    /// Where the judge fails without a sample being at fault, or cannot be opened again after a fault. The records of all samples
+    /// that were walked by then have gone to the sink then, too.
+    pub fn run(
+        &mut self,
+        judge: &mut Box<dyn Judge>,
+        source: &mut dyn Source,
+        sink: &mut dyn Sink,
+    ) -> Result<Tally, JudgeError> {
+        let mut queue = Queue::new(self, judge.info(), source, sink);
+        let mut suspects = VecDeque::new();
+        let result = loop {
+            let asked = catch_unwind(AssertUnwindSafe(|| judge.judge_all(&mut queue, self.cancel)));
+            match asked {
+                Ok(Err(JudgeError::Cancelled)) => break Ok(()),
+                Ok(Ok(())) if !queue.is_testing() => break Ok(()),
+                Ok(Ok(())) => {}
+                Ok(Err(_)) | Err(_) => {
+                    // The judge's caches may be half written, so it is replaced. Which of the samples at hand brought it down
+                    // shows when they are asked again, each alone.
+                    *judge = match (self.reopen)() {
+                        Ok(judge) => judge,
+                        Err(error) => break Err(error),
+                    };
+                    match queue.fallen() {
+                        Some(at_hand) => suspects.extend(at_hand),
+                        None => break Err(JudgeError::Internal("the model layer failed".into())),
+                    }
+                }
+            }
+            queue.test(suspects.pop_front());
+        };
+        let tally = queue.finish();
+        result.map(|()| tally)
+    }
+}
