@@ -2,25 +2,14 @@
 //!
 //! Must not change the content in any way, must not stop at a bad line, and must not take an absent or null label for "no".
 //!
-//! | key | value | absent or null |
-//! |---|---|---|
-//! | `id` | text or whole number | `line-N` |
-//! | `text` | text | then `fields` is needed; never both |
-//! | `fields` | object: name to text, list of texts or null | |
-//! | `gold` | an outcome word or a bool | unknown |
-//! | `gold_violates` | bool; with it `gold` may be anything and is kept in `meta` | unknown |
-//! | `gold_label` | text | unknown |
-//! | `gold_path` | object: node to answer | unknown |
-//! | `scores`, `thresholds` | object: name to number or null | none |
-//! | `classifier` | `{"id", "version"?}` | unknown |
-//! | `verdicts` | object: who to outcome word, bool or `{"outcome", "label"?}` | none |
-//! | `meta` | object | none |
+//! The keys stand in one table, `keys`, from which SAMPLES.md has its own.
 //!
 //! Any other key is kept in `meta` under its own name. A key that differs from one of these only in case, separators or a
 //! final s is refused, because a threshold under a misspelled key would silently not count.
 
 mod gold;
 mod json;
+mod keys;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -29,6 +18,7 @@ use super::{Classifier, Content, Field, Name, Outcome, Sample, Verdict};
 use crate::text::Untrusted;
 use json::Raw;
 
+pub use keys::{Key, TABLE};
 pub use read::{DuplicateId, Loaded, RawLine, RawLines, load};
 
 /// The longest line that is read, in bytes. A longer one is an error of its own and is skipped without being kept in memory.
@@ -47,20 +37,7 @@ pub struct SampleError {
     pub hint: String,
 }
 
-const KEYS: [&str; 12] = [
-    "id",
-    "text",
-    "fields",
-    "gold",
-    "gold_violates",
-    "gold_label",
-    "gold_path",
-    "scores",
-    "thresholds",
-    "classifier",
-    "verdicts",
-    "meta",
-];
+const KEYS: [&str; keys::NAMES.len()] = keys::NAMES;
 
 /// Reads one line (without its line break, which does no harm). `line` is its number from 1; it names a sample without an id.
 pub fn parse_line(line: usize, bytes: &[u8]) -> Result<Sample, SampleError> {

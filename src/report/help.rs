@@ -1,17 +1,22 @@
 //! `help` and `apropos` as documents.
 //!
-//! Must not hold words about commands: those come from the command table.
+//! Must not hold words about commands (those come from the command table) or about anything else (those are in `words`).
 
 use super::view::ViewError;
-use super::{Doc, Line, Page, Role};
+use super::{Doc, Line, Page, Role, words};
 use crate::command::help::{self, Block};
-use crate::text::width;
+use crate::text::{alike::alike, width};
 
-/// Help for one command, a group of them, or all.
+/// Help for one command, a group of them, a topic such as `words`, or all commands.
 pub fn help(topic: Option<&str>, page: Page) -> Result<Doc, ViewError> {
+    if let Some(blocks) = topic.and_then(|word| words::topic(word.trim())) {
+        return Ok(self::blocks(&blocks, page));
+    }
     match help::help(topic) {
         Ok(blocks) => Ok(self::blocks(&blocks, page)),
-        Err(names) => {
+        Err(mut names) => {
+            let topics = help::TOPICS.iter().map(|(name, _)| *name);
+            names.extend(alike(topic.unwrap_or_default(), topics));
             let message = format!("there is no help for `{}`", topic.unwrap_or_default());
             let hint = if names.is_empty() {
                 "`help` lists all commands; `apropos WORD` looks in their descriptions.".to_owned()

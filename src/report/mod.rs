@@ -29,6 +29,7 @@ pub mod value;
 pub mod view;
 pub mod walk;
 pub mod walk_tree;
+pub mod words;
 
 #[cfg(test)]
 mod tests;

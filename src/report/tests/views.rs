@@ -130,6 +130,13 @@ fn help_at_60_cells() {
     let page = Page::live(60);
     insta::assert_snapshot!("help_step", show("help step", &state, page));
     insta::assert_snapshot!("help_unknown", show("help stepp", &state, page));
+    insta::assert_snapshot!("help_words", show("help words", &state, Page::live(100)));
+    insta::assert_snapshot!("help_expressions", show("help expressions", &state, Page::live(100)));
+    assert!(show("help expresions", &state, page).contains("Did you mean `expressions`?"));
+    for topic in ["help words", "help expressions", "help word"] {
+        let text = show(topic, &state, page);
+        assert!(text.lines().count() > 30 && text.lines().all(|l| l.chars().count() <= 60), "{topic}: {text}");
+    }
     insta::assert_snapshot!("apropos", show("apropos threshold", &state, page));
     let overview = show("help", &state, page);
     assert!(overview.lines().all(|l| l.chars().count() <= 60), "{overview}");
