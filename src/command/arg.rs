@@ -51,6 +51,17 @@ impl ArgSpec {
     }
 }
 
+/// What an expression sees where it is typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// A sample before it is run.
+    Sample,
+    /// A walk.
+    Walk,
+    /// A walk, and the breakpoint whose condition it is.
+    Breakpoint,
+}
+
 /// What an argument is. Completion depends on this alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ArgKind {
@@ -86,8 +97,8 @@ pub enum ArgKind {
     Command,
     /// One of these words; each with what it means.
     Enum(&'static [(&'static str, &'static str)]),
-    /// An expression: the rest of the line.
-    Expr,
+    /// An expression, which sees so much: the rest of the line.
+    Expr(Seen),
     /// Text: the rest of the line.
     FreeText,
 }
@@ -95,7 +106,7 @@ pub enum ArgKind {
 impl ArgKind {
     /// Whether it takes the rest of the line as it stands.
     pub const fn is_rest(self) -> bool {
-        matches!(self, Self::Expr | Self::FreeText | Self::Command)
+        matches!(self, Self::Expr(_) | Self::FreeText | Self::Command)
     }
 
     /// What it is, for help and error messages.
@@ -117,7 +128,7 @@ impl ArgKind {
             Self::Tag => "a tag: letters, digits and _ - . : / +",
             Self::Command => "a command",
             Self::Enum(_) => "one of a few words",
-            Self::Expr => "an expression, such as p.yes < 0.6 and verdict != gold",
+            Self::Expr(_) => "an expression, such as p.yes < 0.6 and verdict != gold",
             Self::FreeText => "text, to the end of the line",
         }
     }

@@ -2,7 +2,8 @@
 //!
 //! Must not ask the engine or read files: names come from what the front end already holds.
 
-use super::arg::{ArgKind, ArgSpec};
+use super::arg::{ArgKind, ArgSpec, Seen};
+use super::help;
 use super::lex::{self, Lexer, Token};
 use super::parse::is_for_a_later_one;
 use super::resolve::{self, Resolved};
@@ -32,8 +33,8 @@ pub enum Wanted<'a> {
     Models,
     /// Tags that were put before.
     Tags,
-    /// What an expression can name.
-    Variables,
+    /// What an expression can name that sees so much.
+    Variables(Seen),
     /// Files whose path begins so; a folder ends in `/`.
     Paths(&'a str),
 }
@@ -321,14 +322,15 @@ fn argument(arg: &'static ArgSpec, announced: bool, word: &Token, typed: &str, n
             let fits = words.iter().filter(|w| w.0.starts_with(word.text.as_str()));
             fits.map(|(text, doc)| Completion { doc: (*doc).to_owned(), ..plain(text) }).collect()
         }
-        ArgKind::Expr => {
-            let fits = names.names(Wanted::Variables).into_iter();
+        ArgKind::Expr(seen) => {
+            let fits = names.names(Wanted::Variables(seen)).into_iter();
             let fits = fits.filter(|(name, _)| name.starts_with(word.text.as_str()));
             fits.map(|(name, doc)| Completion { insert: name.clone(), doc, ..plain(&name) }).collect()
         }
         ArgKind::Command => {
-            let fits = TABLE.iter().copied().filter(|s| s.name.starts_with(word.text.as_str()));
-            fits.map(|s| Completion { doc: s.summary.to_owned(), ..plain(s.name) }).collect()
+            let all = TABLE.iter().map(|s| (s.name, s.summary)).chain(help::TOPICS);
+            let fits = all.filter(|(name, _)| name.starts_with(word.text.as_str()));
+            fits.map(|(name, doc)| Completion { doc: doc.to_owned(), ..plain(name) }).collect()
         }
         ArgKind::ScoreValue | ArgKind::Count | ArgKind::Position | ArgKind::FreeText => Vec::new(),
     }
@@ -368,7 +370,7 @@ mod tests {
                 Wanted::Scores => &["scam"],
                 Wanted::Models => &["smollm2-135m"],
                 Wanted::Tags => &["gap"],
-                Wanted::Variables => &["p.yes", "p.no", "margin", "verdict"],
+                Wanted::Variables(_) => &["p.yes", "p.no", "margin", "verdict"],
                 Wanted::Paths(_) => &["my file.toml", "models/"],
             };
             words.iter().map(|w| ((*w).to_owned(), String::new())).collect()
@@ -429,6 +431,8 @@ mod tests {
             ("help load", &["help load policy", "help load samples", "help load model"]),
             ("next-sample ", &["next-sample where "]),
             ("next-sample where ver", &["next-sample where verdict"]),
+            ("help expr", &["help expressions"]),
+            ("help wo", &["help words"]),
             ("note ma", &[]),
             ("# lo", &[]),
             ("nonsense ", &[]),

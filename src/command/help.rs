@@ -35,6 +35,12 @@ pub const LANGUAGE: &str = "A command can be shortened as far as it stays unique
      `next`. Words with spaces are quoted, `#` begins a comment, and a line that ends in a backslash goes on in the next \
      one. Notes and expressions are taken as they stand to the end of the line.";
 
+/// What `help` explains besides commands, each with what it is about; `report::words` has the words.
+pub const TOPICS: [(&str, &str); 2] = [
+    ("expressions", "every name that conditions, print and display can use"),
+    ("words", "what the words and marks on the screen mean"),
+];
+
 /// What `help` shows: `None` is all commands, otherwise one of them, or all that begin with that word.
 ///
 /// Fails with the names of the commands that could have been meant.
@@ -94,6 +100,7 @@ fn overview() -> Vec<Block> {
     }
     blocks.push(Block::Paragraph(LANGUAGE.to_owned()));
     blocks.push(Block::Paragraph("`help COMMAND` explains one, `apropos WORD` finds one.".to_owned()));
+    blocks.extend(TOPICS.iter().map(|(topic, what)| Block::Paragraph(format!("`help {topic}`: {what}."))));
     blocks
 }
 
@@ -104,6 +111,10 @@ pub fn markdown() -> String {
          from the table in `src/command/spec.rs`; a test keeps it true.\n\n",
     );
     out.push_str(LANGUAGE);
+    out.push('\n');
+    for (topic, what) in TOPICS {
+        out.push_str(&format!("\n- [{topic}](docs/{topic}.md): {what}"));
+    }
     out.push('\n');
     for group in Group::ALL {
         out.push_str(&format!("\n## {}\n", group.title()));

@@ -264,7 +264,7 @@ fn value(arg: &ArgSpec, token: &Token) -> Result<Value, ParseError> {
             number(&Token { text: digits, ..token.clone() }, 0)
         }
         ArgKind::Path | ArgKind::Model if token.text.is_empty() => Err(fault("an empty path names no file".to_owned())),
-        ArgKind::Path | ArgKind::Model | ArgKind::Expr | ArgKind::FreeText | ArgKind::Command => {
+        ArgKind::Path | ArgKind::Model | ArgKind::Expr(_) | ArgKind::FreeText | ArgKind::Command => {
             Ok(Value::Text(token.text.clone()))
         }
         ArgKind::Enum(words) => {

@@ -4,7 +4,7 @@
 //! Must stay the only list of commands; a command that is not here does not exist. A new one is a row here, an arm where
 //! its hand dispatches (`engine`, `report::view`, or the front ends for their own), a function that does it, and a test.
 
-use super::arg::{ArgKind as K, ArgSpec, Value};
+use super::arg::{ArgKind as K, ArgSpec, Seen, Value};
 use super::field::{Field, Values};
 use super::need::{Has, Need};
 use super::values::{ExamineWhat, InfoTopic, SampleRef, Times};
@@ -200,7 +200,8 @@ const BASE: CommandSpec = CommandSpec {
 };
 
 const COUNT: &[ArgSpec] = &[ArgSpec::optional("N", K::Count)];
-const BREAK: &[ArgSpec] = &[ArgSpec::required("PLACE", K::BreakPlace), ArgSpec::after("if", "EXPR", K::Expr)];
+const BREAK: &[ArgSpec] =
+    &[ArgSpec::required("PLACE", K::BreakPlace), ArgSpec::after("if", "EXPR", K::Expr(Seen::Breakpoint))];
 const SOME_BREAKPOINT: &[ArgSpec] = &[ArgSpec::optional("N", K::Breakpoint)];
 
 /// The rows in the order of help: by group, and within a group as they are written below.
@@ -326,7 +327,7 @@ commands! {
             aliases: &["p"],
             group: Group::Look,
             help: "An expression is a condition or a value: comparisons (< <= == != >= >), and, or, not, in, arithmetic, \
-                   strings in quotes, and filters such as `|round(2)`. The names it can use are offered by completion.\n\n\
+                   strings in quotes, and filters such as `|round(2)`. `help expressions` lists the names it can use.\n\n\
                    What is not known, such as gold where nobody labelled the post, is none. A comparison with it is neither true \
                    nor false: `gold == \"violating\" or leaf == \"remove\"` holds at that leaf whatever gold is, and a condition \
                    that cannot be told does not hold, so a breakpoint does not stop and next-sample goes on. To ask whether \
@@ -336,7 +337,7 @@ commands! {
                 ("print p.yes", "shows the probability of yes"),
                 ("print verdict != gold", "says whether it differs"),
             ],
-            args: &[ArgSpec::required("EXPR", K::Expr)],
+            args: &[ArgSpec::required("EXPR", K::Expr(Seen::Walk))],
             keys: &[prompt("p", "print ", "print")],
         }
 
@@ -361,12 +362,17 @@ commands! {
 
         Help(topic: Option<String>) {
             name: "help",
-            summary: "List the commands, or explain one",
+            summary: "List the commands, or explain one, an expression or a word",
             aliases: &["h", "?"],
             group: Group::Program,
             help: "Commands can be shortened as far as they stay unique. Words with spaces are quoted, `#` begins a comment, and \
                    a line that ends in a backslash goes on in the next one.",
-            examples: &[("help", "lists the commands"), ("help break", "explains `break`")],
+            examples: &[
+                ("help", "lists the commands"),
+                ("help break", "explains `break`"),
+                ("help expressions", "lists what conditions, print and display can name"),
+                ("help words", "explains the words and marks on the screen"),
+            ],
             args: &[ArgSpec::optional("COMMAND", K::Command)],
         }
 
@@ -438,12 +444,12 @@ commands! {
             aliases: &["ns"],
             group: Group::Load,
             help: "The expression sees what is known of a sample before it is run, such as its gold outcome and scores; see \
-                   `help print` for the names.",
+                   `help expressions` for the names.",
             examples: &[
                 ("next-sample", "goes to the sample after this one"),
                 ("next-sample where gold == \"violating\"", "goes on to a sample that people found violating"),
             ],
-            args: &[ArgSpec::after("where", "EXPR", K::Expr)],
+            args: &[ArgSpec::after("where", "EXPR", K::Expr(Seen::Sample))],
             keys: &[key("]", "next-sample", "next post")],
             needs: &[Need::Samples, Need::Policy],
         }
@@ -587,7 +593,7 @@ commands! {
             help: "`break NODE` stops before the node is asked; with a condition, after it was answered, since the condition is \
                    about the answer. `break NODE=ANSWER` stops when the node was answered so. `break LEAF` stops at that leaf. \
                    `break * if EXPR` looks at every node.\n\nAn answer with a space is quoted: break intent=\"not sure\". \
-                   See `help print` for what an expression can name.",
+                   See `help expressions` for what an expression can name. Names and words that there are not are refused.",
             examples: &[
                 ("break deceptive", "stops before the node `deceptive`"),
                 ("break deceptive=yes", "stops when `deceptive` was answered yes"),
@@ -616,7 +622,7 @@ commands! {
             group: Group::Break,
             help: "Without an expression the breakpoint stops always.",
             examples: &[("condition 1 margin < 0.2", "makes breakpoint 1 stop only where the model was torn")],
-            args: &[ArgSpec::required("N", K::Breakpoint), ArgSpec::optional("EXPR", K::Expr)],
+            args: &[ArgSpec::required("N", K::Breakpoint), ArgSpec::optional("EXPR", K::Expr(Seen::Breakpoint))],
             needs: &[Need::Live],
         }
 
@@ -655,9 +661,9 @@ commands! {
             name: "display",
             summary: "Show an expression after every step, or list those that are shown",
             group: Group::Look,
-            help: "See `help print` for expressions. `undisplay N` ends it.",
+            help: "See `help expressions`. `undisplay N` ends it.",
             examples: &[("display margin", "shows the margin after every step")],
-            args: &[ArgSpec::required("EXPR", K::Expr)],
+            args: &[ArgSpec::required("EXPR", K::Expr(Seen::Walk))],
             bare: Some("info display"),
             needs: &[Need::Live],
         }

@@ -295,7 +295,7 @@ fn any_value(arg: &ArgSpec) -> BoxedStrategy<Value> {
         }
         ArgKind::Position => any::<u32>().prop_map(Value::Number).boxed(),
         ArgKind::Enum(words) => prop::sample::select(words).prop_map(|word| Value::Word(word.0)).boxed(),
-        ArgKind::Path | ArgKind::Model | ArgKind::Command | ArgKind::Expr | ArgKind::FreeText => {
+        ArgKind::Path | ArgKind::Model | ArgKind::Command | ArgKind::Expr(_) | ArgKind::FreeText => {
             any_text().prop_map(Value::Text).boxed()
         }
     }

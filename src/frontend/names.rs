@@ -3,10 +3,11 @@
 //! Must not ask the engine: everything comes from the state that the front end holds; only file names are read, when a
 //! path is completed.
 
+use crate::command::arg::Seen;
 use crate::command::complete::{Names, Wanted};
 use crate::policy::Policy;
 use crate::session::SessionState;
-use crate::session::expr::Vocabulary;
+use crate::session::expr::{Place, Vocabulary};
 use std::path::{MAIN_SEPARATOR, Path};
 
 /// Most file names offered; a folder with more is not helped by a longer list.
@@ -27,7 +28,8 @@ pub struct SessionNames {
     scores: Listed,
     tags: Listed,
     models: Listed,
-    variables: Listed,
+    /// Of a sample, of a walk, and at a breakpoint.
+    variables: [Listed; 3],
 }
 
 impl SessionNames {
@@ -64,7 +66,8 @@ impl SessionNames {
             thresholds: state.thresholds_now(),
             ..Vocabulary::default()
         };
-        names.variables = at.variables();
+        names.variables =
+            [Place::Sample, Place::Walk, Place::Breakpoint].map(|place| Vocabulary { place, ..at }.variables());
         names
     }
 
@@ -92,7 +95,14 @@ impl Names for SessionNames {
             Wanted::Scores => self.scores.clone(),
             Wanted::Models => self.models.clone(),
             Wanted::Tags => self.tags.clone(),
-            Wanted::Variables => self.variables.clone(),
+            Wanted::Variables(seen) => {
+                let [sample, walk, breakpoint] = &self.variables;
+                match seen {
+                    Seen::Sample => sample.clone(),
+                    Seen::Walk => walk.clone(),
+                    Seen::Breakpoint => breakpoint.clone(),
+                }
+            }
             Wanted::Paths(begun) => paths(begun),
         }
     }

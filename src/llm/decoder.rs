@@ -118,9 +118,9 @@ impl Weights<'_> {
         self.file.tensor_info(name).is_some()
     }
 
-    /// What stretches single pairs of the rotary embedding; empty for nothing. Of LongRoPE's two vectors the long one is for
-    /// contexts longer than the original one; it is chosen once for the model, not by the length of each text, so that a
-    /// position has the same angle in all of them.
+    /// Factors of single pairs of the rotary embedding; empty for none. LongRoPE has two vectors, and the long one is
+    /// for contexts longer than the original one. It is chosen once for the model, not by the length of each text, so
+    /// that a position has the same angle in all texts.
     fn rope_factors(&mut self, arch: &Arch) -> Result<Vec<f32>, GgufError> {
         let pairs = arch.rope_dims / 2;
         let (long, short) = ("rope_factors_long.weight", "rope_factors_short.weight");

@@ -80,9 +80,9 @@ impl Processor {
         }
     }
 
-    /// Multiplies with weights of every kind of kernel and compares with sums in f64. A build for another generation of GPU is
-    /// found here: the kernels for quantised weights then do not run at all, nothing says so, and the product is whatever was
-    /// in the memory.
+    /// Multiplies with weights of every kind of kernel and compares with sums in f64. This finds a build for another
+    /// generation of GPU: its kernels for quantised weights do not run, report nothing, and the product is whatever was
+    /// in memory.
     fn try_out(&self) -> Result<(), LlmError> {
         for dtype in [GgmlType::Q8_0, GgmlType::F32] {
             let layer = OnDevice::new(self, "a trial", TRIAL_INPUTS, &[trial_weights(dtype)])?;

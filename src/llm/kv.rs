@@ -1,6 +1,7 @@
 //! Keys and values of positions that a model has read: immutable segments, and sequences made of them.
 //!
-//! Must keep every position in the same lane group whatever the segment cuts, because attention reduces in that order.
+//! Must keep every position in the same lane group, wherever segments begin and end, because attention reduces in that
+//! order.
 
 pub mod lanes;
 mod slab;

@@ -20,8 +20,8 @@ pub struct Frequencies {
 }
 
 impl Frequencies {
-    /// Those of one rotary embedding over `dims` numbers: `scale * base^(-2i / dims) / factor[i]`, where YaRN scales some pairs
-    /// and not others.
+    /// The frequencies of one rotary embedding over `dims` numbers: `scale * base^(-2i / dims) / factor[i]`; YaRN
+    /// scales some pairs and not others.
     ///
     /// `factors` stretch single pairs (the tensors `rope_freqs.weight` of Llama 3 and `rope_factors_*.weight` of LongRoPE);
     /// empty for none.

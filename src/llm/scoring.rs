@@ -10,9 +10,9 @@ use crate::domain::Cancel;
 use pulp::Simd;
 use std::time::{Duration, Instant};
 
-/// How many tokens go through the model at once when a prompt is read. Many make good use of the weights; but progress is seen,
-/// and what was read is kept after a cancel, pass by pass, and a cancel waits for a layer of one, so the number follows the
-/// machine's speed. It has no influence on any result.
+/// How many tokens one pass of prefill takes. Long passes use the weights well, but progress is seen, and a prefix is
+/// kept after a cancel, once per pass, and a cancel waits for one layer of a pass; so the number follows the speed of
+/// the machine. It has no influence on any result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace(usize);
 

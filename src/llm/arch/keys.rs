@@ -115,8 +115,8 @@ impl Keys<'_> {
 
     /// The rotary embedding.
     ///
-    /// llama.cpp reads the two betas of YaRN for some families only and takes the paper's 32 and 1 for the others; where a
-    /// file says something else it is because its model was trained with that, so it is followed.
+    /// llama.cpp reads the two betas of YaRN for some families only and uses the paper's 32 and 1 for the others. A
+    /// file that says something else was trained with it, so the file is followed.
     pub(super) fn rope(&self, original_context: usize) -> Result<Rope, GgufError> {
         let base = self.positive("rope.freq_base")?.unwrap_or(10_000.0);
         let kind = self.metadata.str(&self.key("rope.scaling.type"))?;

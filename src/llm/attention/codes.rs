@@ -1,10 +1,10 @@
-//! Attention to keys and values that are kept as 16-bit codes.
+//! Attention over keys and values stored as 16-bit codes.
 //!
-//! Must add up codes as integers, over all runs of a block before anything is rounded, so that it makes no difference where a sequence
-//! is cut into segments.
+//! Must sum the integer products of a whole block of positions before anything is rounded, so that the boundaries of
+//! segments do not change a bit.
 //!
-//! Queries are coded with one scale each, and the weights of a block, times the scales of its values, with one scale per query. The
-//! sums of products of codes are exact.
+//! Each query is quantised with one scale. The softmax weights of a block are multiplied with the scales of its values
+//! first and then quantised, with one scale per query. Sums of integer products are exact.
 
 use super::super::kernels::pairs::{Bounds, COLUMNS, Dots, Pair, Part, ROWS, Sums, Tile, Vector, nearest, scale};
 use super::super::kv::{Run, lanes};

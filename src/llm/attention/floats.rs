@@ -1,6 +1,6 @@
-//! Attention to keys and values that are kept as 32-bit floats.
+//! Attention over keys and values stored as 32-bit floats.
 //!
-//! Must add up each sum in the order of the positions or numbers, whatever the tile.
+//! Must accumulate in ascending order of positions (or of the numbers of a head), whatever the size of the tile.
 
 use super::super::kv::{Run, lanes};
 use super::super::simd::{self, LANES};

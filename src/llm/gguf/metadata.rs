@@ -1,6 +1,6 @@
 //! The keys and values of a model file, held about as compactly as they stand in it.
 //!
-//! Must not give one object to each array element: a vocabulary has hundreds of thousands.
+//! Must not allocate one object per array element: a vocabulary has hundreds of thousands.
 
 use super::GgufError;
 use super::source::Source;

@@ -1,7 +1,7 @@
 //! Memory for weights, keys and values: few large blocks in huge pages, cut into regions.
 //!
-//! Must hand out each byte once. A model is read from end to end for every token; in pages of 4 KiB the processor would spend
-//! as long on finding the pages as on reading them.
+//! Must hand out each byte once. A model is read from end to end for every token; with pages of 4 KiB, TLB misses would
+//! take as long as the reading itself.
 
 use super::pairs::Pair;
 use memmap2::MmapMut;

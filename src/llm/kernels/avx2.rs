@@ -2,9 +2,9 @@
 //!
 //! Must equal [`super::scalar::Scalar`] to the bit.
 //!
-//! A block of rows is multiplied with some quarters of a panel (8 outputs each) at a time, so that their dot products fill the
-//! registers: in 16 bits without VNNI (see [`sixteen`]), in 32 with it. For few blocks of rows codes are taken apart in registers; for
-//! more, a stretch is taken apart once and all blocks read it from the first-level cache.
+//! A block of rows is multiplied with several quarters of a panel (8 outputs each) at a time, so that dot products fill
+//! the registers: in 16-bit lanes without VNNI (see [`sixteen`]), in 32-bit lanes with it. With few blocks of rows,
+//! codes are unpacked in registers; with more, a stretch is unpacked once and all blocks read it from L1.
 pub mod sixteen;
 mod stretch;
 pub mod thirty_two;

@@ -1,5 +1,5 @@
-//! The kernels for AVX-512 with VNNI: 64 products of bytes an instruction, summed in fours. Those here read panels as they are; for
-//! many blocks of rows there are others, in `unpacked`.
+//! The kernels for AVX-512 with VNNI: 64 byte products per instruction, summed in fours. The kernels here read panels
+//! as they are stored; `unpacked` has those for many blocks of rows.
 //!
 //! Must equal [`super::scalar::Scalar`] to the bit.
 #![allow(
@@ -95,14 +95,15 @@ unsafe fn of_format<const R: usize>(work: &Work<'_>, rows: &Rows, to: (*mut f32,
     }
 }
 
-/// What is asked for from memory while a block of rows is multiplied with a panel.
+/// What is prefetched while a block of rows is multiplied with a panel.
 #[derive(Clone, Copy)]
 enum Ahead {
-    /// The only block: what it will soon use itself.
+    /// The only block: the part of its own panel that comes soon.
     Near,
-    /// One of several: its part of the next panel, from so many bytes behind the start of this one on, so many lines with each
-    /// group. The next is the one that this thread will have, which need not lie behind this: what a core has asked for comes into
-    /// its own cache. All blocks together ask for all of it, so that memory is read all the time and not with the first block only.
+    /// One of several blocks: its share of the panel that this thread takes next, which begins `from` bytes after the
+    /// start of the current one and is prefetched `lines` cache lines per group. A prefetch fills the cache of the core
+    /// that asks, so only the thread's own next panel is of use. The blocks share the work evenly, so that memory is
+    /// busy all the time and not during the first block only.
     Next { from: usize, lines: usize },
 }
 
@@ -119,17 +120,17 @@ impl Ahead {
     }
 }
 
-/// How far ahead of its use the only block of rows asks for its panel in the first-level cache, which can wait for too few lines
-/// at a time to use all that memory gives. One row was fastest with the smaller distance, four rows with the larger (on Zen 4).
+/// How far ahead the only block of rows prefetches its panel into L1. L1 can wait for too few lines at a time to use
+/// the whole memory bandwidth. On Zen 4 one row was fastest with the smaller distance, four rows with the larger.
 const fn near(rows: usize) -> usize {
     if rows == 1 { 1536 } else { 3072 }
 }
 
-/// How far ahead it asks for it in the second-level cache.
+/// How far ahead it prefetches its panel into L2.
 const FAR: usize = 10 << 10;
 
-/// A panel times `R` rows. Codes are taken apart in registers and never stored; `2 R` registers hold integer dot products, `2 R`
-/// sums.
+/// A panel times `R` rows. Codes are unpacked in registers and never stored; `2 R` registers hold integer dot products,
+/// `2 R` hold sums.
 ///
 /// # Safety
 /// As for [`of_format`]; the parameters are those of the format of `weights`.
@@ -286,8 +287,8 @@ fn times_offset<const BITS: usize, const SCALES: usize>(x: __m512i) -> __m512i {
     }
 }
 
-/// Adds the products with the rests of a stretch, one by one: two in three groups have none in any of six rows. The sums come and go
-/// by value, so that they stay in registers where most of the time is spent.
+/// Adds the products with the rests of a stretch, one rest at a time: two in three groups have none in any of six rows.
+/// Sums are passed by value, so that they stay in registers during the long loop over groups.
 ///
 /// # Safety
 /// As for [`of_format`].

@@ -40,9 +40,9 @@ impl NeonDot {
     }
 }
 
-/// `sum + Σ4 weights[0] · lane FIRST of codes[0] + Σ4 weights[1] · lane NEXT of codes[1]` without `sdot`: the products of neighbours are added
-/// in 16 bits, which must not overflow. Of weights of 8 bits two products fit (`2 · 128 · 127`), of those of at most 6 bits four
-/// (`4 · 63 · 127`), so that half of the additions fall away.
+/// `sum + Σ4 weights[0] · lane FIRST of codes[0] + Σ4 weights[1] · lane NEXT of codes[1]` without `sdot`. Neighbouring
+/// products are added in 16 bits, which must not overflow: of 8-bit weights two products fit (`2 · 128 · 127`), of
+/// weights of at most 6 bits four (`4 · 63 · 127`), which saves half of the additions.
 #[inline]
 #[target_feature(enable = "neon")]
 pub(super) fn dot_neon<const WIDE: bool, const FIRST: i32, const NEXT: i32>(

@@ -1,7 +1,7 @@
 //! Weight matrices in the form the kernels read: panels of 32 outputs, one stream of bytes each, in the order of use.
 //!
-//! Must hold exactly the numbers of the file's blocks (of which codes with a scale of zero become the code for zero), in (nearly) as few bits, because reading the weights is what limits the
-//! speed of writing text.
+//! Must hold exactly the numbers of the file's blocks (codes whose scale is zero become the code for zero), in nearly
+//! as few bits: reading the weights limits the speed of decode.
 //!
 //! A panel is a row of spans (32 inputs, or 256 for nested scales): `[scale f16 × 32][min f16 × 32]` for nested types, then
 //! groups of 32 inputs. A group is `[codes][scales][mins]`. Codes stand as 16 vectors of 64 bytes; vector `2 s + h` holds

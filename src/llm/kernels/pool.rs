@@ -1,10 +1,10 @@
-//! A small team of threads for one model: data-parallel loops of a few microseconds, without waking anybody by the kernel while
-//! the next loop is near, and asleep soon after.
+//! A thread pool for one model: data-parallel loops of a few microseconds. Helpers spin while the next loop is near, so
+//! that the operating system need not wake them, and sleep soon after.
 //!
 //! Must not influence results: a task computes the same whichever thread takes it and whatever their number.
 //!
-//! rayon serves elsewhere; here a token of a small model passes two hundred loops of some microseconds each, and the price of
-//! sleeping and waking in between would be a third of the time.
+//! rayon serves elsewhere. Here one token of a small model passes two hundred loops of a few microseconds each, and
+//! sleeping and waking in between would take a third of the time.
 
 use std::any::Any;
 use std::cell::UnsafeCell;
@@ -131,9 +131,9 @@ impl Pool {
         }
     }
 
-    /// Calls `body` with every number below `count`: each thread goes through a stretch of consecutive numbers and helps with those
-    /// of the others when it is done. For work that reads memory, which is fastest in order, and that waits least at the end when all
-    /// that is left is handed out one by one.
+    /// Calls `body` with every number below `count`: each thread takes a stretch of consecutive numbers, and helps with
+    /// those of the others when it is done. For loops that read memory: reading in order is fastest, and handing out
+    /// the remainder one by one leaves the least waiting at the end.
     pub fn stretches(&self, count: usize, body: &(dyn Fn(usize) + Sync)) {
         let threads = self.threads();
         let end = |stretch: usize| count * (stretch + 1) / threads;

@@ -1,5 +1,5 @@
-//! What this machine can do at most: int8 products and bytes from memory, by the same threads as the model. The roof that
-//! `bench` holds its figures against.
+//! What this machine can do at most: int8 products and bytes from memory per second, with the threads of the model.
+//! `bench` compares its figures with these.
 //!
 //! Must not be used for anything that influences a result.
 

@@ -2,12 +2,14 @@
 //!
 //! Must round every row by itself and in one way only, so that a row has the same codes in every batch.
 //!
-//! The rounding is nearly that of ggml's `Q8_0`: symmetric, with `d = max |x| / 127`, here a little finer and then rounded up to four,
-//! five, six or seven quarters of a power of two, in 32 bits instead of 16. With so few scales, kernels can have a weight's scale times
-//! each of them at hand (see `avx512/unpacked.rs`); they make codes coarser by 9 % on average. And one thing more: transformers
-//! have a few inputs that are far larger than the others, and a group with one of them is rounded so
-//! coarsely that it has most of the rounding error of its row. Such groups get a second code for what the first left over
-//! (compare LLM.int8(), arXiv 2208.07339, which computes such inputs in 16 bits).
+//! Nearly the rounding of ggml's `Q8_0`: symmetric, with `d = max |x| / 127`. Here `d` is a little finer, then rounded
+//! up to four, five, six or seven quarters of a power of two, and kept in 32 bits instead of 16. With so few scales,
+//! kernels can tabulate the products of a weight's scale with all of them (see `avx512/unpacked.rs`); codes become 9 %
+//! coarser on average.
+//!
+//! Outliers: transformers have a few inputs that are far larger than the others, and a group with one of them is
+//! rounded so coarsely that it has most of the rounding error of its row. Such groups get a second code for what the
+//! first left over, the rest (compare LLM.int8(), arXiv 2208.07339, which computes such inputs in 16 bits).
 
 #[cfg(target_arch = "x86_64")]
 mod avx512;

@@ -57,9 +57,10 @@ pub struct Stretch<'a> {
 
 /// A block of up to [`ROWS`] rows of activations and where their sums go.
 ///
-/// `words` points to the record (see [`super::activations::RECORD`]) of the first group at hand, followed by those of the other
-/// groups; so does, for each row, one of `half_masses`. The rests of stretch `s`, by ascending groups, are
-/// `rests[ends[s]..ends[s + 1]]`. Of row `r` the sums are the 32 floats from `sums + r * stride` on, which nobody else reads or writes meanwhile.
+/// `words` points to the record (see [`super::activations::RECORD`]) of the first group at hand, followed by those of
+/// the other groups; each of `half_masses` does the same for one row. The rests of stretch `s` are
+/// `rests[ends[s]..ends[s + 1]]`, in ascending order of groups. The sums of row `r` are the 32 floats at `sums + r *
+/// stride`; nobody else reads or writes them meanwhile.
 #[derive(Clone, Copy)]
 pub struct Rows {
     /// How many.

@@ -1,9 +1,10 @@
 //! How the keys and values of a lane group lie in memory: as floats, or as 16-bit codes with a scale for each position and head.
 //!
-//! Must be the only place that knows where a number stands; a number stands there whatever segment it is reached through.
+//! Must be the only file that knows where a number lies; that does not depend on the segment through which it is
+//! reached.
 //!
-//! Codes take half the memory of floats and multiply twice as fast. With 12 to 15 bits they are about as fine as half-precision
-//! floats, and what they change is far below what the rounding of activations to 8 bits does (figures in docs/kernels.md).
+//! Codes take half the memory of floats and are multiplied twice as fast. With 12 to 15 bits they are about as fine as
+//! half-precision floats; their error is far below that of the 8-bit activations (figures in docs/kernels.md).
 
 use super::super::kernels::pairs::{Bounds, Pair, Vector, nearest, scale};
 use super::super::simd::{LANES, Vectors, dispatch};

@@ -1,11 +1,13 @@
-//! Dot products without VNNI, in sums of 16 bits: two products and a sum are then two instructions instead of three.
+//! Dot products without VNNI, accumulated in 16-bit lanes: two instructions per 32 products instead of three.
 //!
-//! Must never lose a bit: a lane of 16 bits adds up half of a group's products (those of the first two, or of the second two, of every
-//! four inputs) and is only read where they fit. What leaves 16 bits on the way comes back, since such sums wrap around.
+//! Must never lose a bit. A lane accumulates half of a group's products: the first two, or the last two, of every four
+//! inputs. Sums may wrap around on the way; the final sum of a lane fits, and only that is read.
 //!
-//! With the offset taken off, 4- and 5-bit weights are -16 to 15, and 16 of their products at most `16 · 16 · 127` = 32,512; 6-bit weights are -32
-//! to 31 and have a scale for 8 products of a lane, which is the same. Types with minima have no offset: `16 · 15 · 127` = 30,480 fits, and of 5-bit
-//! codes 8 products. Codes of 8 bits are multiplied as two of 4: the upper ones less 8, and the lower ones.
+//! Why it fits: with the offset subtracted, 4- and 5-bit weights are -16 to 15, and 16 products are at most `16 · 16 ·
+//! 127` = 32,512. 6-bit weights are -32 to 31 and have a scale for every 8 products of a lane, which gives the same
+//! bound. Types with minima have no offset: 16 products of 4-bit codes are at most `16 · 15 · 127` = 30,480, and of
+//! 5-bit codes only 8 fit (`8 · 31 · 127` = 31,496). 8-bit codes are multiplied as two codes of 4 bits: the upper half
+//! less 8, and the lower half.
 #![allow(
     clippy::needless_range_loop,
     reason = "loops over registers with bounds known to the compiler, which it unrolls"
@@ -22,8 +24,8 @@ use std::arch::x86_64::*;
 /// Codes of 8 bits are multiplied in halves.
 const SPLIT: bool = true;
 
-/// Where the dot products of scale `sub` begin, for the row whose record and starts begin at `starts`: minus the sums of codes of each lane, times
-/// the offset.
+/// The initial value of the dot products of scale `sub`, for the rows whose starts are at `starts`: minus the sums of
+/// each lane's codes, times the offset.
 ///
 /// # Safety
 /// The pointer is to starts of `R` rows; the machine has the instructions.

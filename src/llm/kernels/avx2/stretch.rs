@@ -1,6 +1,7 @@
-//! A stretch of a panel, as it lies there or taken apart, and how a kernel reads an eighth of a step's codes and a quarter's scales.
+//! A stretch of a panel, packed or unpacked, and how a kernel reads the codes and scales of a quarter (8 outputs) from
+//! it.
 //!
-//! Must give the numbers that [`super::super::packed`] describes, whichever way they lie.
+//! Must give the numbers that [`super::super::packed`] describes, in either form.
 
 use super::super::arena::Line;
 use super::super::packed::{GROUP_CODES, PANEL, Packed, group_bytes};

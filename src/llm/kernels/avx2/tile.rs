@@ -1,10 +1,11 @@
-//! The tile of both kernels for 256-bit vectors: some rows times some quarters of a panel. A macro, since a function for some
-//! instructions can only be built into one that is compiled for the same.
+//! The tile of both kernels for 256-bit vectors: some rows times some quarters of a panel. It is a macro because a
+//! function with target features is inlined only into functions with the same features.
 //!
 //! Must add up in the order that [`super::super::tile`] defines.
 //!
-//! Where it is used there are `begin`, `step` and `end` (where dot products begin, more products, the sums in 32 bits), `SPLIT` (codes of 8
-//! bits are multiplied as their upper and lower halves) and `halves`, which gives these or the codes as they are.
+//! The module that uses it defines `begin` (the initial value of dot products), `step` (adds products), `end` (gives
+//! the sums in 32 bits), `SPLIT` (8-bit codes are multiplied as an upper and a lower half) and `halves` (gives these
+//! halves, or the codes as they are).
 
 macro_rules! tiles {
     ($features:literal) => {

@@ -1,6 +1,7 @@
-//! For many blocks of rows: what costs more than a multiplication of bytes is done once for all of them and kept in the second-level
-//! cache. That is the spreading of codes of 5 and 6 bits to bytes, and the products of a panel's scales with all scales that a row can
-//! have, up to a power of two. On Zen 4 these would take turns of the units that multiply bytes.
+//! The kernels for many blocks of rows. What would compete with the multiplication of bytes is done once per panel for
+//! all blocks and kept in L2: codes of 5 and 6 bits are spread to bytes, and the scales of the panel are multiplied
+//! with all scales that a row can have, up to a power of two. On Zen 4 both would take turns of the units that multiply
+//! bytes.
 //!
 //! Must equal [`super::super::scalar::Scalar`] to the bit.
 #![allow(

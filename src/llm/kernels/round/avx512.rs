@@ -1,7 +1,7 @@
-//! Rounding on AVX-512: a group of all rows of a block at a time, so that what is found and written for each row fills registers, and
-//! the words of a group go out in the order in which kernels read them.
+//! Rounding on AVX-512: one group of all rows of a block at a time, so that the rows fill registers and the words of a
+//! group are written in the order in which kernels read them.
 //!
-//! Must give the very codes, scales, sums and masses of the loop in the module above.
+//! Must give exactly the codes, scales, sums and masses of the loop in the module above.
 #![allow(
     clippy::needless_range_loop,
     reason = "loops over registers with bounds known to the compiler, which it unrolls"
