@@ -1,9 +1,9 @@
 //! Causal grouped-query attention over segmented keys and values.
 //!
-//! Must reduce in blocks of 64 ABSOLUTE positions, in order, with each sum in one fixed order inside a block: then a row's
-//! result has the same bits however its sequence was cut into segments, prefill chunks and batches, and whichever other rows
-//! are worked through with it.
-//! The softmax is the online one of Milakov and Gimelshein (arXiv 1805.02867), a block at a time as in FlashAttention.
+//! Must reduce in blocks of 64 ABSOLUTE positions, in order, with each sum in one fixed order inside a block: then a
+//! row's result has the same bits however its sequence was cut into segments, prefill chunks and batches, and whichever
+//! other rows are worked through with it. The softmax is the online one of Milakov and Gimelshein (arXiv 1805.02867), a
+//! block at a time as in FlashAttention.
 
 mod codes;
 mod floats;
@@ -71,7 +71,8 @@ pub fn attend(
     mixed: &mut Vec<f32>,
 ) {
     let Attention { heads, kv_heads, dim, .. } = attention;
-    // The queries of one key head stand together, row by row: rows of several sequences share a tile where these share keys.
+    // The queries of one key head stand together, row by row: rows of several sequences share a tile where these share
+    // keys.
     let of_head = past.rows.len() * (heads / kv_heads);
     mixed.resize(past.rows.len() * heads * dim, 0.0);
     // Whole tiles, and several tasks a thread.
@@ -150,8 +151,8 @@ trait Inner {
     /// What some queries share.
     fn view(seen: Seen<'_>) -> Self::View<'_>;
 
-    /// The scores of `R` queries, from number `first` on, against the first `runs` runs, as far as each query sees them; the rest
-    /// stays as it is.
+    /// The scores of `R` queries, from number `first` on, against the first `runs` runs, as far as each query sees
+    /// them; the rest stays as it is.
     #[allow(clippy::too_many_arguments, reason = "the inner loop of attention")]
     fn scores<S: Simd, const V: usize, const R: usize>(
         simd: S,
@@ -164,8 +165,8 @@ trait Inner {
         room: &mut Self::Room,
     );
 
-    /// `out[r] = out[r] * keep[r] + Σ weights[r][position] * value[position]` over the first `runs` runs, where `out` is
-    /// `[query][dim]`; with no `keep`, what `out[r]` held is of no meaning. What `weights` hold afterwards neither.
+    /// `out[r] = out[r] * keep[r] + Σ weights[r][position] * value[position]` over the first `runs` runs, where `out`
+    /// is `[query][dim]`; with no `keep`, what `out[r]` held is of no meaning. What `weights` hold afterwards neither.
     fn values<S: Simd, const V: usize, const R: usize>(
         simd: S,
         view: &Self::View<'_>,
@@ -304,8 +305,9 @@ impl<'a> Task<'a> {
     }
 }
 
-/// Turns scores into `exp(score - most)`, where `most` becomes the largest so far, and adds them to `mass`. Returns the factor
-/// that sums made before have to be multiplied with; what is not seen has the score minus infinity and becomes 0.
+/// Turns scores into `exp(score - most)`, where `most` becomes the largest so far, and adds them to `mass`. Returns the
+/// factor that sums made before have to be multiplied with; what is not seen has the score minus infinity and becomes
+/// 0.
 #[inline(always)]
 fn softmax_block<S: Simd, const V: usize>(simd: S, scores: &mut [f32; BLOCK], most: &mut f32, mass: &mut f32) -> f32 {
     let groups = simd::groups_mut::<S, V>(scores);

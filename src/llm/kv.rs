@@ -53,8 +53,8 @@ impl KvMemory {
 
 /// Keys and values of the positions `start..start + len` of one token sequence.
 ///
-/// A lane group is [`LANES`] positions beginning at a multiple of [`LANES`]. What lanes outside the segment hold is of no meaning:
-/// a slab may be shared with a segment that has those positions.
+/// A lane group is [`LANES`] positions beginning at a multiple of [`LANES`]. What lanes outside the segment hold is of
+/// no meaning: a slab may be shared with a segment that has those positions.
 #[derive(Debug)]
 pub struct Segment {
     memory: KvMemory,
@@ -88,7 +88,8 @@ impl Segment {
         (self.slabs.len() * self.memory.slabs.words() + self.tokens.len()) * 4
     }
 
-    /// Keys and values of one head and of the lane group with the number `group` (position / [`LANES`]), kept as floats.
+    /// Keys and values of one head and of the lane group with the number `group` (position / [`LANES`]), kept as
+    /// floats.
     pub fn floats(&self, layer: usize, head: usize, group: usize) -> Floats<'_> {
         self.slabs[group - self.start / LANES].of_floats(self.memory.shape, layer, head)
     }
@@ -120,8 +121,8 @@ impl Segment {
         slabs.enumerate().map(move |(g, slab)| Group::new(shape, layer, first + g * LANES, Arc::make_mut(slab)))
     }
 
-    /// Takes over the positions `from..to` of `other`, which come after the last position here. Lane groups that have no other
-    /// positions yet are shared, not copied.
+    /// Takes over the positions `from..to` of `other`, which come after the last position here. Lane groups that have
+    /// no other positions yet are shared, not copied.
     fn append(&mut self, other: &Self, from: usize, to: usize) {
         self.tokens.extend(&other.tokens[from - other.start..to - other.start]);
         for group in from / LANES..to.div_ceil(LANES) {

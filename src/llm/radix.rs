@@ -1,4 +1,5 @@
-//! The radix tree of everything a model has read lately, keyed by token ids: the longest known prefix is never read again.
+//! The radix tree of everything a model has read lately, keyed by token ids: the longest known prefix is never read
+//! again.
 //!
 //! Must keep within its budget of bytes, giving up least recently used leaves first and nothing that is in use.
 

@@ -11,8 +11,8 @@ pub struct Angles {
     sin: Vec<f32>,
 }
 
-/// By how much each pair of a head turns from one position to the next, and the factor on what is turned. Without pairs it
-/// leaves everything as it is.
+/// By how much each pair of a head turns from one position to the next, and the factor on what is turned. Without pairs
+/// it leaves everything as it is.
 #[derive(Clone, Debug, Default)]
 pub struct Frequencies {
     pairs: Vec<f64>,
@@ -23,8 +23,8 @@ impl Frequencies {
     /// The frequencies of one rotary embedding over `dims` numbers: `scale * base^(-2i / dims) / factor[i]`; YaRN
     /// scales some pairs and not others.
     ///
-    /// `factors` stretch single pairs (the tensors `rope_freqs.weight` of Llama 3 and `rope_factors_*.weight` of LongRoPE);
-    /// empty for none.
+    /// `factors` stretch single pairs (the tensors `rope_freqs.weight` of Llama 3 and `rope_factors_*.weight` of
+    /// LongRoPE); empty for none.
     pub fn new(rope: Rope, dims: usize, factors: &[f32]) -> Self {
         let base = f64::from(rope.base);
         let scale = f64::from(rope.scale);
@@ -37,9 +37,9 @@ impl Frequencies {
     }
 }
 
-/// How much of the scale pair `i` gets: 0 for one that turns at least `beta_fast` times within the original context, 1 for
-/// one that turns at most `beta_slow` times, and in between linear in `i`, with whole pairs as its ends (as the authors'
-/// program and llama.cpp have it; the paper interpolates over the turns themselves).
+/// How much of the scale pair `i` gets: 0 for one that turns at least `beta_fast` times within the original context, 1
+/// for one that turns at most `beta_slow` times, and in between linear in `i`, with whole pairs as its ends (as the
+/// authors' program and llama.cpp have it; the paper interpolates over the turns themselves).
 fn yarn_scaled(yarn: Yarn, base: f64, dims: usize, i: usize) -> f64 {
     let pair_of_turns = |turns: f32| {
         let longest = yarn.original_context as f64 / (f64::from(turns) * std::f64::consts::TAU);

@@ -48,8 +48,8 @@ pub struct LogSoftmax {
 }
 
 impl LogSoftmax {
-    /// How far below the likeliest token logits must lie to be summed relative to their own largest: `exp(-40)` is far from
-    /// vanishing, and so rare that sums of ordinary answers keep the bits they always had.
+    /// How far below the likeliest token logits must lie to be summed relative to their own largest: `exp(-40)` is far
+    /// from vanishing, and so rare that sums of ordinary answers keep the bits they always had.
     const FAR: f32 = 40.0;
 
     /// Of `logits`.
@@ -70,10 +70,12 @@ impl LogSoftmax {
         f64::from(logit) - self.log_sum
     }
 
-    /// Logarithm of the probability of all the tokens with these logits together; minus infinity only where there are none.
+    /// Logarithm of the probability of all the tokens with these logits together; minus infinity only where there are
+    /// none.
     pub fn log_mass(&self, logits: impl Iterator<Item = f32> + Clone) -> f64 {
         let own = logits.clone().fold(f32::NEG_INFINITY, f32::max);
-        // Far below the likeliest token exponentials would vanish in f32, so they are taken relative to their own largest.
+        // Far below the likeliest token exponentials would vanish in f32, so they are taken relative to their own
+        // largest.
         let most = if own.is_finite() && self.most - own > Self::FAR { own } else { self.most };
         f64::from(most) + exp_sum(logits, most).ln() - self.log_sum
     }
@@ -193,8 +195,8 @@ pub fn argmax_of(logits: &[f32], may: impl Fn(u32) -> bool) -> Option<u32> {
     allowed.max_by(|(a, i), (b, j)| a.total_cmp(b).then(j.cmp(i))).map(|(_, id)| id)
 }
 
-/// Reads `tokens` at the end of `sequence`, chunk by chunk, and returns the logits after the last one (empty where there are
-/// none). `progress` gets the number of tokens done.
+/// Reads `tokens` at the end of `sequence`, chunk by chunk, and returns the logits after the last one (empty where
+/// there are none). `progress` gets the number of tokens done.
 ///
 /// # Errors
 /// [`LlmError::Cancelled`], when the chunks before are read; [`LlmError::TooLong`]; an id outside the vocabulary.

@@ -1,5 +1,6 @@
-//! Vector arithmetic in safe Rust: one instruction-set dispatch, the register tile that products of floats with weights are
-//! made of, and `exp`. Each result is accumulated in one order, whatever the batch, so it has the same bits in every batch.
+//! Vector arithmetic in safe Rust: one instruction-set dispatch, the register tile that products of floats with weights
+//! are made of, and `exp`. Each result is accumulated in one order, whatever the batch, so it has the same bits in
+//! every batch.
 //!
 //! Must stay free of `unsafe` and of any knowledge of tensors, models or threads.
 
@@ -127,8 +128,8 @@ fn tile_const<S: Simd, const V: usize, const R: usize>(
     }
 }
 
-/// `exp(x)` for `x <= 88`, relative error below 2e-7; 0 below -87.3. Range reduction by ln 2 in two parts and a polynomial of
-/// degree 6 (coefficients of Cephes `expf`), so that the bits do not depend on the platform's libm.
+/// `exp(x)` for `x <= 88`, relative error below 2e-7; 0 below -87.3. Range reduction by ln 2 in two parts and a
+/// polynomial of degree 6 (coefficients of Cephes `expf`), so that the bits do not depend on the platform's libm.
 #[inline(always)]
 pub fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     // Adding 1.5 * 2^23 rounds to the nearest integer, which then stands in the low bits.

@@ -21,7 +21,8 @@ pub(super) struct Family {
     pub(super) fused_gate_up: bool,
     /// Embeddings are multiplied by the square root of the width.
     pub(super) scaled_embedding: bool,
-    /// With this many layers (the 27B models) the attention scale comes from `width / heads` instead of the head's width.
+    /// With this many layers (the 27B models) the attention scale comes from `width / heads` instead of the head's
+    /// width.
     pub(super) wide_scale_layers: Option<usize>,
     /// What is done about `attention.sliding_window`.
     pub(super) window: Windows,
@@ -44,8 +45,8 @@ pub(super) struct Family {
 pub(super) enum Windows {
     /// The family has none; a file that says otherwise is refused.
     Refused,
-    /// It is read and not applied. The windows in files of phi3 are not those the models were trained with, and llama.cpp
-    /// looks at everything too (its pull request 13676).
+    /// It is read and not applied. The windows in files of phi3 are not those the models were trained with, and
+    /// llama.cpp looks at everything too (its pull request 13676).
     Ignored,
     /// All layers but every `every`-th have one.
     Alternating {

@@ -33,8 +33,8 @@ pub struct Rope {
     pub magnitude: f32,
 }
 
-/// YaRN (arXiv 2309.00071, section 3.2): pairs that turn often within the original context keep their frequency, those that
-/// turn less than once get the scale, those between a mixture.
+/// YaRN (arXiv 2309.00071, section 3.2): pairs that turn often within the original context keep their frequency, those
+/// that turn less than once get the scale, those between a mixture.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Yarn {
     /// Positions the model was first trained with.

@@ -44,8 +44,8 @@ thread_local! {
     static QUERIES: Cell<Vec<[Pair; TASK]>> = const { Cell::new(Vec::new()) };
 }
 
-/// Codes of weights that are multiplied at once: those of a block, or of twice as many lane groups where some of these stand more
-/// than once, in several segments.
+/// Codes of weights that are multiplied at once: those of a block, or of twice as many lane groups where some of these
+/// stand more than once, in several segments.
 const ROW: usize = 2 * BLOCK;
 
 const NOTHING: Part<'_> = Part { from: 0, columns: [&[]; COLUMNS] };
@@ -229,7 +229,8 @@ impl Inner for Codes {
     }
 }
 
-/// The values of a run, from the numbers `16 d` on, as the part of a tile that goes with lane group `group` of the rows.
+/// The values of a run, from the numbers `16 d` on, as the part of a tile that goes with lane group `group` of the
+/// rows.
 #[inline(always)]
 fn of_run(group: usize, values: &[Vector], d: usize) -> Part<'_> {
     // Sixteen positions of sixteen numbers are eight vectors.

@@ -16,22 +16,24 @@ pub const GROUP: usize = 32;
 /// Most rows of a block: 6 rows of 32 outputs fill the registers of AVX-512.
 pub const ROWS: usize = 6;
 
-/// A group's words of 32 bits for each row of a block. Each stands beside that of the other rows: of `R` rows, row `r` has its word
-/// `w` at `w R + r`. Words 0 to 7 hold its codes, four each; then come [`SCALE`], two words [`MINUS`], and [`MASS`].
+/// A group's words of 32 bits for each row of a block. Each stands beside that of the other rows: of `R` rows, row `r`
+/// has its word `w` at `w R + r`. Words 0 to 7 hold its codes, four each; then come [`SCALE`], two words [`MINUS`], and
+/// [`MASS`].
 pub const RECORD: usize = 12;
 
 /// The word of the scale, a float: four to seven quarters of a power of two from 2⁻⁹⁶ on, or not a number.
 pub const SCALE: usize = 8;
 
-/// The first of two words, integers: minus the sum of all codes, and of the second 16. Times the offset of the codes of a type of
-/// weights, that is what its dot products begin with.
+/// The first of two words, integers: minus the sum of all codes, and of the second 16. Times the offset of the codes of
+/// a type of weights, that is what its dot products begin with.
 pub const MINUS: usize = 9;
 
 /// The word of `Σ x` as rounded, a float: the factor of a block's minimum.
 pub const MASS: usize = 11;
 
-/// Words of a group for each row of a block, each beside that of the other rows, for kernels that add up in lanes of 16 bits: minus the
-/// sum of the first two, and of the second two, of every four codes. Of all codes, of the first 16, and of the second 16.
+/// Words of a group for each row of a block, each beside that of the other rows, for kernels that add up in lanes of 16
+/// bits: minus the sum of the first two, and of the second two, of every four codes. Of all codes, of the first 16, and
+/// of the second 16.
 pub const STARTS: usize = 3;
 
 /// A batch of rows, in the forms that the linear layers want.
@@ -58,8 +60,8 @@ pub const STRETCH: usize = 16;
 /// `Σ x` as rounded, of the first and the second 16 of a group; few products need it.
 pub type HalfMasses = [f32; 2];
 
-/// What the codes of one group left over: `x ≈ the group's scale * code + scale * rest`. One cache line, which begins like the
-/// [`RECORD`] of one row.
+/// What the codes of one group left over: `x ≈ the group's scale * code + scale * rest`. One cache line, which begins
+/// like the [`RECORD`] of one row.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[repr(C, align(64))]
 pub struct Rest {
@@ -92,8 +94,8 @@ impl Default for Rest {
     }
 }
 
-/// What one task fills: a block of rows in all their forms. A block is one task's, since threads that write the rows of one would
-/// take its cache lines from each other.
+/// What one task fills: a block of rows in all their forms. A block is one task's, since threads that write the rows of
+/// one would take its cache lines from each other.
 struct Block<'a, T> {
     /// Number of its first row.
     first: usize,
@@ -174,8 +176,8 @@ impl Activations {
         self.fill_from(pool, &mut vec![(); rows], 1, width, |row, _, to| write(row, to));
     }
 
-    /// Makes one row of `width` numbers of every `size` of `source`, which `write` gets with the row's number and the row and
-    /// may change.
+    /// Makes one row of `width` numbers of every `size` of `source`, which `write` gets with the row's number and the
+    /// row and may change.
     pub fn fill_from<T: Send>(
         &mut self,
         pool: &Pool,

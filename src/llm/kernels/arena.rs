@@ -82,8 +82,8 @@ impl Region {
     /// Its lines.
     #[allow(unsafe_code, reason = "views a part of the block")]
     pub fn lines(&self) -> &[Line] {
-        // SAFETY: `take` keeps regions inside the block and apart; a mapping begins at a page and every byte pattern is a
-        // `Line`; the block lives as long as this region.
+        // SAFETY: `take` keeps regions inside the block and apart; a mapping begins at a page and every byte pattern is
+        // a `Line`; the block lives as long as this region.
         unsafe { std::slice::from_raw_parts(self.block.base.add(self.from), self.len) }
     }
 

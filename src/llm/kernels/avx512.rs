@@ -151,7 +151,8 @@ unsafe fn panel_rows<const R: usize, const BITS: usize, const SCALES: usize, con
     let size = const { group_bytes(BITS, SCALES, MIN, NESTED) };
     assert!(layout.groups_per_span == span && layout.group == size);
     assert!(MIN || weights.format.offset == 1 << const { log_offset(BITS, SCALES) });
-    // SAFETY: by the assertions all groups lie in the panel, and their parts are where `Layout` puts them; what the caller promises.
+    // SAFETY: by the assertions all groups lie in the panel, and their parts are where `Layout` puts them; what the
+    // caller promises.
     unsafe {
         let mut at = panel.as_ptr().cast::<u8>();
         let mut header = at;
@@ -166,8 +167,8 @@ unsafe fn panel_rows<const R: usize, const BITS: usize, const SCALES: usize, con
                 }
                 // A prefetch reads nothing and may be of any address.
                 match ahead {
-                    // A loop of unknown length, on purpose: unrolled, the requests come in bursts, and few rows are read a third
-                    // slower (measured on Zen 4).
+                    // A loop of unknown length, on purpose: unrolled, the requests come in bursts, and few rows are
+                    // read a third slower (measured on Zen 4).
                     Ahead::Near => {
                         for line in 0..black_box(size) / 64 {
                             _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(const { near(R) } + line * 64).cast());
@@ -218,8 +219,8 @@ unsafe fn group<const R: usize, const BITS: usize, const SCALES: usize, const MI
         let at = if sub > 0 { black_box(at) } else { at };
         // SAFETY: what the caller promises.
         unsafe {
-            // Dot products begin at minus the offset times the sum of the row's codes, so that the offset need not be taken off
-            // every weight. Types with minima have no offset.
+            // Dot products begin at minus the offset times the sum of the row's codes, so that the offset need not be
+            // taken off every weight. Types with minima have no offset.
             let mut dot = [[_mm512_setzero_si512(); 2]; R];
             if !MIN {
                 for r in 0..R {
@@ -307,7 +308,8 @@ unsafe fn rests<const R: usize, const BITS: usize, const SCALES: usize, const MI
     // Rows often have rests in the same groups, whose codes are then taken apart once.
     for rests in rests.chunk_by(|a, b| a.group == b.group) {
         let g = rests[0].group as usize;
-        // SAFETY: what the caller promises; it has made sure that the groups lie in the panel, and that spans are what is said here.
+        // SAFETY: what the caller promises; it has made sure that the groups lie in the panel, and that spans are what
+        // is said here.
         unsafe {
             let header = base.add(g / span * (layout.header + span * layout.group));
             let at = header.add(layout.header + g % span * layout.group);
@@ -395,8 +397,9 @@ unsafe fn weights_at<const BITS: usize>(at: *const u8, v: usize) -> __m512i {
     }
 }
 
-/// `a | b`, which the compiler must not make one instruction with what made `a`: that one (`vpternlogd`) takes turns of the units that
-/// multiply, and two simple ones do not (measured on Zen 4; 2 % of a long pass). With six bits there are too few registers for it to pay.
+/// `a | b`, which the compiler must not make one instruction with what made `a`: that one (`vpternlogd`) takes turns of
+/// the units that multiply, and two simple ones do not (measured on Zen 4; 2 % of a long pass). With six bits there are
+/// too few registers for it to pay.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 #[allow(unsafe_code, reason = "an instruction that has no other name")]

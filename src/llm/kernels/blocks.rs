@@ -21,7 +21,8 @@ pub struct Format {
     pub scales: usize,
     /// Whether blocks have a minimum.
     pub min: bool,
-    /// Whether the scale of a block is an 8-bit number times a half-precision one of 256 codes, instead of half precision.
+    /// Whether the scale of a block is an 8-bit number times a half-precision one of 256 codes, instead of half
+    /// precision.
     pub nested: bool,
 }
 
@@ -149,7 +150,8 @@ impl Block {
         }
     }
 
-    /// Gives all codes whose scale is zero the code that stands for zero, so that their products are zero with any scale.
+    /// Gives all codes whose scale is zero the code that stands for zero, so that their products are zero with any
+    /// scale.
     ///
     /// # Errors
     /// In words, where the scale or the minimum is not a finite number.

@@ -181,8 +181,8 @@ impl Work<'_> {
         self.weights.panel(self.panel)
     }
 
-    /// Whether the output is too large for the second-level caches, so that it pays to ask for the places of sums before they are
-    /// written. Of a smaller one, another core may be about to write to the same lines.
+    /// Whether the output is too large for the second-level caches, so that it pays to ask for the places of sums
+    /// before they are written. Of a smaller one, another core may be about to write to the same lines.
     pub fn writes_to_memory(&self) -> bool {
         self.out.width * self.out.rows > (4 << 20) / size_of::<f32>()
     }
@@ -198,8 +198,9 @@ impl Work<'_> {
         &self.blocks[b]
     }
 
-    /// The rows of block `b`, from group `first` on. Their sums go to the output, or, where some of the panel's outputs do not
-    /// exist and so have no place there, to `partial`, which gets the sums so far. They start from zero with the first group.
+    /// The rows of block `b`, from group `first` on. Their sums go to the output, or, where some of the panel's outputs
+    /// do not exist and so have no place there, to `partial`, which gets the sums so far. They start from zero with the
+    /// first group.
     #[inline]
     pub fn block(&self, b: usize, first: usize, partial: &mut [[f32; PANEL]; ROWS]) -> Rows {
         let mut rows = self.blocks[b];
@@ -288,7 +289,8 @@ pub(super) struct Columns {
 }
 
 #[allow(unsafe_code, reason = "tasks write to different columns of one matrix")]
-// SAFETY: only `part` gives access, and `multiply_with` gives every panel, and so every column, of a row to one task only.
+// SAFETY: only `part` gives access, and `multiply_with` gives every panel, and so every column, of a row to one task
+// only.
 unsafe impl Sync for Columns {}
 
 impl Columns {
@@ -302,8 +304,8 @@ impl Columns {
 
     #[allow(unsafe_code, clippy::mut_from_ref, reason = "see `multiply_with`")]
     fn part(&self, row: usize, column: usize, len: usize) -> &mut [f32] {
-        // SAFETY: `multiply_with` holds the matrix exclusively until all tasks are done; the columns belong to the one task that
-        // has this panel, and no two parts are held at once.
+        // SAFETY: `multiply_with` holds the matrix exclusively until all tasks are done; the columns belong to the one
+        // task that has this panel, and no two parts are held at once.
         unsafe { std::slice::from_raw_parts_mut(self.place(row..row + 1, column, len), len) }
     }
 }

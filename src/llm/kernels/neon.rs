@@ -2,10 +2,10 @@
 //!
 //! Must equal [`super::scalar::Scalar`] to the bit.
 //!
-//! The 32 registers hold a tile of 6 rows times 8 outputs: 12 registers of integer dot products and 12 of sums, which leaves 8 for
-//! weights and codes. A register of codes holds one step of four rows, since `sdot` multiplies by one lane of it; so at 6 rows there
-//! is one load to three dot products, and all of those are independent, which hides their latency on cores with up to four vector
-//! units. Fewer rows take more outputs at a time for the same reason.
+//! The 32 registers hold a tile of 6 rows times 8 outputs: 12 registers of integer dot products and 12 of sums, which
+//! leaves 8 for weights and codes. A register of codes holds one step of four rows, since `sdot` multiplies by one lane
+//! of it; so at 6 rows there is one load to three dot products, and all of those are independent, which hides their
+//! latency on cores with up to four vector units. Fewer rows take more outputs at a time for the same reason.
 #![allow(
     clippy::needless_range_loop,
     reason = "loops over registers with bounds known to the compiler, which it unrolls"
@@ -187,8 +187,8 @@ macro_rules! kernel {
             /// Adds the products with the codes of one group, for `4 C` outputs from `column` on.
             ///
             /// # Safety
-            /// See [`tile`]: each row has what its type says for group `g`; the stretch has 16 vectors of 64 bytes every `stride` for it
-            /// and `SCALES * PANEL` scales (and minima).
+            /// See [`tile`]: each row has what its type says for group `g`; the stretch has 16 vectors of 64 bytes
+            /// every `stride` for it and `SCALES * PANEL` scales (and minima).
             #[inline]
             #[target_feature(enable = $features)]
             #[allow(unsafe_code, reason = "vector loads and reads through pointers")]

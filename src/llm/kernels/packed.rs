@@ -3,11 +3,11 @@
 //! Must hold exactly the numbers of the file's blocks (codes whose scale is zero become the code for zero), in nearly
 //! as few bits: reading the weights limits the speed of decode.
 //!
-//! A panel is a row of spans (32 inputs, or 256 for nested scales): `[scale f16 × 32][min f16 × 32]` for nested types, then
-//! groups of 32 inputs. A group is `[codes][scales][mins]`. Codes stand as 16 vectors of 64 bytes; vector `2 s + h` holds
-//! inputs `4 s .. 4 s + 4` of outputs `16 h .. 16 h + 16`, four bytes to an output. Of codes of 4 to 6 bits, vectors 0–7
-//! have their low four bits in the low halves of 8 stored vectors, vectors 8–15 in the high halves; the fifth (and sixth) bits
-//! follow as 2 (4) vectors of as many bits for each of 8 (4) of the 16, see [`plane`].
+//! A panel is a row of spans (32 inputs, or 256 for nested scales): `[scale f16 × 32][min f16 × 32]` for nested types,
+//! then groups of 32 inputs. A group is `[codes][scales][mins]`. Codes stand as 16 vectors of 64 bytes; vector
+//! `2 s + h` holds inputs `4 s .. 4 s + 4` of outputs `16 h .. 16 h + 16`, four bytes to an output. Of codes of 4 to 6
+//! bits, vectors 0–7 have their low four bits in the low halves of 8 stored vectors, vectors 8–15 in the high halves;
+//! the fifth (and sixth) bits follow as 2 (4) vectors of as many bits for each of 8 (4) of the 16, see [`plane`].
 
 use super::activations::GROUP;
 use super::arena::{Arena, Line, Region};
@@ -165,7 +165,8 @@ impl Packed {
         low | (high & ((1 << (self.format.bits - 4)) - 1)) << 4
     }
 
-    /// Scale and minimum number `sub` of group `g`, multiplied out: both are exact products of numbers of 11 and 7 bits.
+    /// Scale and minimum number `sub` of group `g`, multiplied out: both are exact products of numbers of 11 and 7
+    /// bits.
     pub fn scale_and_min(&self, panel: &[Line], g: usize, sub: usize, column: usize) -> (f32, f32) {
         let (at, span) = (self.layout.group_at(g), self.layout.span_at(g));
         let half = |at: usize| f16::from_le_bytes([get(panel, at), get(panel, at + 1)]).to_f32();
@@ -186,8 +187,8 @@ fn place(i: usize, column: usize) -> (usize, usize) {
     (i / 4 * 2 + column / 16, column % 16 * 4 + i % 4)
 }
 
-/// Where the bits of `vector` beyond the fourth are, in codes of 5 or 6 `bits`: in which of the vectors that follow the low bits,
-/// and how far up in each of its bytes.
+/// Where the bits of `vector` beyond the fourth are, in codes of 5 or 6 `bits`: in which of the vectors that follow the
+/// low bits, and how far up in each of its bytes.
 pub const fn plane(bits: usize, vector: usize) -> (usize, usize) {
     let more = bits - 4;
     (vector % (2 * more), vector / (2 * more) * more)

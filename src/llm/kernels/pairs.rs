@@ -1,10 +1,10 @@
 //! Dot products of 16-bit codes, two by two: what attention to coded keys and values is made of.
 //!
-//! Must give exact integers, which do not depend on the instruction set, the number of rows or the order; no sum may leave 32 bits,
-//! which the bounds of the codes see to (see [`Bounds`]).
+//! Must give exact integers, which do not depend on the instruction set, the number of rows or the order; no sum may
+//! leave 32 bits, which the bounds of the codes see to (see [`Bounds`]).
 //!
-//! A vector holds a pair of codes for each of 16 columns. A tile multiplies rows of pairs with columns of vectors, as the
-//! instructions `vpmaddwd` and `vpdpwssd` do.
+//! A vector holds a pair of codes for each of 16 columns. A tile multiplies rows of pairs with columns of vectors, as
+//! the instructions `vpmaddwd` and `vpdpwssd` do.
 
 #[cfg(target_arch = "aarch64")]
 mod neon;
@@ -57,8 +57,9 @@ impl Bounds {
     }
 }
 
-/// The scale that makes codes of at most `most` of `x`, and its inverse: the code of a number is what is [`nearest`] to it times the
-/// inverse. Numbers that are not finite make the scale NaN, so that whatever is computed with it is not finite either.
+/// The scale that makes codes of at most `most` of `x`, and its inverse: the code of a number is what is [`nearest`] to
+/// it times the inverse. Numbers that are not finite make the scale NaN, so that whatever is computed with it is not
+/// finite either.
 #[inline(always)]
 pub fn scale(x: &[f32], most: u16) -> (f32, f32) {
     let most = f32::from(most);

@@ -15,12 +15,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// How long an idle thread looks for work before it sleeps, unless a pass is under way: far shorter than anything a person or
-/// another program would notice.
+/// How long an idle thread looks for work before it sleeps, unless a pass is under way: far shorter than anything a
+/// person or another program would notice.
 const LOOK: Duration = Duration::from_micros(60);
 
-/// The gate's bit for "there is work". The bits above it count the helpers that are inside, the upper half numbers the loops,
-/// so that a helper that has done its part does not come in again for nothing, nor takes the next loop for the last.
+/// The gate's bit for "there is work". The bits above it count the helpers that are inside, the upper half numbers the
+/// loops, so that a helper that has done its part does not come in again for nothing, nor takes the next loop for the
+/// last.
 const OPEN: u64 = 1;
 const INSIDE: u64 = 2;
 const LOOP: u64 = 1 << 32;
@@ -32,8 +33,8 @@ struct Job {
     count: usize,
 }
 
-/// A value with cache lines of its own (two, since processors fetch neighbours together): what one thread watches must not lie
-/// beside what another writes, or every write waits for the watcher to let go.
+/// A value with cache lines of its own (two, since processors fetch neighbours together): what one thread watches must
+/// not lie beside what another writes, or every write waits for the watcher to let go.
 #[repr(align(128))]
 struct Apart<T>(T);
 
@@ -51,9 +52,9 @@ struct Shared {
 }
 
 #[allow(unsafe_code, reason = "a closure that lives on the caller's stack is lent to threads that outlive it")]
-// SAFETY: `job` is the only field that is not thread-safe by itself. The owner writes it only while the gate is shut and nobody
-// inside, which it has waited for; a helper reads it only between raising and lowering the count of the gate, and may raise it
-// only while the gate is open. The body is `Sync`, so several threads may call it.
+// SAFETY: `job` is the only field that is not thread-safe by itself. The owner writes it only while the gate is shut
+// and nobody inside, which it has waited for; a helper reads it only between raising and lowering the count of the
+// gate, and may raise it only while the gate is open. The body is `Sync`, so several threads may call it.
 unsafe impl Sync for Shared {}
 #[allow(unsafe_code, reason = "see above")]
 // SAFETY: as for `Sync`; the pointer in `job` is followed only while the loop that owns it waits.
@@ -99,8 +100,8 @@ impl Pool {
         self.helpers.len() + 1
     }
 
-    /// Announces many loops in quick succession: as long as the guard lives, helpers stay awake between them. Waking a thread
-    /// by the kernel takes longer than most loops.
+    /// Announces many loops in quick succession: as long as the guard lives, helpers stay awake between them. Waking a
+    /// thread by the kernel takes longer than most loops.
     pub fn pass(&self) -> Pass<'_> {
         self.shared.passes.fetch_add(1, Ordering::Relaxed);
         Pass(&self.shared)
@@ -148,7 +149,8 @@ impl Pool {
     #[allow(unsafe_code, reason = "hands the job over")]
     fn open(&self, job: Job) {
         let shared = &self.shared;
-        // SAFETY: the gate is shut and nobody is inside: the last loop waited for that, and `turn` keeps other loops out.
+        // SAFETY: the gate is shut and nobody is inside: the last loop waited for that, and `turn` keeps other loops
+        // out.
         unsafe { *shared.job.0.get() = Some(job) };
         shared.next.0.store(0, Ordering::Relaxed);
         let number = (shared.gate.0.load(Ordering::Relaxed) / LOOP).wrapping_add(1);
@@ -158,7 +160,8 @@ impl Pool {
         }
     }
 
-    /// Cuts `data` into pieces of `size` and calls `body` with each piece and its number, at least `grain` pieces to a task.
+    /// Cuts `data` into pieces of `size` and calls `body` with each piece and its number, at least `grain` pieces to a
+    /// task.
     pub fn pieces<T: Send>(&self, data: &mut [T], size: usize, grain: usize, body: impl Fn(usize, &mut [T]) + Sync) {
         let (len, pieces) = (data.len(), data.len().div_ceil(size.max(1)));
         let grain = grain.max(pieces.div_ceil(self.threads() * 4)).max(1);
@@ -201,16 +204,16 @@ unsafe impl<T: Send> Sync for Disjoint<T> {}
 impl<T> Disjoint<T> {
     #[allow(unsafe_code, clippy::mut_from_ref, reason = "see `pieces`")]
     fn part(&self, from: usize, len: usize) -> &mut [T] {
-        // SAFETY: `pieces` gives each number to one task only and its parts lie inside the slice, which it holds exclusively
-        // until all tasks are done.
+        // SAFETY: `pieces` gives each number to one task only and its parts lie inside the slice, which it holds
+        // exclusively until all tasks are done.
         unsafe { std::slice::from_raw_parts_mut(self.0.add(from), len) }
     }
 }
 
 #[allow(unsafe_code, reason = "forgets how long the body lives")]
 fn erase(body: &(dyn Fn(usize) + Sync)) -> *const (dyn Fn(usize) + Sync + 'static) {
-    // SAFETY: only the lifetime changes. The pointer is followed only inside the gate, and `run` does not return (nor unwind:
-    // its own tasks are caught) before the gate is shut and empty.
+    // SAFETY: only the lifetime changes. The pointer is followed only inside the gate, and `run` does not return (nor
+    // unwind: its own tasks are caught) before the gate is shut and empty.
     unsafe { std::mem::transmute::<*const (dyn Fn(usize) + Sync + '_), *const (dyn Fn(usize) + Sync + 'static)>(body) }
 }
 

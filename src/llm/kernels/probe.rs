@@ -22,7 +22,8 @@ fn best(work: f64, stop: &dyn Fn() -> bool, mut pass: impl FnMut()) -> f64 {
     best
 }
 
-/// Products of bytes a second with registers only, in 10⁹, all threads together; so far as measured, once `stop` says so.
+/// Products of bytes a second with registers only, in 10⁹, all threads together; so far as measured, once `stop` says
+/// so.
 pub fn int8_peak(pool: &Pool, isa: Isa, stop: &dyn Fn() -> bool) -> f64 {
     const ROUNDS: usize = 20_000;
     let per_round = products_per_round(isa);
@@ -133,7 +134,8 @@ mod arm {
         ($name:ident, $features:literal, $dot:ident) => {
             #[target_feature(enable = $features)]
             pub(super) fn $name(count: usize) -> i32 {
-                // Weights that are not known to be equal, and codes that change, so that no product is computed only once.
+                // Weights that are not known to be equal, and codes that change, so that no product is computed only
+                // once.
                 let weights = black_box([vdupq_n_s8(3); 12]);
                 let (mut codes, step) = (black_box(vdupq_n_s8(5)), black_box(vdupq_n_s8(1)));
                 let mut sums = [vdupq_n_s32(0); 12];

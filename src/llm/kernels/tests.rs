@@ -1,4 +1,5 @@
-//! What the kernels promise: exact unpacking, the same bits on every instruction set, in every batch, on any number of threads.
+//! What the kernels promise: exact unpacking, the same bits on every instruction set, in every batch, on any number of
+//! threads.
 
 use super::super::gguf::{GgmlType, dequantize_into};
 use super::activations::Activations;

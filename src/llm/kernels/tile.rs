@@ -1,10 +1,11 @@
 //! What a kernel does: one panel times some rows, up to six at a time.
 //!
-//! Must define the order of summation, which all kernels keep to the bit: for each output, stretches of 16 groups of 32 inputs
-//! in ascending order. In a stretch, group by group in ascending order, and in a group the scales in ascending order:
-//! `sum = fma(dot as f32, scale_w * scale_x, sum)` (the product of the scales is exact) with the dot product of the codes as an
-//! exact integer, then, for types with minima, `sum = fma(min_w, mass_x, sum)`. After that, group by group again, the same with the
-//! rests (but no minima) of those groups of the row that have some. It does not depend on the number of rows.
+//! Must define the order of summation, which all kernels keep to the bit: for each output, stretches of 16 groups of 32
+//! inputs in ascending order. In a stretch, group by group in ascending order, and in a group the scales in ascending
+//! order: `sum = fma(dot as f32, scale_w * scale_x, sum)` (the product of the scales is exact) with the dot product of
+//! the codes as an exact integer, then, for types with minima, `sum = fma(min_w, mass_x, sum)`. After that, group by
+//! group again, the same with the rests (but no minima) of those groups of the row that have some. It does not depend
+//! on the number of rows.
 
 use super::activations::{HalfMasses, MASS, MINUS, RECORD, ROWS, Rest, STRETCH};
 use super::arena::Line;
@@ -187,8 +188,8 @@ impl Rows {
     }
 }
 
-/// Where the dot products of scale `sub` begin, so that `offset`, the code that stands for zero, need not be taken off every weight:
-/// `minus` as in [`MINUS`].
+/// Where the dot products of scale `sub` begin, so that `offset`, the code that stands for zero, need not be taken off
+/// every weight: `minus` as in [`MINUS`].
 #[inline(always)]
 pub fn start<const SCALES: usize>(offset: i32, minus: [i32; 2], sub: usize) -> i32 {
     offset

@@ -1,4 +1,5 @@
-//! How the keys and values of a lane group lie in memory: as floats, or as 16-bit codes with a scale for each position and head.
+//! How the keys and values of a lane group lie in memory: as floats, or as 16-bit codes with a scale for each position
+//! and head.
 //!
 //! Must be the only file that knows where a number lies; that does not depend on the segment through which it is
 //! reached.
@@ -38,8 +39,8 @@ impl KvShape {
         self.heads * self.dim * LANES
     }
 
-    /// Words of 32 bits of one lane group of one layer: of floats, `[keys][values]`; of codes, `[keys][values]` in pairs, then
-    /// `[scales of keys][scales of values]`.
+    /// Words of 32 bits of one lane group of one layer: of floats, `[keys][values]`; of codes, `[keys][values]` in
+    /// pairs, then `[scales of keys][scales of values]`.
     pub(super) fn words(&self) -> usize {
         match self.form {
             Form::Floats => 2 * self.numbers(),

@@ -1,15 +1,16 @@
 //! Memory for keys and values: slabs of one size in huge pages, given out again when nobody holds them any more.
 //!
-//! Must not clear a slab that is given out again: that would cost as much as filling it, and nobody reads a position before it
-//! is written.
+//! Must not clear a slab that is given out again: that would cost as much as filling it, and nobody reads a position
+//! before it is written.
 
 use super::super::kernels::arena::{Arena, LINE_WORDS, Region};
 use super::super::kernels::pairs::Pair;
 use std::alloc::{Layout, handle_alloc_error};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Where slabs come from and go back to. What was in use at once stays with the process until the last holder is gone: memory
-/// that is new to the process has to be cleared by the system first, which takes longer than a model takes to fill it.
+/// Where slabs come from and go back to. What was in use at once stays with the process until the last holder is gone:
+/// memory that is new to the process has to be cleared by the system first, which takes longer than a model takes to
+/// fill it.
 #[derive(Debug)]
 pub struct Slabs {
     words: usize,

@@ -87,8 +87,8 @@ fn with_linear_layers_on_a_device_every_family_computes_the_same_logits() {
     }
 }
 
-/// Reads a prompt whole, and again chunk by chunk on two threads, forking after each chunk, while another sequence runs in the
-/// same batch.
+/// Reads a prompt whole, and again chunk by chunk on two threads, forking after each chunk, while another sequence runs
+/// in the same batch.
 fn whole_and_in_chunks(spec: &Spec, cuts: &[usize]) -> (Vec<u32>, Vec<u32>) {
     let (one, two) = (decoder(spec, 1), decoder(spec, 2));
     let tokens = prompt(140, 2);

@@ -1,5 +1,5 @@
-//! Tiny models with random weights: a table of families and variants, each as the keys and tensors of its file and, in words
-//! of its own, as what the file means.
+//! Tiny models with random weights: a table of families and variants, each as the keys and tensors of its file and, in
+//! words of its own, as what the file means.
 //!
 //! Must not ask the code under test what a key means: a row states it, and the naive forward follows the row.
 #![cfg(test)]

@@ -3,11 +3,11 @@
 //! Must never lose a bit. A lane accumulates half of a group's products: the first two, or the last two, of every four
 //! inputs. Sums may wrap around on the way; the final sum of a lane fits, and only that is read.
 //!
-//! Why it fits: with the offset subtracted, 4- and 5-bit weights are -16 to 15, and 16 products are at most `16 · 16 ·
-//! 127` = 32,512. 6-bit weights are -32 to 31 and have a scale for every 8 products of a lane, which gives the same
-//! bound. Types with minima have no offset: 16 products of 4-bit codes are at most `16 · 15 · 127` = 30,480, and of
-//! 5-bit codes only 8 fit (`8 · 31 · 127` = 31,496). 8-bit codes are multiplied as two codes of 4 bits: the upper half
-//! less 8, and the lower half.
+//! Why it fits: with the offset subtracted, 4- and 5-bit weights are -16 to 15, and 16 products are at most
+//! `16 · 16 · 127` = 32,512. 6-bit weights are -32 to 31 and have a scale for every 8 products of a lane, which gives
+//! the same bound. Types with minima have no offset: 16 products of 4-bit codes are at most `16 · 15 · 127` = 30,480,
+//! and of 5-bit codes only 8 fit (`8 · 31 · 127` = 31,496). 8-bit codes are multiplied as two codes of 4 bits: the
+//! upper half less 8, and the lower half.
 #![allow(
     clippy::needless_range_loop,
     reason = "loops over registers with bounds known to the compiler, which it unrolls"

@@ -140,7 +140,8 @@ impl Group {
     #[allow(unsafe_code, reason = "vector loads")]
     pub unsafe fn codes<const BITS: usize, const PLAIN: bool, const STEP: usize>(self, quarter: usize) -> __m256i {
         let at = self.codes.wrapping_add(quarter * 32);
-        // SAFETY: what the caller promises; in stored vectors of 64 bytes two quarters stand side by side, see `packed`.
+        // SAFETY: what the caller promises; in stored vectors of 64 bytes two quarters stand side by side, see
+        // `packed`.
         unsafe {
             if PLAIN || BITS == 8 {
                 return _mm256_load_si256(at.add(STEP * 128).cast());
@@ -151,7 +152,8 @@ impl Group {
             if BITS == 4 {
                 return low;
             }
-            // Vectors 2 STEP and 2 STEP + 1 have their upper bits `STEP` (`STEP / 2 * 2`) places up, see `packed::plane`.
+            // Vectors 2 STEP and 2 STEP + 1 have their upper bits `STEP` (`STEP / 2 * 2`) places up, see
+            // `packed::plane`.
             let (plane, shift) = if BITS == 5 { (0, STEP) } else { (STEP % 2 * 128, STEP / 2 * 2) };
             let high = _mm256_load_si256(at.add(GROUP_CODES / 2 + plane).cast());
             let high = match shift {
@@ -169,7 +171,8 @@ impl Group {
     }
 }
 
-/// Eight of the numbers that begin at `from`: floats, half-precision numbers, or 8-bit ones times the half-precision ones of the span.
+/// Eight of the numbers that begin at `from`: floats, half-precision numbers, or 8-bit ones times the half-precision
+/// ones of the span.
 ///
 /// # Safety
 /// As for [`Group::scales`].

@@ -17,7 +17,8 @@ use std::arch::x86_64::*;
 /// Codes of 8 bits are multiplied whole.
 const SPLIT: bool = false;
 
-/// Where the dot products of scale `sub` begin, for the row whose record begins at `x`: minus the sum of its codes, times the offset.
+/// Where the dot products of scale `sub` begin, for the row whose record begins at `x`: minus the sum of its codes,
+/// times the offset.
 ///
 /// # Safety
 /// The pointer is to the record of `R` rows; the machine has the instructions.

@@ -98,8 +98,8 @@ macro_rules! tiles {
             }
         }
 
-        /// Adds the products with the codes of a group: `x` is its record of the rows and `starts` what goes with it. `mass` gives, for a row and
-        /// one of the group's scales, the factor of the minimum; rests have none.
+        /// Adds the products with the codes of a group: `x` is its record of the rows and `starts` what goes with it.
+        /// `mass` gives, for a row and one of the group's scales, the factor of the minimum; rests have none.
         ///
         /// # Safety
         /// As for [`of_format`]; `x` and `starts` point to what they say.

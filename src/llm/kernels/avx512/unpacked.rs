@@ -29,8 +29,8 @@ const MULTIPLES: usize = 8;
 /// The bits of 1.
 const ONE: i32 = 127 << 23;
 
-/// A panel with what was made of it: the codes of all groups where they have 5 or 6 bits, then for each group multiples of each scale
-/// and minima of each scale.
+/// A panel with what was made of it: the codes of all groups where they have 5 or 6 bits, then for each group multiples
+/// of each scale and minima of each scale.
 pub struct Unpacked<'a> {
     weights: &'a Packed,
     panel: &'a [Line],
@@ -84,7 +84,8 @@ impl<'a> Unpacked<'a> {
     /// Times `R` rows, by the kernel for the format of the weights.
     ///
     /// # Safety
-    /// The machine has the instructions; `rows` is what its type says, for all groups of the panel; its sums go to `to`.
+    /// The machine has the instructions; `rows` is what its type says, for all groups of the panel; its sums go to
+    /// `to`.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
     #[allow(unsafe_code, reason = "hands on what the caller promises")]
     pub unsafe fn multiply<const R: usize>(&self, rows: &Rows, to: (*mut f32, usize), ahead: Ahead) {
@@ -212,7 +213,8 @@ impl<'a> Unpacked<'a> {
 /// Makes what [`Unpacked`] has of each group.
 ///
 /// # Safety
-/// The machine has the instructions; the panel has the groups, the parameters are those of its format, and there is room.
+/// The machine has the instructions; the panel has the groups, the parameters are those of its format, and there is
+/// room.
 #[inline(never)]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 #[allow(unsafe_code, reason = "vector loads and stores")]
@@ -255,8 +257,8 @@ unsafe fn unpack<const BITS: usize, const NESTED: bool>(weights: &Packed, panel:
     }
 }
 
-/// Of 16 scales, four to seven quarters, exactly (scales have 18 bits at most); as bits, less those that the scale of a row
-/// has beyond its power of two. One addition of integers, of the bits of that scale, is then the product with it.
+/// Of 16 scales, four to seven quarters, exactly (scales have 18 bits at most); as bits, less those that the scale of a
+/// row has beyond its power of two. One addition of integers, of the bits of that scale, is then the product with it.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 fn multiples(scale: __m512) -> [__m512i; 4] {
@@ -286,7 +288,8 @@ unsafe fn code<const BITS: usize>(at: *const u8, v: usize) -> __m512i {
     unsafe { if BITS == 4 { weights_at::<4>(at, v) } else { weights_at::<8>(at, v) } }
 }
 
-/// Adds one group: `codes` are its codes, `made` what was made of its scales, `x` is its record; it is group `g` of the rows.
+/// Adds one group: `codes` are its codes, `made` what was made of its scales, `x` is its record; it is group `g` of the
+/// rows.
 ///
 /// # Safety
 /// As for [`Unpacked::rows`].

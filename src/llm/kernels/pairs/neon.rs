@@ -24,7 +24,8 @@ impl Neon {
     #[inline]
     #[allow(unsafe_code, reason = "calls code for instructions that were detected")]
     pub(super) fn add<const STEP: usize, const ROW: usize>(self, tile: &Tile<'_, STEP, ROW>, sums: &mut Sums) {
-        // SAFETY: `self` is the proof that the machine has the instructions; the caller has made sure that the tile fits.
+        // SAFETY: `self` is the proof that the machine has the instructions; the caller has made sure that the tile
+        // fits.
         unsafe { by_size!(tile_128, tile, sums) }
     }
 }

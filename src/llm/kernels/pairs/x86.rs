@@ -25,7 +25,8 @@ impl Avx512 {
     #[inline]
     #[allow(unsafe_code, reason = "calls code for instructions that were detected")]
     pub(super) fn add<const STEP: usize, const ROW: usize>(self, tile: &Tile<'_, STEP, ROW>, sums: &mut Sums) {
-        // SAFETY: `self` is the proof that the machine has the instructions; the caller has made sure that the tile fits.
+        // SAFETY: `self` is the proof that the machine has the instructions; the caller has made sure that the tile
+        // fits.
         unsafe { by_size!(tile_512, tile, sums) }
     }
 }
@@ -44,7 +45,8 @@ impl Avx2 {
     #[inline]
     #[allow(unsafe_code, reason = "calls code for instructions that were detected")]
     pub(super) fn add<const STEP: usize, const ROW: usize>(self, tile: &Tile<'_, STEP, ROW>, sums: &mut Sums) {
-        // SAFETY: `self` is the proof that the machine has the instructions; the caller has made sure that the tile fits.
+        // SAFETY: `self` is the proof that the machine has the instructions; the caller has made sure that the tile
+        // fits.
         unsafe { by_size!(tile_256, tile, sums) }
     }
 }

@@ -12,8 +12,8 @@ use super::super::avx512::Avx512;
 use super::{FINER, LARGEST_CODE, ROUND, Round, SMALLEST, TOO_LARGE};
 use std::arch::x86_64::*;
 
-/// Rounds all groups of a block, without rests; returns for each row the sum of the squares of its scales, or `None` where a number
-/// is not finite or counts as such.
+/// Rounds all groups of a block, without rests; returns for each row the sum of the squares of its scales, or `None`
+/// where a number is not finite or counts as such.
 #[allow(unsafe_code, reason = "calls code for instructions that were detected")]
 pub(super) fn codes(_proof: Avx512, block: &mut Round<'_>) -> Option<[f32; ROWS]> {
     let (rows, groups) = (block.rows(), block.groups());
@@ -144,8 +144,8 @@ fn sums_of_halves(pairs: [__m512i; 3]) -> [__m256i; 2] {
     [first, second].map(|[low, high]| _mm256_castps_si256(_mm256_set_m128(high, low)))
 }
 
-/// Which words of `pairs` (see [`of_rows`]) make the vectors of a record of `R` rows: of the first two pairs, and of what comes of
-/// these and the third.
+/// Which words of `pairs` (see [`of_rows`]) make the vectors of a record of `R` rows: of the first two pairs, and of
+/// what comes of these and the third.
 const fn order(rows: usize) -> [[[i32; 16]; 2]; 3] {
     let mut order = [[[0; 16]; 2]; 3];
     let mut to = 0;
