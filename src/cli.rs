@@ -3,6 +3,7 @@
 //! Must be the only reader of the environment and the home directory; must not start anything.
 
 use crate::domain::{Device, Mode, Programs};
+use crate::text::Untrusted;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -174,6 +175,9 @@ pub struct OpenArgs {
     /// Folder for sessions that are not named.
     #[arg(long, value_name = "DIR")]
     pub sessions_dir: Option<PathBuf>,
+    /// Who writes the notes and tags of this session; your user name without it.
+    #[arg(long, value_name = "NAME")]
+    pub author: Option<String>,
     /// Keep the session in memory only.
     #[arg(long, conflicts_with = "session")]
     pub no_record: bool,
@@ -389,6 +393,8 @@ pub struct Environment {
     pub hub_endpoint: Option<String>,
     /// `HF_TOKEN`; sent to the hub's own host only, never recorded.
     pub hub_token: Option<String>,
+    /// The user's name: `USER`, `LOGNAME` or `USERNAME`; `unknown` where none is set.
+    pub user: Untrusted,
     /// `NO_COLOR` is set and not empty.
     pub no_color: bool,
     /// `COLORFGBG`, by which some terminals tell their background.
@@ -421,6 +427,10 @@ impl Environment {
             history: state.join("history"),
             hub_endpoint: get("HF_ENDPOINT").and_then(|v| v.into_string().ok()),
             hub_token: get("HF_TOKEN").and_then(|v| v.into_string().ok()),
+            user: ["USER", "LOGNAME", "USERNAME"]
+                .iter()
+                .find_map(|name| get(name))
+                .map_or_else(|| "unknown".into(), |user| user.to_string_lossy().into_owned().into()),
             no_color: get("NO_COLOR").is_some(),
             colorfgbg: get("COLORFGBG").and_then(|v| v.into_string().ok()),
             dumb_terminal: term.is_none_or(|t| t == "dumb"),

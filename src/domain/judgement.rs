@@ -4,9 +4,12 @@
 
 use super::{Digest, Readout};
 use crate::text::Untrusted;
+use serde::{Deserialize, Serialize};
 
 /// Whether the model writes a rationale before it answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// The answer is read right after the question.
     Direct,
@@ -31,7 +34,9 @@ impl Mode {
 }
 
 /// Why a rationale ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
 pub enum StopReason {
     /// The model ended its turn.
     EndOfTurn,
@@ -59,7 +64,8 @@ impl StopReason {
 }
 
 /// The chain-of-thought text of one node.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Rationale {
     /// What the model wrote.
     pub text: Untrusted,
@@ -70,7 +76,8 @@ pub struct Rationale {
 }
 
 /// What a node cost.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Usage {
     /// Tokens of the whole prompt, answer cue included, rationale excluded.
     pub prompt_tokens: u32,
@@ -83,7 +90,8 @@ pub struct Usage {
 }
 
 /// The result of asking one node.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Judgement {
     /// The chain of thought, where one was asked for.
     pub rationale: Option<Rationale>,
@@ -98,7 +106,9 @@ pub struct Judgement {
 }
 
 /// Which model answered, in enough detail to tell whether a re-run can be expected to give the same bits.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(inline))]
 pub struct ModelInfo {
     /// Name or path under which it was loaded.
     pub name: Untrusted,

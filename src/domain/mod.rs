@@ -15,6 +15,7 @@ mod program;
 mod prompt;
 mod sample;
 pub mod sample_file;
+pub(crate) mod wire;
 
 pub use cancel::Cancel;
 pub use device::{Device, DeviceError};

@@ -3,10 +3,13 @@
 //! Must not decide anything itself.
 
 use super::Name;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// What a leaf, a classifier or a human says of a sample.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Breaks the policy.
     Violating,
@@ -59,7 +62,8 @@ impl std::str::FromStr for Outcome {
 }
 
 /// An outcome and, where there is one, the policy label that goes with it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Verdict {
     /// What was decided.
     pub outcome: Outcome,

@@ -3,9 +3,13 @@
 //! Must not know whether the place exists.
 
 use super::Name;
+use super::wire::{NodeAnswer, Pair};
+use serde::{Deserialize, Serialize};
 
 /// Where an edge leads.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
 pub enum Target {
     /// To a node.
     Node(Name),
@@ -23,11 +27,14 @@ impl Target {
 }
 
 /// Where a breakpoint stops.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
 pub enum BreakAt {
     /// A node (before it is asked; after, where there is a condition) or a leaf: whatever has that id.
     Place(Name),
     /// When `.0` was answered `.1`.
+    #[serde(with = "Pair::<NodeAnswer>")]
     Answer(Name, Name),
     /// `*`: every node; sensible with a condition.
     Anywhere,

@@ -3,24 +3,31 @@
 //! Must never renormalise silently: `coverage` always travels with the probabilities.
 
 use super::Name;
+use super::wire::Float;
+use serde::{Deserialize, Serialize};
 
 /// One allowed answer as the model sees it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct AnswerScore {
     /// The answer.
     pub answer: Name,
     /// Teacher-forced log-probability of the answer's tokens and its terminator, over the full vocabulary (natural log).
+    #[serde(with = "Float")]
     pub logprob: f64,
     /// Softmax of `logprob` over the allowed answers; these sum to 1.
+    #[serde(with = "Float")]
     pub p: f64,
 }
 
 /// Probabilities of all allowed answers of a node, in the node's own order.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Readout {
     /// One entry per allowed answer.
     pub answers: Vec<AnswerScore>,
     /// Full-vocabulary probability mass on the allowed answers: sum of exp(logprob), in 0..=1.
+    #[serde(with = "Float")]
     pub coverage: f64,
 }
 

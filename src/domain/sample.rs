@@ -2,11 +2,14 @@
 //!
 //! Must not change the content in any way, and must not take an absent label for "no".
 
+use super::wire::{GivenVerdict, NodeAnswer, Number, Pairs};
 use super::{Digest, Name, Outcome, Verdict};
 use crate::text::Untrusted;
+use serde::{Deserialize, Serialize};
 
 /// One thing to moderate.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Sample {
     /// Its id in the analyst's own system; any text.
     pub id: Untrusted,
@@ -15,12 +18,15 @@ pub struct Sample {
     /// What humans said; every part may be unknown.
     pub gold: Gold,
     /// Scores of the at-scale classifier, name to number, in file order.
+    #[serde(with = "Pairs::<Number>")]
     pub scores: Vec<(Name, f64)>,
     /// Thresholds that go with `scores`; a score at or above its threshold is violating.
+    #[serde(with = "Pairs::<Number>")]
     pub thresholds: Vec<(Name, f64)>,
     /// Which classifier made the scores.
     pub classifier: Option<Classifier>,
     /// Verdicts recorded elsewhere, by who gave them.
+    #[serde(with = "Pairs::<GivenVerdict>")]
     pub verdicts: Vec<(Name, Verdict)>,
     /// Anything else, as the JSON text that stood in the file.
     pub meta: Option<Untrusted>,
@@ -43,7 +49,9 @@ impl Sample {
 }
 
 /// The text of a post, or the named texts of a photo or video post.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
 pub enum Content {
     /// One plain text.
     Text(Untrusted),
@@ -83,7 +91,8 @@ impl Content {
 }
 
 /// One named part of a post.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Field {
     /// The part's name, shown and prompted.
     pub name: Name,
@@ -92,18 +101,21 @@ pub struct Field {
 }
 
 /// The human label. `None` means unknown, never "no".
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Gold {
     /// The right outcome.
     pub outcome: Option<Outcome>,
     /// The right policy label.
     pub label: Option<Name>,
     /// The right answer per node, in file order.
+    #[serde(with = "Pairs::<NodeAnswer>")]
     pub path: Vec<(Name, Name)>,
 }
 
 /// The classifier whose scores a sample carries.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Classifier {
     /// Its id.
     pub id: Untrusted,

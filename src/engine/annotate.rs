@@ -2,13 +2,13 @@
 //!
 //! Must not change a walk.
 
-use super::{Engine, Failure, Notice, Run, Stop, breakpoint::failure_of, meant, prompt};
+use super::{Engine, Failure, Notice, Run, Stop, breakpoint::failure_of, host, meant, prompt};
 use crate::command::{ExamineWhat, Has, Need};
 use crate::domain::{Mode, Name, Target};
 use crate::judge::Look;
 use crate::policy::Policy;
 use crate::session::expr::{self, Vocabulary};
-use crate::session::{Fact, Journal, Subject, state::Walk};
+use crate::session::{Fact, Journal, Stamp, Subject, state::Walk};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -33,17 +33,23 @@ impl Engine {
         }
     }
 
+    fn stamp(&self) -> Option<Stamp> {
+        Some(Stamp { author: self.author.clone(), at: host::now() })
+    }
+
     pub(super) fn note(&mut self, run: &mut Run, text: &str) -> Result<Stop, Failure> {
         let on = self.subject();
-        self.done(run, Fact::Noted { on, text: text.into() })
+        let by = self.stamp();
+        self.done(run, Fact::Noted { on, text: text.into(), by })
     }
 
     pub(super) fn tag(&mut self, run: &mut Run, tag: &Name) -> Result<Stop, Failure> {
         let on = self.subject();
-        if self.state.tags.iter().any(|(o, t)| *o == on && t == tag) {
+        if self.state.tags.iter().any(|t| t.on == on && t.tag == *tag) {
             return Err(Failure::user(format!("the tag `{tag}` is already there")));
         }
-        self.done(run, Fact::Tagged { on, tag: tag.clone() })
+        let by = self.stamp();
+        self.done(run, Fact::Tagged { on, tag: tag.clone(), by })
     }
 
     pub(super) fn display(&mut self, run: &mut Run, expr: &str) -> Result<Stop, Failure> {

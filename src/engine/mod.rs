@@ -30,6 +30,7 @@ use crate::domain::{Cancel, Name};
 use crate::judge::{Judge, JudgeSource};
 use crate::policy::Policy;
 use crate::session::{Fact, Journal, Policies, SessionState};
+use crate::text::Untrusted;
 use samples::SampleSet;
 use std::sync::Arc;
 
@@ -43,6 +44,8 @@ pub struct Parts {
     pub facts: Vec<Fact>,
     /// Policies and samples inside the program, found under `builtin:NAME`.
     pub builtins: &'static [Builtin],
+    /// Who writes notes and tags.
+    pub author: Untrusted,
 }
 
 /// Executes one command at a time; lives on the host's worker thread.
@@ -50,6 +53,7 @@ pub struct Engine {
     source: Box<dyn JudgeSource>,
     journal: Option<Journal>,
     builtins: &'static [Builtin],
+    author: Untrusted,
     state: SessionState,
     policy: Option<Arc<Policy>>,
     policies: Policies,
@@ -96,6 +100,7 @@ impl Engine {
             source: parts.source,
             journal: parts.journal,
             builtins: parts.builtins,
+            author: parts.author,
             state,
             policy,
             policies,
@@ -155,7 +160,7 @@ impl Engine {
             C::NextSample(filter) => self.next_sample(run, filter.as_deref()),
             C::PreviousSample => self.previous_sample(run),
             C::Walk(id) => self.select_walk(run, *id),
-            C::SetMode(mode) => self.done(run, Fact::ModeSet(*mode)),
+            C::SetMode(mode) => self.done(run, Fact::ModeSet { mode: *mode }),
             C::Run => self.run_again(run),
             C::Rerun(node) => self.rerun(run, node.as_ref()),
             C::Step(Times(count)) => self.step(run, *count),

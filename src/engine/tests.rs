@@ -135,7 +135,13 @@ impl Bench {
         std::fs::write(dir.path().join("p.toml"), POLICY).expect("written");
         std::fs::write(dir.path().join("s.jsonl"), SAMPLES).expect("written");
         let opened = Fact::Opened { program: "0".into(), at: "2026-01-01T00:00:00Z".into() };
-        let parts = Parts { source: Box::new(Source(insult)), journal: None, facts: vec![opened], builtins: &[] };
+        let parts = Parts {
+            source: Box::new(Source(insult)),
+            journal: None,
+            facts: vec![opened],
+            builtins: &[],
+            author: "ann".into(),
+        };
         Self { engine: Engine::new(parts), dir, ticket: 0 }
     }
 

@@ -56,8 +56,8 @@ impl SessionNames {
         for (id, expr) in &state.displays {
             push(&mut names.displays, &id.to_string(), expr.clone());
         }
-        for (_, tag) in state.tags.iter().rev() {
-            push(&mut names.tags, tag.as_str(), String::new());
+        for tagged in state.tags.iter().rev() {
+            push(&mut names.tags, tagged.tag.as_str(), String::new());
         }
         let policies: Vec<&Policy> = policy.into_iter().collect();
         let at = Vocabulary {

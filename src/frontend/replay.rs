@@ -127,7 +127,7 @@ mod tests {
             Fact::Stepped { walk, step },
             Fact::LeafReached { walk, leaf },
             Fact::Command { line: "note clear".into() },
-            Fact::Noted { on: Subject::Walk(walk), text: "clear".into() },
+            Fact::Noted { on: Subject::Walk(walk), text: "clear".into(), by: None },
         ]
     }
 

@@ -292,14 +292,15 @@ pub fn notes(state: &SessionState, page: Page) -> Doc {
         return nothing("no notes and no tags; `note TEXT` and `tag NAME` leave some");
     }
     let mut doc = Doc::new();
-    for (on, text) in &state.notes {
-        doc.push(Line::new().with(Role::Muted, format!("note on {}", transcript::subject(*on))));
-        doc.paragraph(Line::new().with(Role::Text, "  "), Role::Content, text, page.width);
+    for note in &state.notes {
+        let head = format!("note on {}", transcript::subject(note.on));
+        doc.push(transcript::stamped(Line::new().with(Role::Muted, head), note.by.as_ref()));
+        doc.paragraph(Line::new().with(Role::Text, "  "), Role::Content, &note.text, page.width);
     }
-    for (on, tag) in &state.tags {
-        doc.push(
-            Line::new().with(Role::Muted, format!("tag on {}: ", transcript::subject(*on))).with(Role::Value, tag),
-        );
+    for tag in &state.tags {
+        let head = format!("tag on {}: ", transcript::subject(tag.on));
+        let line = Line::new().with(Role::Muted, head).with(Role::Value, &tag.tag);
+        doc.push(transcript::stamped(line, tag.by.as_ref()));
     }
     doc
 }

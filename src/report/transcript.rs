@@ -8,8 +8,10 @@ use super::{Basis, Doc, Line, Page, Role, change, content, failure, step, value,
 use crate::domain::{BreakAt, Mode, ModelInfo, Name, Sample};
 use crate::session::expr::{self, Context};
 use crate::session::state::Walk;
-use crate::session::{Breakpoint, Conditions, Fact, FailureKind, PolicyRecord, SessionState, Step, Subject, WalkId};
-use crate::text::Untrusted;
+use crate::session::{
+    Breakpoint, Conditions, Fact, FailureKind, PolicyRecord, SessionState, Stamp, Step, Subject, WalkId,
+};
+use crate::text::{Escaped, Untrusted};
 
 /// Lines of a sample that are shown when it is selected.
 const SAMPLE_LINES: usize = 12;
@@ -53,7 +55,7 @@ pub fn brief(state: &SessionState, basis: &Basis, fact: &Fact, page: Page) -> Do
             return doc;
         }
         Fact::ModelLoaded(info) => model_loaded(info),
-        Fact::ModeSet(mode) => mode_set(*mode),
+        Fact::ModeSet { mode } => mode_set(*mode),
         Fact::WalkStarted { walk, index, sample, .. } => line
             .with(Role::Heading, format!("sample {} ", index.saturating_add(1)))
             .untrusted(Role::Value, &sample.id)
@@ -103,13 +105,13 @@ pub fn brief(state: &SessionState, basis: &Basis, fact: &Fact, page: Page) -> Do
             .with(Role::Text, " = ")
             .with(Role::Value, decimal(*value))
             .with(Role::Overridden, "  overridden"),
-        Fact::Noted { on, text } => {
+        Fact::Noted { on, text, .. } => {
             let mut doc = Doc::new();
             let prefix = line.with(Role::Good, "noted").with(Role::Muted, format!(" on {}: ", subject(*on)));
             doc.paragraph(prefix, Role::Content, text, page.width);
             return doc;
         }
-        Fact::Tagged { on, tag } => {
+        Fact::Tagged { on, tag, .. } => {
             line.with(Role::Good, "tagged").with(Role::Muted, format!(" {}: ", subject(*on))).with(Role::Value, tag)
         }
         Fact::Cancelled { node, .. } => line
@@ -189,6 +191,18 @@ pub fn subject(on: Subject) -> String {
         Subject::Session => "the session".to_owned(),
         Subject::Walk(walk) => format!("walk {}", walk.0),
         Subject::Step(walk, step) => format!("walk {}, step {}", walk.0, step.saturating_add(1)),
+    }
+}
+
+/// A line with who left what it tells, and when.
+pub fn stamped(line: Line, by: Option<&Stamp>) -> Line {
+    match by {
+        None => line,
+        Some(by) => line
+            .with(Role::Muted, ", by ")
+            .escaped(Role::Text, &by.author.escaped())
+            .with(Role::Muted, ", ")
+            .escaped(Role::Text, &Escaped::line(&by.at)),
     }
 }
 

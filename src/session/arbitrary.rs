@@ -1,19 +1,16 @@
 //! Generated facts for property tests: every kind, hostile text, every float.
 //!
-//! Must be compiled for tests only.
+//! Must be compiled for tests only, and must not name a field: values are drawn from the schema, which is made from the
+//! declarations of the facts.
 #![cfg(test)]
 
-use super::{
-    Breakpoint, Fact, FailureKind, LeafReached, NodeRef, PolicyRecord, SourceFile, Step, Subject, Taken, WalkId,
-};
-use crate::domain::{
-    AnswerScore, BreakAt, Classifier, Content, Digest, Field, Gold, Judgement, Mode, ModelInfo, Name, Outcome,
-    Rationale, Readout, Sample, StopReason, Target, Usage, Verdict,
-};
-use crate::text::Untrusted;
+use super::wire::{self, schema};
+use super::{Fact, LeafReached, Step};
+use crate::domain::Name;
 use proptest::collection::vec;
-use proptest::option::of;
 use proptest::prelude::*;
+use proptest::strategy::Union;
+use serde_json::{Map, Value, json};
 
 /// A name in a test.
 pub(super) fn name(text: &str) -> Name {
@@ -42,211 +39,135 @@ pub(super) fn text() -> impl Strategy<Value = String> {
     vec(prop_oneof![nasty.prop_map(str::to_owned), plain], 0..4).prop_map(|parts| parts.concat())
 }
 
-fn untrusted() -> impl Strategy<Value = Untrusted> {
-    text().prop_map(Untrusted::from)
-}
-
-/// A valid name.
-pub(super) fn any_name() -> impl Strategy<Value = Name> {
-    "[a-zа-я0-9_:/+.-]{1,9}( [a-z]{1,3})?".prop_map(|text| name(&text))
-}
-
-fn digest() -> impl Strategy<Value = Digest> {
-    any::<[u8; 32]>().prop_map(Digest::from_bytes)
-}
-
 /// Any float but NaN, which is equal to nothing, so that facts can be compared.
-fn float() -> impl Strategy<Value = f64> {
+fn float() -> impl Strategy<Value = Value> {
     let edges = vec![0.0, -0.0, f64::MIN_POSITIVE, 5e-324, f64::MAX, f64::INFINITY, f64::NEG_INFINITY, 0.1 + 0.2, 1e22];
-    prop_oneof![prop::sample::select(edges), any::<u64>().prop_map(f64::from_bits)]
-        .prop_map(|f| if f.is_nan() { f64::NEG_INFINITY } else { f })
+    prop_oneof![prop::sample::select(edges), any::<u64>().prop_map(f64::from_bits)].prop_map(|f| match f {
+        f if f.is_finite() => json!(f),
+        f64::INFINITY => json!("inf"),
+        _ => json!("-inf"),
+    })
 }
 
-fn outcome() -> impl Strategy<Value = Outcome> {
-    prop::sample::select(Outcome::ALL.to_vec())
+/// A number that is likely to meet itself again, or the largest one.
+fn integer(format: &str) -> BoxedStrategy<Value> {
+    let largest = match format {
+        "uint8" => u64::from(u8::MAX),
+        "uint32" => u64::from(u32::MAX),
+        "uint" | "uint64" => u64::MAX,
+        other => panic!("no numbers of the format {other}"),
+    };
+    prop_oneof![9 => 0..5_u64, 1 => Just(largest)].prop_map(|n| json!(n)).boxed()
 }
 
-fn verdict() -> impl Strategy<Value = Verdict> {
-    (outcome(), of(any_name())).prop_map(|(outcome, label)| Verdict { outcome, label })
+/// Any JSON value that fits `schema`; `root` holds the definitions.
+fn value(root: &Value, schema: &Value) -> BoxedStrategy<Value> {
+    let any_of = |alternatives: &Value| {
+        let alternatives = alternatives.as_array().expect("a list");
+        Union::new(alternatives.iter().map(|one| value(root, one))).boxed()
+    };
+    if let Some(name) = schema["$ref"].as_str().and_then(|r| r.strip_prefix("#/$defs/")) {
+        return match name {
+            "Name" => "[a-zа-я0-9_:/+.-]{1,9}( [a-z]{1,3})?".prop_map(|name| json!(name)).boxed(),
+            "Digest" => "[0-9a-f]{64}".prop_map(|digest| json!(digest)).boxed(),
+            "Float" => float().boxed(),
+            _ => value(root, &root["$defs"][name]),
+        };
+    }
+    if let Some(alternatives) = schema.get("oneOf").or_else(|| schema.get("anyOf")) {
+        return any_of(alternatives);
+    }
+    if let Some(constant) = schema.get("const") {
+        return Just(constant.clone()).boxed();
+    }
+    if let Some(words) = schema["enum"].as_array() {
+        return prop::sample::select(words.clone()).boxed();
+    }
+    if let Value::Array(types) = &schema["type"] {
+        return Union::new(types.iter().map(|one| {
+            let mut schema = schema.clone();
+            schema["type"] = one.clone();
+            value(root, &schema)
+        }))
+        .boxed();
+    }
+    match schema["type"].as_str().expect("a schema names a type") {
+        "null" => Just(Value::Null).boxed(),
+        "boolean" => any::<bool>().prop_map(Value::Bool).boxed(),
+        "string" => text().prop_map(Value::String).boxed(),
+        "integer" => integer(schema["format"].as_str().expect("an integer has a format")),
+        "array" => vec(value(root, &schema["items"]), 0..3).prop_map(Value::Array).boxed(),
+        "object" => object(root, schema),
+        other => panic!("no values of the type {other}"),
+    }
 }
 
-fn sample() -> impl Strategy<Value = Sample> {
-    let field = (any_name(), vec(untrusted(), 0..3)).prop_map(|(name, values)| Field { name, values });
-    let content = prop_oneof![untrusted().prop_map(Content::Text), vec(field, 0..3).prop_map(Content::Fields)];
-    let gold = (of(outcome()), of(any_name()), vec((any_name(), any_name()), 0..3))
-        .prop_map(|(outcome, label, path)| Gold { outcome, label, path });
-    let classifier = (untrusted(), of(untrusted())).prop_map(|(id, version)| Classifier { id, version });
-    let numbers = || vec((any_name(), float()), 0..3);
-    let verdicts = vec((any_name(), verdict()), 0..2);
-    (untrusted(), content, gold, numbers(), numbers(), of(classifier), verdicts, of(untrusted())).prop_map(
-        |(id, content, gold, scores, thresholds, classifier, verdicts, meta)| Sample {
-            id,
-            content,
-            gold,
-            scores,
-            thresholds,
-            classifier,
-            verdicts,
-            meta,
-        },
-    )
+/// Any object: all required members, and each of the others or not.
+fn object(root: &Value, schema: &Value) -> BoxedStrategy<Value> {
+    let required = schema["required"].as_array().cloned().unwrap_or_default();
+    let (names, members): (Vec<_>, Vec<_>) = schema["properties"]
+        .as_object()
+        .expect("an object has members")
+        .iter()
+        .map(|(name, member)| {
+            let any = value(root, member);
+            let always = required.iter().any(|r| r == name);
+            let drawn = if always { any.prop_map(Some).boxed() } else { proptest::option::of(any).boxed() };
+            (name.clone(), drawn)
+        })
+        .unzip();
+    members
+        .prop_map(move |drawn| {
+            let pairs = names.iter().cloned().zip(drawn).filter_map(|(name, value)| Some((name, value?)));
+            Value::Object(pairs.collect::<Map<_, _>>())
+        })
+        .boxed()
 }
 
-fn target() -> impl Strategy<Value = Target> {
-    prop_oneof![any_name().prop_map(Target::Node), any_name().prop_map(Target::Leaf)]
-}
-
-fn judgement() -> impl Strategy<Value = Judgement> {
-    use StopReason::{BlankLine, Cue, EndOfTurn, Length, Repetition};
-    let stop = prop::sample::select(vec![EndOfTurn, Cue, BlankLine, Repetition, Length]);
-    let rationale = (untrusted(), any::<u32>(), stop).prop_map(|(text, tokens, stop)| Rationale { text, tokens, stop });
-    let score = (any_name(), float(), float()).prop_map(|(answer, logprob, p)| AnswerScore { answer, logprob, p });
-    let readout = (vec(score, 0..4), float()).prop_map(|(answers, coverage)| Readout { answers, coverage });
-    let usage = any::<[u32; 4]>().prop_map(|[prompt_tokens, reused_tokens, computed_tokens, millis]| Usage {
-        prompt_tokens,
-        reused_tokens,
-        computed_tokens,
-        millis,
-    });
-    (of(rationale), readout, digest(), digest(), usage).prop_map(
-        |(rationale, readout, prompt_sha256, logits_sha256, usage)| Judgement {
-            rationale,
-            readout,
-            prompt_sha256,
-            logits_sha256,
-            usage,
-        },
-    )
+/// Any value of a type that facts hold, by its name.
+fn defined<T: serde::de::DeserializeOwned + std::fmt::Debug>(name: &str) -> impl Strategy<Value = T> + use<T> {
+    let root = schema::of_fact();
+    value(&root, &root["$defs"][name])
+        .prop_map(|value| serde_json::from_value(value).expect("what fits the schema can be read"))
 }
 
 /// Any step.
 pub(super) fn step() -> impl Strategy<Value = Step> {
-    let node = (any_name(), digest()).prop_map(|(id, hash)| NodeRef { id, hash });
-    let taken = prop::sample::select(vec![Taken::Argmax, Taken::Unsure, Taken::Overridden]);
-    (node, of(judgement()), any_name(), taken, target()).prop_map(|(node, judgement, answer, taken, target)| Step {
-        node,
-        judgement,
-        answer,
-        taken,
-        target,
-    })
+    defined("Step")
 }
 
 /// Any leaf.
 pub(super) fn leaf() -> impl Strategy<Value = LeafReached> {
-    (any_name(), verdict(), of(any::<u8>()), of(any_name()), vec(any_name(), 0..3))
-        .prop_map(|(id, verdict, severity, action, rule_ids)| LeafReached { id, verdict, severity, action, rule_ids })
+    defined("LeafReached")
 }
 
-fn policy() -> impl Strategy<Value = PolicyRecord> {
-    let file = (untrusted(), untrusted()).prop_map(|(path, text)| SourceFile { path, text });
-    (any_name(), untrusted(), untrusted(), digest(), vec(file, 0..3))
-        .prop_map(|(id, version, title, sha256, files)| PolicyRecord { id, version, title, sha256, files })
-}
-
-fn model() -> impl Strategy<Value = ModelInfo> {
-    let digests = (digest(), digest(), digest());
-    let words = (text(), text(), text(), text());
-    (untrusted(), untrusted(), digests, words, any::<u32>(), any::<u64>()).prop_map(
-        |(name, architecture, (sha256, tokenizer_sha256, template_sha256), words, context, parameters)| ModelInfo {
-            name,
-            architecture,
-            sha256,
-            tokenizer_sha256,
-            template_sha256,
-            kernel: words.0,
-            isa: words.1,
-            kv_dtype: words.2,
-            device: words.3,
-            context,
-            parameters,
-        },
-    )
-}
-
-fn breakpoint() -> impl Strategy<Value = Breakpoint> {
-    let at = prop_oneof![
-        any_name().prop_map(BreakAt::Place),
-        (any_name(), any_name()).prop_map(|(node, answer)| BreakAt::Answer(node, answer)),
-        Just(BreakAt::Anywhere),
-    ];
-    (small(), at, of(text()), any::<bool>(), any::<bool>(), any::<u32>()).prop_map(
-        |(id, at, condition, temporary, enabled, hits)| Breakpoint { id, at, condition, temporary, enabled, hits },
-    )
-}
-
-/// A number that is likely to meet itself again, or an extreme one.
-fn small() -> impl Strategy<Value = u32> {
-    prop_oneof![9 => 1..5_u32, 1 => Just(u32::MAX)]
-}
-
-fn walk() -> impl Strategy<Value = WalkId> {
-    small().prop_map(WalkId)
-}
-
-fn index() -> impl Strategy<Value = usize> {
-    prop_oneof![9 => 0..5_usize, 1 => Just(usize::MAX)]
-}
-
-fn subject() -> impl Strategy<Value = Subject> {
-    prop_oneof![
-        Just(Subject::Session),
-        walk().prop_map(Subject::Walk),
-        (walk(), index()).prop_map(|(walk, step)| Subject::Step(walk, step)),
-    ]
+/// Any fact of a kind.
+fn of_kind(kind: &str) -> BoxedStrategy<Fact> {
+    let root = schema::of_fact();
+    let kinds = root["oneOf"].as_array().expect("a list of kinds");
+    let schema =
+        kinds.iter().find(|one| one["properties"]["kind"]["const"] == kind).expect("every kind is in the schema");
+    value(&root, schema).prop_map(|value| wire::from_json(value).expect("what fits the schema is a fact")).boxed()
 }
 
 /// The first fact of a session.
 pub(super) fn opened() -> impl Strategy<Value = Fact> {
-    (text(), text()).prop_map(|(program, at)| Fact::Opened { program, at })
+    of_kind("opened")
 }
 
 /// The start of any walk.
 pub(super) fn walk_started() -> impl Strategy<Value = Fact> {
-    (walk(), index(), sample(), any_name()).prop_map(|(walk, index, sample, root)| Fact::WalkStarted {
-        walk,
-        index,
-        sample,
-        root,
-    })
+    of_kind("walk_started")
 }
 
 /// One strategy for every kind of fact that may follow the first, in the order of the enum.
 pub(super) fn kinds() -> Vec<BoxedStrategy<Fact>> {
-    let mode = prop_oneof![Just(Mode::Direct), any::<u32>().prop_map(|max_tokens| Mode::Rationale { max_tokens })];
-    let kind = prop::sample::select(vec![FailureKind::User, FailureKind::Internal]);
-    vec![
-        text().prop_map(|line| Fact::Command { line }).boxed(),
-        policy().prop_map(Fact::PolicyLoaded).boxed(),
-        (untrusted(), index(), index(), prop::collection::vec(untrusted(), 0..3), digest())
-            .prop_map(|(path, count, bad, faults, sha256)| Fact::SamplesLoaded { path, count, bad, faults, sha256 })
-            .boxed(),
-        model().prop_map(Fact::ModelLoaded).boxed(),
-        mode.prop_map(Fact::ModeSet).boxed(),
-        walk_started().boxed(),
-        (walk(), walk(), index()).prop_map(|(walk, from, at)| Fact::WalkForked { walk, from, at }).boxed(),
-        (walk(), step()).prop_map(|(walk, step)| Fact::Stepped { walk, step }).boxed(),
-        (walk(), leaf()).prop_map(|(walk, leaf)| Fact::LeafReached { walk, leaf }).boxed(),
-        (walk(), index()).prop_map(|(walk, to)| Fact::SteppedBack { walk, to }).boxed(),
-        walk().prop_map(|walk| Fact::WalkSelected { walk }).boxed(),
-        breakpoint().prop_map(Fact::BreakpointSet).boxed(),
-        small().prop_map(|id| Fact::BreakpointDeleted { id }).boxed(),
-        (small(), walk(), any_name()).prop_map(|(id, walk, at)| Fact::BreakpointHit { id, walk, at }).boxed(),
-        (small(), text()).prop_map(|(id, expr)| Fact::DisplayAdded { id, expr }).boxed(),
-        small().prop_map(|id| Fact::DisplayRemoved { id }).boxed(),
-        (any_name(), float()).prop_map(|(name, value)| Fact::ThresholdSet { name, value }).boxed(),
-        (subject(), untrusted()).prop_map(|(on, text)| Fact::Noted { on, text }).boxed(),
-        (subject(), any_name()).prop_map(|(on, tag)| Fact::Tagged { on, tag }).boxed(),
-        (walk(), any_name()).prop_map(|(walk, node)| Fact::Cancelled { walk, node }).boxed(),
-        (kind, untrusted()).prop_map(|(kind, message)| Fact::Failed { kind, message }).boxed(),
-        untrusted().prop_map(|path| Fact::Saved { path }).boxed(),
-        text().prop_map(|at| Fact::Resumed { at }).boxed(),
-    ]
+    wire::KINDS.iter().filter(|kind| **kind != "opened").map(|kind| of_kind(kind)).collect()
 }
 
 /// Any fact that may follow the first.
 pub(crate) fn fact() -> impl Strategy<Value = Fact> {
-    proptest::strategy::Union::new(kinds())
+    Union::new(kinds())
 }
 
 /// Facts of a whole session.

@@ -1,16 +1,24 @@
 //! `Fact`: one thing that happened and is kept. Nothing else changes the state of a session.
 //!
-//! Must not hold what may be lost (progress, streamed tokens), and must not be serialisable itself: `wire` converts.
+//! A kind of fact is declared here and nowhere else: its written form, its schema, the table in `docs/session-format.md` and
+//! the generated facts of the property tests all come from the declaration. A new field has a default, so that older files
+//! still read. Must not hold what may be lost (progress, streamed tokens).
 
+use crate::domain::wire::{Float, Pair, pair};
 use crate::domain::{Answered, BreakAt, Digest, Judgement, Mode, ModelInfo, Name, Sample, Target, Verdict};
 use crate::text::Untrusted;
+use serde::{Deserialize, Serialize};
 
 /// Number of a walk in its session, from 1. A branch is a walk of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WalkId(pub u32);
 
 /// One thing that happened.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, strum::VariantNames)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Fact {
     /// A session began; always the first fact.
     Opened {
@@ -35,6 +43,7 @@ pub enum Fact {
         /// Lines that could not be read.
         bad: usize,
         /// The first few of them: `LINE:COLUMN: what is wrong (what to do)`.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
         faults: Vec<Untrusted>,
         /// Digest of the file.
         sha256: Digest,
@@ -42,7 +51,10 @@ pub enum Fact {
     /// A judge was loaded.
     ModelLoaded(ModelInfo),
     /// The mode was changed.
-    ModeSet(Mode),
+    ModeSet {
+        /// The new one.
+        mode: Mode,
+    },
     /// A sample was selected and a walk begins at the root.
     WalkStarted {
         /// The new walk.
@@ -122,6 +134,7 @@ pub enum Fact {
         /// Name of the score.
         name: Name,
         /// The new threshold.
+        #[serde(with = "Float")]
         value: f64,
     },
     /// A note was written.
@@ -130,6 +143,9 @@ pub enum Fact {
         on: Subject,
         /// The text.
         text: Untrusted,
+        /// By whom, and when; files before 1.1 do not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Stamp>,
     },
     /// A tag was put on something.
     Tagged {
@@ -137,6 +153,9 @@ pub enum Fact {
         on: Subject,
         /// The tag.
         tag: Name,
+        /// By whom, and when; files before 1.1 do not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Stamp>,
     },
     /// A node was being asked and was stopped on request; no edge was taken.
     Cancelled {
@@ -148,6 +167,7 @@ pub enum Fact {
     /// A command failed; nothing of it but the facts before this one took effect.
     Failed {
         /// Whose fault.
+        #[serde(rename = "fault")]
         kind: FailureKind,
         /// What went wrong.
         message: Untrusted,
@@ -164,8 +184,20 @@ pub enum Fact {
     },
 }
 
+/// Who left a note or a tag, and when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Stamp {
+    /// Name of the person.
+    pub author: Untrusted,
+    /// Wall clock, RFC 3339.
+    pub at: String,
+}
+
 /// A policy as it was loaded, whole, so that replay shows what the model was asked without any other file.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(inline))]
 pub struct PolicyRecord {
     /// Its id.
     pub id: Name,
@@ -180,7 +212,8 @@ pub struct PolicyRecord {
 }
 
 /// One file as it was read.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SourceFile {
     /// Where from.
     pub path: Untrusted,
@@ -189,7 +222,8 @@ pub struct SourceFile {
 }
 
 /// One answered node.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Step {
     /// Which node.
     pub node: NodeRef,
@@ -213,7 +247,8 @@ impl Step {
 }
 
 /// A node and the hash of its content, so that an edited node is told from the one that was asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct NodeRef {
     /// The node's id; nodes of an included policy are `include/node`.
     pub id: Name,
@@ -222,7 +257,9 @@ pub struct NodeRef {
 }
 
 /// Why an edge was taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
 pub enum Taken {
     /// The most probable answer.
     Argmax,
@@ -247,7 +284,8 @@ impl Taken {
 }
 
 /// The end of a walk.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LeafReached {
     /// The leaf's id.
     pub id: Name,
@@ -262,7 +300,9 @@ pub struct LeafReached {
 }
 
 /// A breakpoint.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(inline))]
 pub struct Breakpoint {
     /// Its number, from 1, never reused.
     pub id: u32,
@@ -279,18 +319,28 @@ pub struct Breakpoint {
 }
 
 /// What a note or tag is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
 pub enum Subject {
     /// The session as a whole.
     Session,
     /// A walk.
     Walk(WalkId),
     /// One step of a walk, from 0.
+    #[serde(with = "Pair::<WalkStep>")]
     Step(WalkId, usize),
 }
 
+pair!(
+    /// A step of a walk.
+    WalkStep { walk: WalkId, step: usize }
+);
+
 /// Whose fault a failure is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
 pub enum FailureKind {
     /// The request, a file or a model.
     User,

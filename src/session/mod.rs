@@ -19,7 +19,7 @@ pub mod wire;
 
 pub use disk::private_folder;
 pub use fact::{
-    Breakpoint, Fact, FailureKind, LeafReached, NodeRef, PolicyRecord, SourceFile, Step, Subject, Taken, WalkId,
+    Breakpoint, Fact, FailureKind, LeafReached, NodeRef, PolicyRecord, SourceFile, Stamp, Step, Subject, Taken, WalkId,
 };
 pub use journal::{Journal, JournalError};
 pub use policies::Policies;

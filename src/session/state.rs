@@ -2,10 +2,32 @@
 //!
 //! Must change in [`SessionState::apply`] only, and must not do I/O.
 
-use super::fact::{Breakpoint, Fact, LeafReached, PolicyRecord, Step, Subject, Taken, WalkId};
+use super::fact::{Breakpoint, Fact, LeafReached, PolicyRecord, Stamp, Step, Subject, Taken, WalkId};
 use crate::domain::{Mode, ModelInfo, Name, Sample, Target};
 use crate::text::Untrusted;
 use std::sync::Arc;
+
+/// A note as it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Note {
+    /// About what.
+    pub on: Subject,
+    /// The text.
+    pub text: Untrusted,
+    /// By whom, and when, where the recording says.
+    pub by: Option<Stamp>,
+}
+
+/// A tag as it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tag {
+    /// On what.
+    pub on: Subject,
+    /// The tag.
+    pub tag: Name,
+    /// By whom, and when, where the recording says.
+    pub by: Option<Stamp>,
+}
 
 /// The state of a session.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,9 +53,9 @@ pub struct SessionState {
     /// Overridden classifier thresholds, for walks that begin from now on.
     pub thresholds: Vec<(Name, f64)>,
     /// Notes in the order they were written.
-    pub notes: Vec<(Subject, Untrusted)>,
+    pub notes: Vec<Note>,
     /// Tags in the order they were put.
-    pub tags: Vec<(Subject, Name)>,
+    pub tags: Vec<Tag>,
     /// Canonical lines of all commands.
     pub commands: Vec<String>,
     /// The breakpoint at which execution stopped last, until the next step.
@@ -195,7 +217,7 @@ impl SessionState {
                 self.model = Some(Arc::new(info.clone()));
                 self.refresh_walks_without_steps();
             }
-            Fact::ModeSet(mode) => {
+            Fact::ModeSet { mode } => {
                 self.mode = *mode;
                 self.refresh_walks_without_steps();
             }
@@ -280,8 +302,8 @@ impl SessionState {
                     set_threshold(&mut w.thresholds, name, *value);
                 }
             }
-            Fact::Noted { on, text } => self.notes.push((*on, text.clone())),
-            Fact::Tagged { on, tag } => self.tags.push((*on, tag.clone())),
+            Fact::Noted { on, text, by } => self.notes.push(Note { on: *on, text: text.clone(), by: by.clone() }),
+            Fact::Tagged { on, tag, by } => self.tags.push(Tag { on: *on, tag: tag.clone(), by: by.clone() }),
             Fact::Cancelled { .. } | Fact::Failed { .. } => {}
         }
     }

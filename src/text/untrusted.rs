@@ -3,9 +3,12 @@
 //! Must not implement `Display`: the way to a terminal is `Escaped`, and the compiler is the one who checks it.
 
 use super::Escaped;
+use serde::{Deserialize, Serialize};
 
-/// Text from outside, byte for byte; never trimmed, normalised or re-encoded.
-#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// Text from outside, byte for byte; never trimmed, normalised or re-encoded. JSON with such text leaves the program through
+/// [`super::json`], which escapes what could act on a terminal.
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Untrusted(String);
 
 impl Untrusted {
@@ -50,5 +53,16 @@ impl From<&str> for Untrusted {
 impl From<String> for Untrusted {
     fn from(text: String) -> Self {
         Self(text)
+    }
+}
+
+#[cfg(test)]
+impl schemars::JsonSchema for Untrusted {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Text".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "description": "a text, exactly as it came in", "type": "string" })
     }
 }

@@ -10,7 +10,7 @@ pub fn misfit(root: &Value, schema: &Value, value: &Value, at: &str) -> Result<(
     let Some(keywords) = schema.as_object() else { return Err(format!("{at}: no schema for it")) };
     for (keyword, rule) in keywords {
         let holds = match keyword.as_str() {
-            "$schema" | "$id" | "title" | "description" | "$defs" => true,
+            "$schema" | "$id" | "title" | "description" | "$defs" | "default" | "format" => true,
             "$ref" => {
                 let name = rule.as_str().and_then(|r| r.strip_prefix("#/$defs/")).unwrap_or_default();
                 misfit(root, &root["$defs"][name], value, at)?;
@@ -41,7 +41,8 @@ pub fn misfit(root: &Value, schema: &Value, value: &Value, at: &str) -> Result<(
                 }
                 true
             }
-            "oneOf" => {
+            // Stricter than JSON Schema: exactly one alternative fits, under either name.
+            "oneOf" | "anyOf" => {
                 let alternatives = rule.as_array().map_or(&[] as &[_], Vec::as_slice);
                 let faults: Vec<String> =
                     alternatives.iter().filter_map(|one| misfit(root, one, value, at).err()).collect();

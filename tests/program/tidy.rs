@@ -18,7 +18,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("report", &["change", "record", "session", "policy", "command", "stats", "text", "domain"]),
     ("change", &["policy", "record", "stats", "domain", "text"]),
     ("record", &["session", "stats", "domain", "text"]),
-    ("cli", &["domain"]),
+    ("cli", &["domain", "text"]),
     ("judge", &["llm", "domain", "text"]),
     ("classify", &["llm", "domain", "text"]),
     ("llm", &["domain", "text"]),
@@ -62,9 +62,16 @@ const RESERVED: &[(&str, &[&str], &str)] = &[
     ("dbg!(", &[], "left over"),
 ];
 
-/// Where serde derives may stand: wire and file types.
+/// Where serde derives may stand: wire and file types. A fact, and each value a fact holds, is its own written form.
 const SERDE_FILES: &[&str] = &[
-    "src/session/wire",
+    "src/domain/judgement.rs",
+    "src/domain/outcome.rs",
+    "src/domain/place.rs",
+    "src/domain/probability.rs",
+    "src/domain/sample.rs",
+    "src/domain/wire.rs",
+    "src/session/fact.rs",
+    "src/text/untrusted.rs",
     "src/policy/file",
     "src/domain/sample_file",
     "src/judge/manifest",

@@ -217,7 +217,7 @@ fn replay_and_a_session_opened_again_hold_every_walk_to_its_own_policy() {
     }
     let mut replayed = SessionState::default();
     facts.iter().for_each(|fact| replayed.apply(fact));
-    let parts = Parts { source: Box::new(Source(0.8)), journal: None, facts, builtins: &[] };
+    let parts = Parts { source: Box::new(Source(0.8)), journal: None, facts, builtins: &[], author: "ann".into() };
     let again = Engine::new(parts);
     assert_eq!(again.state, replayed);
     let live: Vec<&Walk> = bench.state().walks.iter().filter(|w| w.id.0 > 1).collect();

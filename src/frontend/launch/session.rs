@@ -30,9 +30,20 @@ pub fn open(args: &OpenArgs, env: &Environment) -> Result<Opened, Stopped> {
     let source = sources::new(&args.model, env)?;
     let (journal, facts, name) = journal(args, env)?;
     let recorded = journal.is_some();
-    let parts = Parts { source, journal, facts: facts.clone(), builtins: builtin::ALL };
+    let parts = Parts {
+        source,
+        journal,
+        facts: facts.clone(),
+        builtins: builtin::ALL,
+        author: author(args.author.as_deref(), env),
+    };
     let client = Client::live(Host::start(Engine::new(parts))?, &facts);
     Ok(Opened { client, name, recorded, startup: startup(args).iter().map(ToString::to_string).collect() })
+}
+
+/// Who writes notes: as told, else the name under which the user is logged in.
+pub fn author(told: Option<&str>, env: &Environment) -> Untrusted {
+    told.map_or_else(|| env.user.clone(), Untrusted::from)
 }
 
 /// The commands that `args` stand for. The model comes last, so that policy and sample are on the screen while it loads.

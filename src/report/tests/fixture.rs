@@ -205,7 +205,7 @@ pub fn facts() -> Vec<Fact> {
             sha256: Digest::of(b"s"),
         },
         Fact::ModelLoaded(model()),
-        Fact::ModeSet(Mode::Rationale { max_tokens: 96 }),
+        Fact::ModeSet { mode: Mode::Rationale { max_tokens: 96 } },
         Fact::WalkStarted { walk: WALK, index: 0, sample: text_sample(), root: name("awareness") },
         Fact::Stepped { walk: WALK, step: first_step() },
         Fact::Stepped { walk: WALK, step: unsure_step() },

@@ -40,7 +40,7 @@ fn the_path_of_a_branch() {
 fn a_branch_tells_once_what_it_is_made_under_and_what_its_source_was() {
     let mut facts = facts();
     let fork = facts.iter().position(|f| matches!(f, Fact::WalkForked { .. })).unwrap();
-    facts.insert(fork, Fact::ModeSet(Mode::Direct));
+    facts.insert(fork, Fact::ModeSet { mode: Mode::Direct });
     let state = state(&facts);
     let branch = state.walk(WalkId(2)).unwrap();
     let listed = plain::render(&walk::summary(&state, branch, PAGE));

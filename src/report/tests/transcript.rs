@@ -30,7 +30,7 @@ fn a_post_with_fields_and_no_labels() {
     let walk = WALK;
     let facts = [
         Fact::PolicyLoaded(record()),
-        Fact::ModeSet(Mode::Direct),
+        Fact::ModeSet { mode: Mode::Direct },
         Fact::WalkStarted { walk, index: 8, sample: video_sample(), root: name("awareness") },
         Fact::DisplayAdded { id: 1, expr: "p.yes".into() },
         Fact::DisplayAdded { id: 2, expr: "gold".into() },
@@ -57,8 +57,12 @@ fn everything_else_that_can_happen() {
         Fact::SteppedBack { walk: WALK, to: 1 },
         Fact::DisplayRemoved { id: 1 },
         Fact::ThresholdSet { name: name("scam"), value: 0.95 },
-        Fact::Noted { on: Subject::Step(WALK, 1), text: "The guidance does not name fees.\nAsk policy.".into() },
-        Fact::Tagged { on: Subject::Session, tag: name("needs-review") },
+        Fact::Noted {
+            on: Subject::Step(WALK, 1),
+            text: "The guidance does not name fees.\nAsk policy.".into(),
+            by: None,
+        },
+        Fact::Tagged { on: Subject::Session, tag: name("needs-review"), by: None },
         Fact::Cancelled { walk: WALK, node: name("sender") },
         Fact::Failed { kind: FailureKind::User, message: "samples/\u{1b}[2Jx.jsonl: no such file".into() },
         Fact::Failed { kind: FailureKind::Internal, message: "the index is out of range".into() },

@@ -5,7 +5,7 @@ use crate::command::{Command, ViewCommand, parse};
 use crate::domain::BreakAt;
 use crate::policy::{Policy, parse as parse_policy};
 use crate::report::{Basis, Page, plain, view, walk_tree};
-use crate::session::{Breakpoint, Fact, Policies, SessionState, Subject, WalkId};
+use crate::session::{Breakpoint, Fact, Policies, SessionState, Stamp, Subject, WalkId};
 use std::fmt::Write as _;
 
 const PAGE: Page = Page::live(80);
@@ -48,8 +48,9 @@ fn worked_on() -> SessionState {
         Fact::Noted {
             on: Subject::Walk(WalkId(2)),
             text: "Fees are not named in the guidance.\nAsk policy \u{202e}.".into(),
+            by: Some(Stamp { author: "ann\u{200b}".into(), at: "2026-01-02T03:04:05Z".into() }),
         },
-        Fact::Tagged { on: Subject::Step(WALK, 1), tag: name("low-coverage") },
+        Fact::Tagged { on: Subject::Step(WALK, 1), tag: name("low-coverage"), by: None },
         Fact::Command { line: "step".into() },
     ]);
     state(&facts)

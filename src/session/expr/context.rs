@@ -142,11 +142,11 @@ impl Context {
         self.set("walk", walk.id.0);
         self.set("steps", walk.steps.len());
         self.set_map("path", walk.steps.iter().map(|s| (s.node.id.to_string(), s.answer.as_str())));
-        let tagged = state.tags.iter().filter(|(on, _)| match on {
-            Subject::Walk(id) | Subject::Step(id, _) => *id == walk.id,
+        let tagged = state.tags.iter().filter(|tagged| match tagged.on {
+            Subject::Walk(id) | Subject::Step(id, _) => id == walk.id,
             Subject::Session => false,
         });
-        self.set("tags", tagged.map(|(_, tag)| Value::from(tag.as_str())).collect::<Vec<_>>());
+        self.set("tags", tagged.map(|tagged| Value::from(tagged.tag.as_str())).collect::<Vec<_>>());
         let Some(leaf) = &walk.leaf else { return };
         self.set("leaf", leaf.id.as_str());
         self.set("verdict", leaf.verdict.outcome.as_str());

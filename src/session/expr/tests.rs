@@ -60,7 +60,7 @@ fn facts(sample: Sample) -> Vec<Fact> {
         Fact::Stepped { walk, step },
         Fact::LeafReached { walk, leaf },
         Fact::ThresholdSet { name: name("scam"), value: 0.3 },
-        Fact::Tagged { on: Subject::Walk(walk), tag: name("gift-card") },
+        Fact::Tagged { on: Subject::Walk(walk), tag: name("gift-card"), by: None },
     ]
 }
 

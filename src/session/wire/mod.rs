@@ -1,52 +1,22 @@
 //! The written form of facts, version 1: one JSON object per fact, with stable snake_case field names.
 //!
-//! Must be the only place that knows the field names, and must change nothing in a value: untrusted text keeps every byte
-//! and a float every bit. Fields that are not known are ignored, so that a newer minor version can add some.
-
-mod fact;
-mod sample;
-mod scalar;
-mod step;
+//! Must change nothing in a value: untrusted text keeps every byte and a float every bit. The form itself is what the
+//! declaration of [`Fact`] says. Fields that are not known are ignored, so that a newer minor version can add some.
 
 use super::Fact;
 use crate::text::{Untrusted, json};
-use fact::WireFact;
 use serde::Deserialize as _;
 use serde_json::Value;
+use strum::VariantNames as _;
 
 /// Major version of the written form. A file of another major version is refused.
 pub const MAJOR: u32 = 1;
 
 /// Minor version: raised when a kind of fact or a field is added. A file of a newer minor version is read as far as it is known.
-pub const MINOR: u32 = 0;
+pub const MINOR: u32 = 1;
 
 /// The kinds of facts, the value of the field `kind`.
-pub const KINDS: [&str; 24] = [
-    "opened",
-    "command",
-    "policy_loaded",
-    "samples_loaded",
-    "model_loaded",
-    "mode_set",
-    "walk_started",
-    "walk_forked",
-    "stepped",
-    "leaf_reached",
-    "stepped_back",
-    "walk_selected",
-    "breakpoint_set",
-    "breakpoint_deleted",
-    "breakpoint_hit",
-    "display_added",
-    "display_removed",
-    "threshold_set",
-    "noted",
-    "tagged",
-    "cancelled",
-    "failed",
-    "saved",
-    "resumed",
-];
+pub const KINDS: &[&str] = Fact::VARIANTS;
 
 /// Why a JSON value is no fact.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,13 +29,12 @@ pub enum WireError {
 
 /// The fact as a JSON object, `kind` first.
 pub fn to_json(fact: &Fact) -> Value {
-    serde_json::to_value(WireFact::from(fact))
-        .expect("the wire types have string keys and every float has a written form")
+    serde_json::to_value(fact).expect("facts have string keys and every float has a written form")
 }
 
 /// The fact as JSON text on one line, without a line break at its end and with nothing in it that could act on a terminal.
 pub fn to_text(fact: &Fact) -> String {
-    json::to_string(&WireFact::from(fact)).expect("the wire types have string keys and every float has a written form")
+    json::to_string(fact).expect("facts have string keys and every float has a written form")
 }
 
 /// The fact that `value` describes.
@@ -77,7 +46,7 @@ pub fn from_json(value: Value) -> Result<Fact, WireError> {
     if !kind.is_empty() && !KINDS.contains(&kind) {
         return Err(WireError::UnknownKind(kind.into()));
     }
-    WireFact::deserialize(value).map(Fact::from).map_err(|e| WireError::Invalid(e.to_string().into()))
+    Fact::deserialize(value).map_err(|e| WireError::Invalid(e.to_string().into()))
 }
 
 /// The fact that JSON text describes.
@@ -86,5 +55,6 @@ pub fn from_text(text: &[u8]) -> Result<Fact, WireError> {
     from_json(value)
 }
 
+pub(super) mod schema;
 #[cfg(test)]
 mod tests;

@@ -106,7 +106,7 @@ fn no_hostile_text_reaches_a_cell_of_any_screen() {
                     judgement(&[("yes", 0.1), ("no", 0.2)], text),
                     Target::Node(name("asks_for_value")),
                 ),
-                Fact::Noted { on: Subject::Walk(WalkId(1)), text: text.into() },
+                Fact::Noted { on: Subject::Walk(WalkId(1)), text: text.into(), by: None },
                 Fact::Failed { kind: FailureKind::User, message: text.into() },
                 Fact::Saved { path: text.into() },
             ]);

@@ -4,7 +4,7 @@ mod damage;
 mod faults;
 
 use super::*;
-use crate::session::arbitrary;
+use crate::session::{arbitrary, wire};
 use std::fs;
 
 fn facts() -> Vec<Fact> {
@@ -27,7 +27,7 @@ fn what_was_appended_is_read_back_and_can_be_gone_on_with() {
     let facts = facts();
     let (_dir, path) = recorded(&facts);
     let (back, recovery) = read(&path).expect("read");
-    assert_eq!((back, recovery.is_clean(), recovery.version), (facts.clone(), true, (1, 0)));
+    assert_eq!((back, recovery.is_clean(), recovery.version), (facts.clone(), true, (wire::MAJOR, wire::MINOR)));
 
     let (mut journal, back, recovery) = Journal::resume(&path).expect("resumed");
     assert_eq!((back, recovery.is_clean()), (facts.clone(), true));
