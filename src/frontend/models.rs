@@ -4,7 +4,7 @@
 
 use crate::domain::Cancel;
 use crate::domain::sample_file::{MAX_LINE_BYTES, RawLine, RawLines};
-use crate::judge::JudgeError;
+use crate::judge::{JudgeError, chat};
 use crate::llm::gguf::GgufFile;
 use crate::llm::tokenizer::Tokenizer;
 use serde_json::{Value, json};
@@ -50,7 +50,11 @@ pub fn tokenize(
     cancel: &Cancel,
 ) -> Result<u8, FilterError> {
     let file = GgufFile::open(model, cancel).map_err(|e| JudgeError::from(e).in_file(model))?;
-    let tokenizer = Tokenizer::from_metadata(file.metadata()).map_err(|e| JudgeError::from(e).in_file(model))?;
+    // As the model would be asked, where its file says how.
+    let tokenizer = match chat::open(file.metadata(), None) {
+        Ok((tokenizer, _)) => tokenizer,
+        Err(_) => Tokenizer::from_metadata(file.metadata()).map_err(|e| JudgeError::from(e).in_file(model))?,
+    };
     each_line(input, output, cancel, &mut |line| {
         let text = line.get("text").ok_or_else(|| LineError::bad_line("the object has no `text`"))?;
         let text = text.as_str().ok_or_else(|| LineError::bad_line("`text` is not a string"))?;

@@ -153,7 +153,7 @@ pub enum JudgeError {
         context: usize,
     },
     /// The file, the download or the request is at fault; `hint` says what to do.
-    #[error("{message:?}")]
+    #[error("{}", message.escaped())]
     Unusable {
         /// What is wrong.
         message: Untrusted,
@@ -161,7 +161,7 @@ pub enum JudgeError {
         hint: Option<String>,
     },
     /// A fault of ours or of a library.
-    #[error("internal error of the model layer: {0:?}")]
+    #[error("internal error of the model layer: {}", .0.escaped())]
     Internal(Untrusted),
 }
 
@@ -192,5 +192,25 @@ impl From<LlmError> for JudgeError {
 impl From<GgufError> for JudgeError {
     fn from(error: GgufError) -> Self {
         LlmError::from(error).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_shown_as_it_was_written_without_another_pair_of_quotes() {
+        let llm = |message: &str| LlmError::Unusable { message: message.into(), hint: None };
+        let shown = [
+            llm("tensor `a`: \"x\" is wrong").to_string(),
+            JudgeError::from(llm("tensor `a`: \"x\" is wrong")).to_string(),
+            LlmError::Internal("gone".into()).to_string(),
+            JudgeError::Internal("gone\u{1b}[2J".into()).to_string(),
+        ];
+        let [first, second, third, fourth] = shown;
+        assert_eq!((first.as_str(), second.as_str()), ("tensor `a`: \"x\" is wrong", "tensor `a`: \"x\" is wrong"));
+        assert_eq!(third, "internal error of the model layer: gone");
+        assert!(fourth.starts_with("internal error of the model layer: gone") && !fourth.contains('\u{1b}'));
     }
 }

@@ -107,7 +107,7 @@ impl Weights<'_> {
     }
 
     fn vector(&mut self, name: &str, len: usize) -> Result<Vec<f32>, GgufError> {
-        self.tensor(name, &[len])?.to_f32().map_err(|what| GgufError::tensor(name, what))
+        self.tensor(name, &[len])?.to_f32()
     }
 
     fn vector_if(&mut self, wanted: bool, name: &str, len: usize) -> Result<Vec<f32>, GgufError> {
@@ -136,8 +136,7 @@ impl Weights<'_> {
     /// Matrices that share their input, stacked.
     fn linear(&mut self, parts: &[(String, usize)], inputs: usize) -> Result<Box<dyn Linear>, LlmError> {
         let tensors = parts.iter().map(|(name, n)| self.tensor(name, &[*n, inputs])).collect::<Result<Vec<_>, _>>()?;
-        let first = parts.first().map_or("", |(name, _)| name.as_str());
-        linear::load(&mut self.arena, &self.arithmetic, first, tensors)
+        linear::load(&mut self.arena, &self.arithmetic, tensors)
     }
 }
 

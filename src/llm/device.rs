@@ -85,7 +85,7 @@ impl Processor {
     /// in memory.
     fn try_out(&self) -> Result<(), LlmError> {
         for dtype in [GgmlType::Q8_0, GgmlType::F32] {
-            let layer = OnDevice::new(self, "a trial", TRIAL_INPUTS, &[trial_weights(dtype)])?;
+            let layer = OnDevice::new(self, TRIAL_INPUTS, &[trial_weights(dtype)])?;
             for rows in TRIAL_ROWS {
                 let x = trial_rows(rows);
                 let product = layer.multiply(&x, rows).map_err(|error| self.failed(&error))?;
@@ -165,7 +165,7 @@ fn trial_weights(dtype: GgmlType) -> TensorData {
             }
         }
     }
-    TensorData { dtype, shape: vec![TRIAL_OUTPUTS, TRIAL_INPUTS], bytes }
+    TensorData { name: "a trial".to_owned(), dtype, shape: vec![TRIAL_OUTPUTS, TRIAL_INPUTS], bytes }
 }
 
 /// Whether this build has `device`, before anything is fetched or opened for it.

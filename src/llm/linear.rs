@@ -59,26 +59,20 @@ pub enum Arithmetic {
 /// with as such, because rounding them would make another model of the file.
 ///
 /// # Errors
-/// Where a tensor is no matrix, of a type that cannot be read, or of another number of inputs than the first, about the tensor
-/// `name`; or where a device has no room.
-pub fn load(
-    arena: &mut Arena,
-    arithmetic: &Arithmetic,
-    name: &str,
-    parts: Vec<TensorData>,
-) -> Result<Box<dyn Linear>, LlmError> {
-    let wrong = |what: String| GgufError::tensor(name, what);
-    let inputs = parts.first().map_or(Ok(0), |p| sides(p).map(|(_, k)| k)).map_err(wrong)?;
+/// Where a tensor is no matrix, of a type that cannot be read, or of another number of inputs than the first: it is named; or
+/// where a device has no room.
+pub fn load(arena: &mut Arena, arithmetic: &Arithmetic, parts: Vec<TensorData>) -> Result<Box<dyn Linear>, LlmError> {
+    let inputs = parts.first().map_or(Ok(0), |p| sides(p).map(|(_, k)| k))?;
     for part in &parts {
-        let (_, k) = sides(part).map_err(wrong)?;
+        let (_, k) = sides(part)?;
         if k != inputs {
-            return Err(wrong(format!("its rows have {k} numbers instead of {inputs}")).into());
+            return Err(part.error(format!("its rows have {k} numbers instead of {inputs}")).into());
         }
     }
     match arithmetic {
-        Arithmetic::On(processor) => Ok(Box::new(OnDevice::new(processor, name, inputs, &parts)?)),
-        Arithmetic::Integers => Ok(on_cpu(arena, Format::of, parts).map_err(wrong)?),
-        Arithmetic::Exact => Ok(on_cpu(arena, |_| None, parts).map_err(wrong)?),
+        Arithmetic::On(processor) => Ok(Box::new(OnDevice::new(processor, inputs, &parts)?)),
+        Arithmetic::Integers => Ok(on_cpu(arena, Format::of, parts)?),
+        Arithmetic::Exact => Ok(on_cpu(arena, |_| None, parts)?),
     }
 }
 
@@ -87,7 +81,7 @@ fn on_cpu(
     arena: &mut Arena,
     format: impl Fn(GgmlType) -> Option<Format>,
     parts: Vec<TensorData>,
-) -> Result<Box<dyn Linear>, String> {
+) -> Result<Box<dyn Linear>, GgufError> {
     let mut stack: Vec<Box<dyn Linear>> = Vec::new();
     let mut integers: Vec<Packed> = Vec::new();
     let mut floats: Vec<TensorData> = Vec::new();
@@ -96,7 +90,8 @@ fn on_cpu(
         match format(part.dtype) {
             Some(format) => {
                 flush_floats(&mut floats, &mut stack)?;
-                integers.push(Packed::new(arena, format, n, k, &part.bytes)?);
+                let packed = Packed::new(arena, format, n, k, &part.bytes);
+                integers.push(packed.map_err(|what| part.error(what))?);
             }
             None => {
                 flush_integers(&mut integers, &mut stack);
@@ -112,7 +107,7 @@ fn on_cpu(
     }
 }
 
-fn flush_floats(floats: &mut Vec<TensorData>, stack: &mut Vec<Box<dyn Linear>>) -> Result<(), String> {
+fn flush_floats(floats: &mut Vec<TensorData>, stack: &mut Vec<Box<dyn Linear>>) -> Result<(), GgufError> {
     if !floats.is_empty() {
         stack.push(Box::new(Dense::new(&std::mem::take(floats))?));
     }
@@ -125,10 +120,10 @@ fn flush_integers(integers: &mut Vec<Packed>, stack: &mut Vec<Box<dyn Linear>>) 
     }
 }
 
-fn sides(matrix: &TensorData) -> Result<(usize, usize), String> {
+fn sides(matrix: &TensorData) -> Result<(usize, usize), GgufError> {
     match matrix.shape.as_slice() {
         [outputs, inputs] => Ok((*outputs, *inputs)),
-        other => Err(format!("a matrix was expected, not the shape {other:?}")),
+        other => Err(matrix.error(format!("a matrix was expected, not the shape {other:?}"))),
     }
 }
 

@@ -37,7 +37,7 @@ pub enum LlmError {
         context: usize,
     },
     /// The file or the request is at fault; `hint` says what to do.
-    #[error("{message:?}")]
+    #[error("{}", message.escaped())]
     Unusable {
         /// What is wrong.
         message: Untrusted,
@@ -45,6 +45,6 @@ pub enum LlmError {
         hint: Option<String>,
     },
     /// A fault of ours or of a library.
-    #[error("internal error of the model layer: {0:?}")]
+    #[error("internal error of the model layer: {}", .0.escaped())]
     Internal(Untrusted),
 }

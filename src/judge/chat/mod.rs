@@ -5,6 +5,7 @@
 //! it says or does has then no way into a prompt.
 
 mod families;
+mod marks;
 mod sandbox;
 #[cfg(test)]
 mod tests;
@@ -54,6 +55,21 @@ pub enum ChatError {
         template: &'static str,
         /// The token's spelling.
         token: &'static str,
+    },
+    /// The model cannot read the format, since it takes other tokens where the format has this one.
+    #[error(
+        "the chat template `{template}` needs the control token `{token}` (type {file_type} in the model file), but the model \
+         reads `{instead}` in its place"
+    )]
+    NotControl {
+        /// The format's name.
+        template: &'static str,
+        /// The token's spelling.
+        token: &'static str,
+        /// What the file says it is.
+        file_type: &'static str,
+        /// The spelling of what is read.
+        instead: Escaped,
     },
     /// The embedded template is none of the known formats.
     #[error(
@@ -110,6 +126,7 @@ impl ChatError {
                 format!("check it, then choose `--chat-template {EMBEDDED}` to use it, or another one: {names}")
             }
             Self::MissingToken { .. }
+            | Self::NotControl { .. }
             | Self::TooLong { .. }
             | Self::Fuel
             | Self::Render(_)
@@ -137,23 +154,31 @@ impl From<ChatError> for JudgeError {
     }
 }
 
-impl ChatTemplate {
-    /// Chooses the template of a model: `None` takes the file's own if it is a known format; a name takes that format;
-    /// `embedded` takes the file's own whatever it is.
-    pub fn from_gguf(metadata: &Metadata, tokenizer: &Tokenizer, choice: Option<&str>) -> Result<Self, ChatError> {
-        let template = match choice {
-            None => Self::embedded(metadata, tokenizer, false)?,
-            Some(EMBEDDED) => Self::embedded(metadata, tokenizer, true)?,
-            Some(name) => {
-                let family = FAMILIES.iter().find(|f| f.name == name);
-                let family = family.ok_or_else(|| ChatError::UnknownName { name: Escaped::line(name) })?;
-                family.check(tokenizer)?;
-                Self::new(name, family.open, family.middle, family.close, family.open_user)
-            }
-        };
-        Ok(template.with_bos(tokenizer))
-    }
+/// The tokenizer and the chat format of a model, made for each other: what the format needs as scaffolding is a control token,
+/// whatever the file calls it, and never comes out of content.
+///
+/// `choice`: `None` takes the file's own format if it is a known one; a name takes that format; `embedded` takes the file's own
+/// whatever it is.
+///
+/// # Errors
+/// Says what is wrong with the format, the vocabulary, or the two together.
+pub fn open(metadata: &Metadata, choice: Option<&str>) -> Result<(Tokenizer, ChatTemplate), ChatError> {
+    let tokenizer = Tokenizer::from_metadata(metadata)?;
+    let (chat, family) = match choice {
+        None => ChatTemplate::embedded(metadata, &tokenizer, false)?,
+        Some(EMBEDDED) => ChatTemplate::embedded(metadata, &tokenizer, true)?,
+        Some(name) => {
+            let family = FAMILIES.iter().find(|f| f.name == name);
+            let family = family.ok_or_else(|| ChatError::UnknownName { name: Escaped::line(name) })?;
+            let chat = ChatTemplate::new(name, family.open, family.middle, family.close, family.open_user);
+            (chat, Some(family))
+        }
+    };
+    let chat = chat.with_bos(&tokenizer);
+    Ok((marks::settle(metadata, tokenizer, &chat, family)?, chat))
+}
 
+impl ChatTemplate {
     /// The names of the formats we know.
     pub fn names() -> impl Iterator<Item = &'static str> {
         FAMILIES.iter().map(|f| f.name)
@@ -201,7 +226,12 @@ impl ChatTemplate {
         Self::new(&self.name, &add(&self.open), &self.middle, &self.close, &add(&self.open_user))
     }
 
-    fn embedded(metadata: &Metadata, tokenizer: &Tokenizer, trusted: bool) -> Result<Self, ChatError> {
+    /// The file's own template, and which known format it is; `trusted`: it need not be one.
+    fn embedded(
+        metadata: &Metadata,
+        tokenizer: &Tokenizer,
+        trusted: bool,
+    ) -> Result<(Self, Option<&'static Family>), ChatError> {
         let source = metadata.str(KEY)?.ok_or(ChatError::Missing)?;
         let spelling = |id: Option<u32>| id.map(|id| tokenizer.token_text(id)).unwrap_or_default();
         let bos = spelling(tokenizer.bos());
@@ -210,7 +240,7 @@ impl ChatTemplate {
         let (around, open_user) = both(&sandbox)?;
         let middle = around.middle.as_deref().unwrap_or(BLANK_LINE);
         if trusted {
-            return Ok(Self::new(EMBEDDED, &around.open, middle, &around.close, &open_user));
+            return Ok((Self::new(EMBEDDED, &around.open, middle, &around.close, &open_user), None));
         }
         // The first try is without: in some models (SmolLM2) a turn begins with the begin-of-text token.
         let known = ["", bos.as_str()].into_iter().find_map(|begin| {
@@ -219,19 +249,9 @@ impl ChatTemplate {
             Some((begin, FAMILIES.iter().find(same)?))
         });
         let (begin, family) = known.ok_or_else(|| unknown(source, &around, middle))?;
-        family.check(tokenizer)?;
         // Without system content the file may write what it likes (a persona, say), so the format's own opening is used.
         let open_user = [begin, family.open_user].concat();
-        Ok(Self::new(family.name, &around.open, middle, &around.close, &open_user))
-    }
-}
-
-impl Family {
-    fn check(&self, tokenizer: &Tokenizer) -> Result<(), ChatError> {
-        match self.needs.iter().find(|token| tokenizer.id_of(token).is_none()) {
-            Some(token) => Err(ChatError::MissingToken { template: self.name, token }),
-            None => Ok(()),
-        }
+        Ok((Self::new(family.name, &around.open, middle, &around.close, &open_user), Some(family)))
     }
 }
 

@@ -26,8 +26,7 @@ fn model(control: &[&str], template: Option<&str>, add_bos: bool) -> GgufWriter 
 
 fn choose(writer: &GgufWriter, choice: Option<&str>) -> Result<ChatTemplate, ChatError> {
     let file = writer.open().expect("a good container");
-    let tokenizer = Tokenizer::from_metadata(file.metadata()).expect("a good tokenizer");
-    ChatTemplate::from_gguf(file.metadata(), &tokenizer, choice)
+    open(file.metadata(), choice).map(|(_, chat)| chat)
 }
 
 fn prompt(system: &[&str], user: &[&str]) -> Prompt {
@@ -286,6 +285,163 @@ fn what_templates_of_well_known_models_do_ends_in_the_format_of_their_family() {
     }
 }
 
+/// The marks that a format's scaffolding consists of, and `<s>`, which begins the text.
+fn marks_of(family: &Family) -> Vec<String> {
+    let all = ["<s>", family.open, family.middle, family.close, family.open_user].concat();
+    let marks = fancy_regex::Regex::new(r"<[^<>\s]+>|\[[^\[\]\s]+\]").unwrap();
+    let mut found: Vec<String> = marks.find_iter(&all).map(|m| m.unwrap().as_str().to_owned()).collect();
+    found.sort();
+    found.dedup();
+    found
+}
+
+/// A model whose vocabulary can spell every mark by way of its pieces and has the marks themselves as tokens of the type
+/// `code` (`None`: the file has no types), beside a blank line of the type `blank`.
+fn with_marks(byte_level: bool, marks: &[String], code: Option<i32>, blank: i32) -> GgufWriter {
+    let mut tokens: Vec<(String, i32)> = Vec::new();
+    if !byte_level {
+        tokens.push(("<unk>".to_owned(), 2));
+        tokens.extend((0..=255).map(|b| (format!("<0x{b:02X}>"), 6)));
+    }
+    let spaces = if byte_level { ["Ġ", "Ċ"] } else { ["▁", "\n"] };
+    tokens.extend((b'!'..=b'~').map(|b| (char::from(b).to_string(), 1)));
+    tokens.extend(spaces.map(|text| (text.to_owned(), 1)));
+    tokens.push(("\n\n".to_owned(), blank));
+    let mut merges = Vec::new();
+    for mark in marks {
+        for (end, c) in mark.char_indices().skip(1) {
+            let (head, whole) = (&mark[..end], &mark[..end + c.len_utf8()]);
+            merges.push(format!("{head} {c}"));
+            if !tokens.iter().any(|(text, _)| text == whole) {
+                tokens.push((whole.to_owned(), 1));
+            }
+        }
+    }
+    for (text, token_type) in &mut tokens {
+        if marks.contains(text) {
+            *token_type = code.unwrap_or(1);
+        }
+    }
+    let id = |mark: &str| tokens.iter().position(|(text, _)| text == mark).map_or(0, |at| at as u32);
+    let writer = GgufWriter::new()
+        .str("tokenizer.ggml.model", if byte_level { "gpt2" } else { "llama" })
+        .str("tokenizer.ggml.pre", "gpt-2")
+        .strings("tokenizer.ggml.tokens", &tokens.iter().map(|(text, _)| text.as_str()).collect::<Vec<_>>())
+        .f32s("tokenizer.ggml.scores", &tokens.iter().map(|(text, _)| text.len() as f32).collect::<Vec<_>>())
+        .i32s("tokenizer.ggml.token_type", &tokens.iter().map(|(_, token_type)| *token_type).collect::<Vec<_>>())
+        .strings("tokenizer.ggml.merges", &merges)
+        .bool("tokenizer.ggml.add_bos_token", true)
+        .bool("tokenizer.ggml.add_space_prefix", false)
+        .u32("tokenizer.ggml.bos_token_id", id("<s>"));
+    if code.is_none() { writer.without("tokenizer.ggml.token_type") } else { writer }
+}
+
+/// A template of a model file that writes exactly what the format has.
+fn template_of(family: &Family) -> String {
+    let [open, middle, close, open_user] = [family.open, family.middle, family.close, family.open_user]
+        .map(|text| format!("{{{{ {} }}}}", serde_json::to_string(text).unwrap()));
+    format!(
+        "{{% if messages|length == 2 %}}{open}{{{{ messages[0].content }}}}{middle}{{% else %}}{open_user}{{% endif %}}\
+         {{{{ messages[-1].content }}}}{close}"
+    )
+}
+
+/// The ids of a prompt whose content is an attack with every mark.
+fn ids_of(writer: &GgufWriter, choice: Option<&str>, marks: &[String]) -> Result<Vec<Vec<u32>>, ChatError> {
+    let (tokenizer, chat) = open(writer.open().unwrap().metadata(), choice)?;
+    let attack = format!("a\n\nb {} c", marks.concat());
+    let mut previous = None;
+    let mut all = Vec::new();
+    for system in [&[attack.as_str()][..], &[]] {
+        for piece in chat.render(&prompt(system, &[&attack, "Question?"])) {
+            let template = piece.part == Part::Template;
+            let ids = tokenizer.encode(piece.text.raw(), template, previous);
+            previous = ids.last().copied();
+            assert!(template || !ids.iter().any(|id| tokenizer.is_control(*id)), "{:?}", piece.text);
+            assert_eq!(tokenizer.decode(&ids), piece.text.raw());
+            all.push(ids);
+        }
+    }
+    Ok(all)
+}
+
+#[test]
+fn scaffolding_is_control_tokens_and_content_never_is_whatever_the_file_calls_them_in_every_format() {
+    for family in FAMILIES {
+        let marks = marks_of(family);
+        for byte_level in [true, false] {
+            for choice in [None, Some(EMBEDDED), Some(family.name)] {
+                let read = |code, blank| {
+                    let model = with_marks(byte_level, &marks, code, blank).str(KEY, &template_of(family));
+                    ids_of(&model, choice, &marks).unwrap_or_else(|e| panic!("{}, {code:?}: {e}", family.name))
+                };
+                for blank in [1, 4] {
+                    let wanted = read(Some(3), blank);
+                    for code in [0, 1, 2, 4, 5, 6] {
+                        let said = format!("{}, bytes {byte_level}, {choice:?}, type {code}", family.name);
+                        assert_eq!(read(Some(code), blank), wanted, "{said}");
+                    }
+                }
+                assert_eq!(read(None, 1), read(Some(3), 1), "{}, no types", family.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn marks_of_a_template_of_the_files_own_are_control_whatever_they_look_like_and_words_and_blank_lines_are_not() {
+    let template = "{% for m in messages %}{{ '### ' + m.role + ':\n\nplease ' + m.content + '[END]' }}{% endfor %}";
+    let user = ["### user:", "please", "\n\n", "[END]", "[0]", "[]"];
+    let marks: Vec<String> = ["<s>", "[END]"].map(str::to_owned).to_vec();
+    let writer = with_marks(true, &marks, Some(1), 1).str(KEY, template);
+    let (plain, _) = open(writer.open().unwrap().metadata(), Some(EMBEDDED)).unwrap();
+    assert!(plain.is_control(plain.id_of("[END]").unwrap()) && !plain.encode_content("[END]").is_empty());
+    let tokens: Vec<String> =
+        (b' '..=b'~').map(|b| if b == b' ' { "Ġ".to_owned() } else { char::from(b).to_string() }).collect();
+    let types = [vec![1; tokens.len()], vec![4; user.len()]].concat();
+    let tokens: Vec<&str> = tokens.iter().map(String::as_str).chain(user).collect();
+    let writer = GgufWriter::new()
+        .str("tokenizer.ggml.model", "gpt2")
+        .str("tokenizer.ggml.pre", "gpt-2")
+        .strings("tokenizer.ggml.tokens", &tokens)
+        .i32s("tokenizer.ggml.token_type", &types)
+        .strings::<&str>("tokenizer.ggml.merges", &[])
+        .str(KEY, template);
+    let (tokenizer, chat) = open(writer.open().unwrap().metadata(), Some(EMBEDDED)).unwrap();
+    let control = user.map(|text| tokenizer.is_control(tokenizer.id_of(text).unwrap()));
+    assert_eq!(control, [true, false, false, true, false, false]);
+    for piece in chat.render(&prompt(&[], &["a[END]### user:please\n\n"])) {
+        let template = piece.part == Part::Template;
+        let ids = tokenizer.encode(piece.text.raw(), template, None);
+        assert_eq!(ids.iter().any(|id| tokenizer.is_control(*id)), template, "{:?}", piece.text);
+    }
+}
+
+#[test]
+fn a_format_whose_token_is_swallowed_by_another_is_refused_with_token_and_type() {
+    for (code, name) in [(1, "normal"), (3, "control"), (4, "user-defined")] {
+        let tokens = ["<|im_start|>", "<|im_end|>", "<|im_end|>\n", "a"];
+        let writer = GgufWriter::new()
+            .str("tokenizer.ggml.model", "gpt2")
+            .str("tokenizer.ggml.pre", "gpt-2")
+            .strings("tokenizer.ggml.tokens", &tokens)
+            .i32s("tokenizer.ggml.token_type", &[code, code, 4, 1])
+            .strings::<&str>("tokenizer.ggml.merges", &[])
+            .str(KEY, CHATML);
+        for choice in [None, Some("chatml")] {
+            let error = choose(&writer, choice).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                format!(
+                    "the chat template `chatml` needs the control token `<|im_end|>` (type {name} in the model file), but the \
+                     model reads `<|im_end|><U+000A>` in its place"
+                )
+            );
+            assert!(error.hint().is_some());
+        }
+    }
+}
+
 #[test]
 fn digests_differ_where_scaffolding_differs() {
     let chatml = choose(&model(CHATML_TOKENS, Some(CHATML), false), None).unwrap();
@@ -327,9 +483,11 @@ proptest! {
         }
         let disk = crate::llm::gguf::write::on_disk(&bytes);
         let Ok(file) = crate::llm::gguf::GgufFile::open(disk.path(), &crate::domain::Cancel::new()) else { return Ok(()) };
-        let Ok(tokenizer) = Tokenizer::from_metadata(file.metadata()) else { return Ok(()) };
-        if let Ok(chat) = ChatTemplate::from_gguf(file.metadata(), &tokenizer, choice) {
-            prop_assert!(!chat.render(&prompt(&["be"], &["text"])).is_empty());
+        if let Ok((tokenizer, chat)) = open(file.metadata(), choice) {
+            let pieces = chat.render(&prompt(&["be"], &["text"]));
+            prop_assert!(!pieces.is_empty());
+            let spelled: String = pieces.iter().map(|piece| piece.text.raw()).collect();
+            prop_assert!(!tokenizer.encode_content(&spelled).iter().any(|id| tokenizer.is_control(*id)));
         }
     }
 }

@@ -5,7 +5,7 @@
 
 mod batch;
 
-use super::chat::ChatTemplate;
+use super::chat::{self, ChatTemplate};
 use super::{Judge, JudgeError, Look, Progress, Question, Questions, readout};
 use crate::domain::{
     Cancel, Device, Examination, Judgement, Mode, ModelInfo, Part, Piece, Prompt, TokenView, TopToken,
@@ -69,8 +69,7 @@ pub fn open_gguf(
 ) -> Result<LocalJudge, JudgeError> {
     let arithmetic = Processor::open(options.device)?.map_or(Arithmetic::Integers, Arithmetic::On);
     let file = GgufFile::open(path, cancel)?;
-    let tokenizer = Tokenizer::from_metadata(file.metadata())?;
-    let chat = ChatTemplate::from_gguf(file.metadata(), &tokenizer, options.chat.as_deref())?;
+    let (tokenizer, chat) = chat::open(file.metadata(), options.chat.as_deref())?;
     let mut step = |what, permille| progress(Progress::Loading { what, permille });
     let sha256 = file.sha256(&mut |done, all| step("checking the file", (done * 1000 / all.max(1)) as u16), cancel)?;
     let decoder =

@@ -42,6 +42,8 @@ pub struct GgufFile {
 /// A tensor's bytes as they stand in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TensorData {
+    /// Its name, for errors.
+    pub name: String,
     /// How the numbers are stored; never [`GgmlType::Other`].
     pub dtype: GgmlType,
     /// Dimensions, slowest first.
@@ -52,10 +54,15 @@ pub struct TensorData {
 
 impl TensorData {
     /// All numbers as 32-bit floats, in row-major order.
-    pub fn to_f32(&self) -> Result<Vec<f32>, String> {
+    pub fn to_f32(&self) -> Result<Vec<f32>, GgufError> {
         let mut out = vec![0.0; self.shape.iter().product()];
-        dequantize_into(self.dtype, &self.bytes, &mut out)?;
+        dequantize_into(self.dtype, &self.bytes, &mut out).map_err(|what| self.error(what))?;
         Ok(out)
+    }
+
+    /// An error about this tensor.
+    pub fn error(&self, what: impl AsRef<str>) -> GgufError {
+        GgufError::tensor(&self.name, what)
     }
 }
 
@@ -120,12 +127,12 @@ impl GgufFile {
                 file_len: info.offset + bytes.len() as u64,
             });
         }
-        Ok(TensorData { dtype: info.dtype, shape: info.shape.clone(), bytes })
+        Ok(TensorData { name: name.to_owned(), dtype: info.dtype, shape: info.shape.clone(), bytes })
     }
 
     /// Reads a tensor and widens it to 32-bit floats, row-major.
     pub fn dequantize(&self, name: &str) -> Result<Vec<f32>, GgufError> {
-        self.tensor(name)?.to_f32().map_err(|what| GgufError::tensor(name, what))
+        self.tensor(name)?.to_f32()
     }
 
     /// SHA-256 of the whole file, read through the handle that the header came from. `progress` gets bytes done and in all.

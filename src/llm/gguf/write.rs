@@ -77,6 +77,12 @@ impl GgufWriter {
         self.u32("general.alignment", alignment)
     }
 
+    /// Leaves out a key that was put in.
+    pub(crate) fn without(mut self, key: &str) -> Self {
+        self.keys.retain(|(name, _)| name != key);
+        self
+    }
+
     /// A tensor with ggml type `code` and `shape`, slowest dimension first.
     pub(crate) fn tensor(mut self, name: &str, code: u32, shape: &[u64], data: &[u8]) -> Self {
         let dims = shape.iter().rev().copied().collect();

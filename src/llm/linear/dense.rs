@@ -3,7 +3,7 @@
 //! Must give every output as one chain of fused multiply-adds over the inputs in ascending order, for one row as for many.
 
 use super::super::LlmError;
-use super::super::gguf::TensorData;
+use super::super::gguf::{GgufError, TensorData};
 use super::super::kernels::activations::Activations;
 use super::super::kernels::pool::Pool;
 use super::super::simd::{self, LANES, TILE_ROWS, Vectors};
@@ -25,7 +25,7 @@ const DEPTH: usize = 1024;
 
 impl Dense {
     /// Widens and packs; the matrices share their number of inputs and are stacked.
-    pub(super) fn new(parts: &[TensorData]) -> Result<Self, String> {
+    pub(super) fn new(parts: &[TensorData]) -> Result<Self, GgufError> {
         let inputs = parts.first().map_or(Ok(0), |p| sides(p).map(|(_, k)| k))?;
         let mut rows: Vec<f32> = Vec::new();
         for part in parts {

@@ -5,7 +5,7 @@
 
 use super::super::LlmError;
 use super::super::device::Processor;
-use super::super::gguf::{self, TensorData};
+use super::super::gguf::{self, GgufError, TensorData};
 use super::super::kernels::activations::Activations;
 use super::super::kernels::pool::Pool;
 use super::Linear;
@@ -26,16 +26,11 @@ pub struct OnDevice {
 
 impl OnDevice {
     /// Puts `matrices`, all with rows of `inputs` numbers, on the device: quantised ones as they stand in the file, floats as
-    /// 32-bit floats. Neighbours of one kind become one matrix. `name` is for errors.
+    /// 32-bit floats. Neighbours of one kind become one matrix.
     ///
     /// # Errors
-    /// Where the device has no room for them.
-    pub fn new(
-        processor: &Processor,
-        name: &str,
-        inputs: usize,
-        matrices: &[TensorData],
-    ) -> std::result::Result<Self, LlmError> {
+    /// Where the device has no room for them, or one cannot be read.
+    pub fn new(processor: &Processor, inputs: usize, matrices: &[TensorData]) -> std::result::Result<Self, LlmError> {
         let elements = |m: &TensorData| m.shape.iter().product::<usize>();
         let mut layer = Self {
             processor: processor.clone(),
@@ -49,15 +44,20 @@ impl OnDevice {
             let outputs = same.iter().map(elements).sum::<usize>() / inputs.max(1);
             let quantized = same.first().and_then(|m| gguf::quantized(m.dtype)).is_some();
             let bytes = if quantized { same.iter().map(|m| m.bytes.len()).sum() } else { outputs * inputs * 4 };
-            let part = layer.put(same, outputs).map_err(|error| processor.no_room(name, bytes, &error))?;
-            layer.parts.push(part);
+            let floats = if quantized { Vec::new() } else { floats(same)? };
+            let part = layer.put(same, floats, outputs).map_err(|error| {
+                let names: Vec<&str> = same.iter().map(|m| m.name.as_str()).collect();
+                processor.no_room(&names.join("`, `"), bytes, &error)
+            });
+            layer.parts.push(part?);
             layer.quantized |= quantized;
             layer.bytes += bytes;
         }
         Ok(layer)
     }
 
-    fn put(&self, same: &[TensorData], outputs: usize) -> Result<QMatMul> {
+    /// `floats`: the matrices as such, where they are no quantised ones.
+    fn put(&self, same: &[TensorData], floats: Vec<f32>, outputs: usize) -> Result<QMatMul> {
         let device = self.processor.candle();
         match same.first().and_then(|m| gguf::quantized(m.dtype)) {
             Some(dtype) => {
@@ -67,13 +67,7 @@ impl OnDevice {
                 // Not by `QMatMul::from_qtensor`, which widens the weights where a variable of the environment says so.
                 Ok(QMatMul::QTensor(Arc::new(QTensor::new(storage, (outputs, self.inputs))?)))
             }
-            None => {
-                let mut floats = Vec::with_capacity(outputs * self.inputs);
-                for matrix in same {
-                    floats.extend(matrix.to_f32().map_err(candle_core::Error::msg)?);
-                }
-                Ok(QMatMul::Tensor(Tensor::from_vec(floats, (outputs, self.inputs), device)?))
-            }
+            None => Ok(QMatMul::Tensor(Tensor::from_vec(floats, (outputs, self.inputs), device)?)),
         }
     }
 
@@ -84,6 +78,14 @@ impl OnDevice {
         // One way down for all of them: each waits for the device.
         Tensor::cat(&products, 1)?.flatten_all()?.to_vec1()
     }
+}
+
+fn floats(matrices: &[TensorData]) -> std::result::Result<Vec<f32>, GgufError> {
+    let mut all = Vec::with_capacity(matrices.iter().map(|m| m.shape.iter().product::<usize>()).sum());
+    for matrix in matrices {
+        all.extend(matrix.to_f32()?);
+    }
+    Ok(all)
 }
 
 impl Linear for OnDevice {

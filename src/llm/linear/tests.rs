@@ -32,11 +32,11 @@ fn matrix(n: usize, k: usize, dtype: GgmlType) -> TensorData {
         }
         _ => numbers.flat_map(f32::to_le_bytes).collect(),
     };
-    TensorData { dtype, shape: vec![n, k], bytes }
+    TensorData { name: format!("w{n}"), dtype, shape: vec![n, k], bytes }
 }
 
 fn by(arithmetic: Arithmetic, parts: Vec<TensorData>) -> Box<dyn Linear> {
-    load(&mut Arena::default(), &arithmetic, "w", parts).unwrap()
+    load(&mut Arena::default(), &arithmetic, parts).unwrap()
 }
 
 fn layer(parts: Vec<TensorData>) -> Box<dyn Linear> {
@@ -123,10 +123,29 @@ fn stacked_matrices_give_their_outputs_and_their_weights_side_by_side() {
 
 #[test]
 fn matrices_with_other_inputs_than_the_first_are_refused() {
-    let parts = vec![matrix(8, 64, GgmlType::F32), matrix(8, 96, GgmlType::F32)];
+    let parts = vec![matrix(8, 64, GgmlType::F32), matrix(9, 96, GgmlType::F32)];
     for arithmetic in [Arithmetic::Integers, Arithmetic::Exact, device()] {
-        let refused = load(&mut Arena::default(), &arithmetic, "w", parts.clone()).err().map(|e| format!("{e}"));
-        assert!(refused.is_some_and(|e| e.contains("96 numbers instead of 64") && e.contains("`w`")), "{arithmetic:?}");
+        let refused = load(&mut Arena::default(), &arithmetic, parts.clone()).err().map(|e| format!("{e}"));
+        assert!(
+            refused.is_some_and(|e| e.contains("96 numbers instead of 64") && e.contains("`w9`")),
+            "{arithmetic:?}"
+        );
+    }
+}
+
+#[test]
+fn of_several_matrices_the_one_at_fault_is_named() {
+    // A scale that is no number, in every place of the stack.
+    for faulty in 0..3 {
+        let mut parts: Vec<TensorData> = (0..3).map(|i| matrix(8 + i, 64, GgmlType::Q8_0)).collect();
+        parts[faulty].bytes[..2].copy_from_slice(&half::f16::INFINITY.to_le_bytes());
+        let refused = load(&mut Arena::default(), &Arithmetic::Integers, parts.clone()).err().map(|e| e.to_string());
+        assert!(refused.as_ref().is_some_and(|e| e.starts_with(&format!("tensor `w{}`", 8 + faulty))), "{refused:?}");
+        parts[faulty].shape = vec![8, 2, 32];
+        for arithmetic in [Arithmetic::Integers, Arithmetic::Exact, device()] {
+            let refused = load(&mut Arena::default(), &arithmetic, parts.clone()).err().map(|e| e.to_string());
+            assert!(refused.is_some_and(|e| e.contains(&format!("`w{}`", 8 + faulty))), "{arithmetic:?}");
+        }
     }
 }
 
@@ -139,7 +158,7 @@ fn rounded(n: usize, k: usize, dtype: GgmlType) -> TensorData {
     let Some(candle) = gguf::quantized(dtype) else { return matrix(n, k, dtype) };
     let floats = Tensor::from_vec(numbers(n * k, 7 + n as u32), (n, k), &Device::Cpu).unwrap();
     let bytes = QTensor::quantize(&floats, candle).unwrap().data().unwrap().into_owned();
-    TensorData { dtype, shape: vec![n, k], bytes }
+    TensorData { name: format!("w{n}"), dtype, shape: vec![n, k], bytes }
 }
 
 #[test]

@@ -39,6 +39,13 @@ pub(super) fn bytes_of_chars() -> HashMap<char, u8> {
     (0..=255).map(|byte| (char_of(byte), byte)).collect()
 }
 
+/// Whether `text` is the token of a byte.
+pub(super) fn is_byte(text: &str) -> bool {
+    let mut chars = text.chars();
+    // The characters of all bytes lie below 256 + 68, see `char_of`.
+    matches!((chars.next(), chars.next()), (Some(c), None) if c < '\u{144}' && bytes_of_chars().contains_key(&c))
+}
+
 impl Bpe {
     /// Checks the merges against the vocabulary.
     pub(super) fn new(vocab: &Vocab, merges: &StringList, pre: PreTokenizer) -> Result<Self, GgufError> {

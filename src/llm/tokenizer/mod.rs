@@ -18,11 +18,12 @@ mod tests;
 mod vocab;
 
 pub use stream::Utf8Stream;
+pub use vocab::{TYPES, TokenType};
 
 use crate::domain::Digest;
 use crate::llm::gguf::{GgufError, Metadata};
 use special::{Fragment, Specials};
-use vocab::{Kind, Vocab};
+use vocab::Vocab;
 
 const MODEL: &str = "tokenizer.ggml.model";
 const PRE: &str = "tokenizer.ggml.pre";
@@ -56,8 +57,17 @@ impl Tokenizer {
     /// Names the key that is missing, wrong or unknown: a tokenizer family or pre-tokenizer outside our tables, tables of
     /// unequal length, tokens that occur twice, merges of tokens that do not exist, ids outside the vocabulary.
     pub fn from_metadata(metadata: &Metadata) -> Result<Self, GgufError> {
+        Self::with_control(metadata, &[])
+    }
+
+    /// As [`Self::from_metadata`], but the tokens `control` are control tokens whatever the file calls them. Which ones those
+    /// are has to be known before the encoders are built: they leave out whatever would make one out of content.
+    ///
+    /// # Errors
+    /// As [`Self::from_metadata`].
+    pub fn with_control(metadata: &Metadata, control: &[u32]) -> Result<Self, GgufError> {
         let model = metadata.str(MODEL)?.ok_or_else(|| GgufError::missing_key(MODEL))?;
-        let vocab = Vocab::read(metadata)?;
+        let vocab = Vocab::read(metadata, model == "gpt2", control)?;
         let (family, default_bos) = match model {
             "gpt2" => {
                 let name = metadata.str(PRE)?.ok_or_else(|| GgufError::missing_key(PRE))?;
@@ -97,7 +107,9 @@ impl Tokenizer {
     /// Encodes one chunk of a longer prompt; `previous` is the token before it. (Some SentencePiece models put a space before
     /// text at the very start and after a control token.)
     pub fn encode(&self, text: &str, template: bool, previous: Option<u32>) -> Vec<u32> {
-        let special = |id| matches!(self.vocab.kind(id), Some(Kind::Control | Kind::Unknown | Kind::UserDefined));
+        let special = |id| {
+            matches!(self.vocab.token_type(id), Some(TokenType::Control | TokenType::Unknown | TokenType::UserDefined))
+        };
         let mut after_special = previous.is_none_or(special);
         let mut out = Vec::new();
         let mut strip = false;
@@ -127,7 +139,9 @@ impl Tokenizer {
 
     fn strips_after(&self, id: u32) -> bool {
         let text = self.vocab.text(id);
-        self.strips && self.vocab.kind(id) == Some(Kind::Control) && !matches!(text, Some("<s>" | "<|endoftext|>"))
+        self.strips
+            && self.vocab.token_type(id) == Some(TokenType::Control)
+            && !matches!(text, Some("<s>" | "<|endoftext|>"))
     }
 
     /// How many bytes of `text` the vocabulary has no token for; they are left out of the ids (a few control characters in
@@ -200,6 +214,12 @@ impl Tokenizer {
         self.vocab.id(text)
     }
 
+    /// All tokens: id, text as it stands in the file, and type. What begins or ends a text has the type `Control` here, even
+    /// where the file says something else.
+    pub fn tokens(&self) -> impl Iterator<Item = (u32, &str, TokenType)> {
+        (0u32..).zip(self.vocab.texts().iter()).zip(self.vocab.types()).map(|((id, text), t)| (id, text, *t))
+    }
+
     /// How many tokens there are; all ids are below.
     pub fn vocab_size(&self) -> usize {
         self.vocab.len()
@@ -217,9 +237,9 @@ fn token_bytes(vocab: &Vocab, byte_level: bool) -> (Vec<u8>, Vec<usize>) {
     let byte_of = bpe::bytes_of_chars();
     let mut bytes = Vec::new();
     let mut ends = Vec::with_capacity(vocab.len());
-    for (text, kind) in vocab.texts().iter().zip(vocab.kinds()) {
-        match kind {
-            Kind::Control | Kind::Unknown | Kind::UserDefined => bytes.extend(text.as_bytes()),
+    for (text, token_type) in vocab.texts().iter().zip(vocab.types()) {
+        match token_type {
+            TokenType::Control | TokenType::Unknown | TokenType::UserDefined => bytes.extend(text.as_bytes()),
             _ if byte_level => {
                 for c in text.chars() {
                     match byte_of.get(&c) {
@@ -228,7 +248,11 @@ fn token_bytes(vocab: &Vocab, byte_level: bool) -> (Vec<u8>, Vec<usize>) {
                     }
                 }
             }
-            _ => match text.strip_prefix("<0x").and_then(|t| t.strip_suffix('>')).filter(|_| *kind == Kind::Byte) {
+            _ => match text
+                .strip_prefix("<0x")
+                .and_then(|t| t.strip_suffix('>'))
+                .filter(|_| *token_type == TokenType::Byte)
+            {
                 Some(hex) => bytes.extend(u8::from_str_radix(hex, 16)),
                 None => bytes.extend(text.replace(spm::SPACE, " ").as_bytes()),
             },
@@ -239,7 +263,7 @@ fn token_bytes(vocab: &Vocab, byte_level: bool) -> (Vec<u8>, Vec<usize>) {
 }
 
 fn digest(metadata: &Metadata, vocab: &Vocab, flags: [bool; 2]) -> Result<Digest, GgufError> {
-    let kinds: Vec<u8> = vocab.kinds().iter().map(|kind| *kind as u8).collect();
+    let types: Vec<u8> = vocab.types().iter().map(|t| *t as u8).collect();
     let scores = metadata.f32s("tokenizer.ggml.scores")?.unwrap_or_default();
     let scores: Vec<u8> = scores.iter().flat_map(|score| score.to_le_bytes()).collect();
     let prefix = metadata.bool("tokenizer.ggml.add_space_prefix")?.map_or("", |on| if on { "1" } else { "0" });
@@ -248,7 +272,7 @@ fn digest(metadata: &Metadata, vocab: &Vocab, flags: [bool; 2]) -> Result<Digest
     // The second flag is left out where it is off: digests of recorded sessions were made without it.
     let flags = flags.map(u8::from);
     let flags = if flags[1] == 0 { &flags[..1] } else { &flags[..] };
-    parts.extend([flags, &kinds, &scores]);
+    parts.extend([flags, &types, &scores]);
     parts.extend(vocab.texts().iter().map(str::as_bytes));
     if let Some(merges) = metadata.strings("tokenizer.ggml.merges")? {
         parts.extend(merges.iter().map(str::as_bytes));

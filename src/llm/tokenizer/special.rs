@@ -4,7 +4,7 @@
 //! Must never match a control token in content.
 //! Order of matching as in llama.cpp: the longest token first, in the whole text, then the next shorter in what is left.
 
-use super::vocab::{Kind, Vocab};
+use super::vocab::{TokenType, Vocab};
 
 /// A stretch of text or a token found in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,13 +23,16 @@ pub(super) struct Specials {
 impl Specials {
     pub(super) fn new(vocab: &Vocab) -> Self {
         let mut all: Vec<u32> = (0u32..)
-            .zip(vocab.kinds())
-            .filter(|(_, kind)| matches!(kind, Kind::UserDefined | Kind::Control | Kind::Unknown))
+            .zip(vocab.types())
+            .filter(|(_, token_type)| {
+                matches!(token_type, TokenType::UserDefined | TokenType::Control | TokenType::Unknown)
+            })
             .map(|(id, _)| id)
             .filter(|id| vocab.text(*id).is_some_and(|text| !text.is_empty()))
             .collect();
         all.sort_by_key(|id| (std::cmp::Reverse(vocab.text(*id).map_or(0, str::len)), *id));
-        let user_defined = all.iter().copied().filter(|id| vocab.kind(*id) == Some(Kind::UserDefined)).collect();
+        let user_defined =
+            all.iter().copied().filter(|id| vocab.token_type(*id) == Some(TokenType::UserDefined)).collect();
         Self { user_defined, all }
     }
 

@@ -4,7 +4,7 @@
 //! Must not give a control token: only tokens that may come out of ordinary text take part.
 //! Algorithm as in llama.cpp, which most files of this kind were converted for; O(n log n).
 
-use super::vocab::{Kind, Vocab};
+use super::vocab::{TokenType, Vocab};
 use crate::llm::gguf::GgufError;
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -67,7 +67,7 @@ impl Spm {
         }
         let byte = |byte: u8| {
             let text = format!("<0x{byte:02X}>");
-            let id = vocab.id(&text).filter(|id| vocab.kind(*id) == Some(Kind::Byte));
+            let id = vocab.id(&text).filter(|id| vocab.token_type(*id) == Some(TokenType::Byte));
             id.ok_or_else(|| GgufError::key("tokenizer.ggml.tokens", format!("the byte token {text} is missing")))
         };
         let bytes = (0..=255).map(byte).collect::<Result<_, _>>()?;

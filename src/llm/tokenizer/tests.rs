@@ -236,6 +236,34 @@ fn every_broken_table_is_refused_with_its_key_and_what_is_wrong() {
     "#);
 }
 
+#[test]
+fn a_token_of_one_byte_is_never_made_a_control_token() {
+    for key in ["bos", "eos", "eot", "eom"].map(|name| format!("tokenizer.ggml.{name}_token_id")) {
+        for (writer, spelled) in [
+            (bpe("gpt-2", &[], &[]).u32(&key, 97), "token 97, \"a\" of type normal, stands for one byte"),
+            (bpe("gpt-2", &[], &[]).u32(&key, 10), "token 10, \"Ċ\" of type normal, stands for one byte"),
+        ] {
+            let refused = build(&writer).unwrap_err().to_string();
+            assert!(refused.contains(&key) && refused.contains(spelled), "{refused}");
+        }
+    }
+    let pieces = spm(&[("a", 0.0, NORMAL)]);
+    let refused = build(&pieces.u32("tokenizer.ggml.eot_token_id", 3 + 10)).unwrap_err().to_string();
+    assert!(refused.contains("\"<0x0A>\" of type byte"), "{refused}");
+}
+
+#[test]
+fn where_types_are_missing_sentencepiece_bytes_and_markers_go_by_their_spelling() {
+    let pieces = [("▁", -5.0, NORMAL), ("<", -4.0, NORMAL), ("<u", -1.0, NORMAL), ("unk", -1.0, NORMAL)];
+    let (typed, untyped) = (spm(&pieces), spm(&pieces).without("tokenizer.ggml.token_type"));
+    let [typed, untyped] = [typed, untyped].map(|writer| build(&writer).unwrap());
+    for text in ["<unk>ß", "<s></s>\n<0x41>", "a<unk"] {
+        assert_eq!(untyped.encode_content(text), typed.encode_content(text), "{text}");
+        assert_eq!(untyped.encode_template(text), typed.encode_template(text), "{text}");
+    }
+    assert_eq!(untyped.digest(), typed.digest());
+}
+
 /// A vocabulary with merges that the test writes itself.
 fn with_merges(merges: &[&str]) -> GgufWriter {
     let tokens: Vec<String> = (0..=255).map(|b| bpe::char_of(b).to_string()).collect();
@@ -315,12 +343,12 @@ proptest! {
         edits in prop::collection::vec((any::<prop::sample::Index>(), prop_oneof![any::<u8>(), Just(0), Just(0xff), 0u8..12]), 1..6),
         cut in prop::option::weighted(0.1, any::<prop::sample::Index>()),
     ) {
-        let writer = if family == 0 {
-            bpe("qwen2", &["a b", "Ġ a"], &[("<|im_start|>", CONTROL), ("<|im_end|>", CONTROL), ("\n\n", USER)])
+        let (writer, end) = if family == 0 {
+            (bpe("qwen2", &["a b", "Ġ a"], &[("<|im_start|>", CONTROL), ("<|im_end|>", CONTROL), ("\n\n", USER)]), 256)
         } else {
-            spm(&[("▁", -2.0, NORMAL), ("a", -3.0, NORMAL), ("▁a", -1.0, NORMAL), ("\n\n", 0.0, USER)])
+            (spm(&[("▁", -2.0, NORMAL), ("a", -3.0, NORMAL), ("▁a", -1.0, NORMAL), ("\n\n", 0.0, USER)]), 0)
         };
-        let mut bytes = writer.u32("tokenizer.ggml.eot_token_id", 0).bytes();
+        let mut bytes = writer.u32("tokenizer.ggml.eot_token_id", end).bytes();
         for (at, byte) in edits {
             let at = at.index(bytes.len());
             bytes[at] = byte;

@@ -2,11 +2,13 @@
 //!
 //! Must not know how text is cut into tokens.
 
+use super::bpe;
 use crate::llm::gguf::{GgufError, Metadata, StringList};
 use std::collections::HashMap;
 
 const TOKENS: &str = "tokenizer.ggml.tokens";
-const TYPES: &str = "tokenizer.ggml.token_type";
+/// The key of the types.
+pub const TYPES: &str = "tokenizer.ggml.token_type";
 
 /// The most tokens, bytes of their texts together, and user-defined tokens; the largest real vocabularies have a quarter of a
 /// million tokens, 3 MB of text and some hundreds that are user-defined. They bound memory and the time to look for them.
@@ -31,20 +33,53 @@ const ENDS: [&str; 10] = [
 
 /// What the file says a token is (codes of ggml; 0, "undefined", is taken for normal).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum TokenType {
+    /// A piece of text.
     Normal,
+    /// Stands for what the vocabulary cannot spell.
     Unknown,
+    /// Scaffolding; never comes out of content.
     Control,
+    /// A piece of text that is matched as a whole before anything else.
     UserDefined,
+    /// Reserved.
     Unused,
+    /// One byte (SentencePiece only).
     Byte,
+}
+
+impl TokenType {
+    /// The type with the code of ggml.
+    pub const fn from_code(code: u32) -> Option<Self> {
+        Some(match code {
+            0 | 1 => Self::Normal,
+            2 => Self::Unknown,
+            3 => Self::Control,
+            4 => Self::UserDefined,
+            5 => Self::Unused,
+            6 => Self::Byte,
+            _ => return None,
+        })
+    }
+
+    /// The name of the type, as in ggml.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Normal => "normal",
+            Self::Unknown => "unknown",
+            Self::Control => "control",
+            Self::UserDefined => "user-defined",
+            Self::Unused => "unused",
+            Self::Byte => "byte",
+        }
+    }
 }
 
 /// Texts, kinds and special ids of all tokens.
 #[derive(Debug)]
 pub(super) struct Vocab {
     texts: StringList,
-    kinds: Vec<Kind>,
+    types: Vec<TokenType>,
     ids: HashMap<Box<str>, u32>,
     pub(super) bos: Option<u32>,
     pub(super) eos: Option<u32>,
@@ -52,8 +87,9 @@ pub(super) struct Vocab {
 }
 
 impl Vocab {
-    /// Reads and checks the tables.
-    pub(super) fn read(metadata: &Metadata) -> Result<Self, GgufError> {
+    /// Reads and checks the tables. `byte_level`: whether every byte is spelled as one character. `control` become control
+    /// tokens, whatever the file says.
+    pub(super) fn read(metadata: &Metadata, byte_level: bool, control: &[u32]) -> Result<Self, GgufError> {
         let texts = metadata.strings(TOKENS)?.ok_or_else(|| GgufError::missing_key(TOKENS))?;
         if texts.is_empty() {
             return Err(GgufError::key(TOKENS, "the vocabulary is empty"));
@@ -74,34 +110,40 @@ impl Vocab {
                 return Err(GgufError::key(TOKENS, format!("tokens {first} and {id} have the same text {text:?}")));
             }
         }
-        let mut vocab =
-            Self { kinds: kinds(metadata, texts.len())?, texts, ids, bos: None, eos: None, ends: Vec::new() };
-        vocab.bos = vocab.special(metadata, "tokenizer.ggml.bos_token_id")?;
-        vocab.eos = vocab.special(metadata, "tokenizer.ggml.eos_token_id")?;
+        let types = types(metadata, &texts, byte_level)?;
+        let mut vocab = Self { types, texts, ids, bos: None, eos: None, ends: Vec::new() };
+        vocab.bos = vocab.special(metadata, byte_level, "tokenizer.ggml.bos_token_id")?;
+        vocab.eos = vocab.special(metadata, byte_level, "tokenizer.ggml.eos_token_id")?;
         let mut ends: Vec<u32> = vocab.eos.into_iter().collect();
         for key in ["tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"] {
-            ends.extend(vocab.special(metadata, key)?);
+            ends.extend(vocab.special(metadata, byte_level, key)?);
         }
         ends.extend(ENDS.iter().filter_map(|text| vocab.id(text)));
         ends.sort_unstable();
         ends.dedup();
-        for id in ends.iter().copied().chain(vocab.bos) {
-            if let Some(kind) = vocab.kinds.get_mut(id as usize) {
-                *kind = Kind::Control;
+        for id in ends.iter().chain(&vocab.bos).chain(control) {
+            if let Some(token_type) = vocab.types.get_mut(*id as usize) {
+                *token_type = TokenType::Control;
             }
         }
         vocab.ends = ends;
         Ok(vocab)
     }
 
-    /// An id stored under `key`, which must lie inside the vocabulary.
-    fn special(&self, metadata: &Metadata, key: &str) -> Result<Option<u32>, GgufError> {
-        match metadata.u32(key)? {
-            Some(id) if id as usize >= self.len() => {
-                Err(GgufError::key(key, format!("token {id} is outside the vocabulary of {} tokens", self.len())))
-            }
-            id => Ok(id),
+    /// An id stored under `key`, which must lie inside the vocabulary. It becomes a control token, so it must not be the token
+    /// of a byte: no text could have that byte any more.
+    fn special(&self, metadata: &Metadata, byte_level: bool, key: &str) -> Result<Option<u32>, GgufError> {
+        let Some(id) = metadata.u32(key)? else { return Ok(None) };
+        let Some((text, token_type)) = self.text(id).zip(self.token_type(id)) else {
+            return Err(GgufError::key(key, format!("token {id} is outside the vocabulary of {} tokens", self.len())));
+        };
+        if token_type == TokenType::Byte || (byte_level && bpe::is_byte(text)) {
+            let name = token_type.name();
+            let problem =
+                format!("token {id}, {text:?} of type {name}, stands for one byte of text and cannot be special");
+            return Err(GgufError::key(key, problem));
         }
+        Ok(Some(id))
     }
 
     pub(super) fn len(&self) -> usize {
@@ -118,12 +160,12 @@ impl Vocab {
         self.texts.get(id as usize)
     }
 
-    pub(super) fn kind(&self, id: u32) -> Option<Kind> {
-        self.kinds.get(id as usize).copied()
+    pub(super) fn token_type(&self, id: u32) -> Option<TokenType> {
+        self.types.get(id as usize).copied()
     }
 
-    pub(super) fn kinds(&self) -> &[Kind] {
-        &self.kinds
+    pub(super) fn types(&self) -> &[TokenType] {
+        &self.types
     }
 
     /// The token with exactly this text, of whatever kind.
@@ -139,34 +181,49 @@ impl Vocab {
     /// Whether the token may come out of ordinary text. A control token never may; nor may a token that stands for one byte,
     /// or else the text `<0x41>` would be read as `A`.
     pub(super) fn is_plain(&self, id: u32) -> bool {
-        matches!(self.kind(id), Some(Kind::Normal | Kind::UserDefined | Kind::Unused))
+        matches!(self.token_type(id), Some(TokenType::Normal | TokenType::UserDefined | TokenType::Unused))
     }
 
     /// Whether the token has a meaning of its own and must not come out of content.
     pub(super) fn is_control(&self, id: u32) -> bool {
-        matches!(self.kind(id), Some(Kind::Control | Kind::Unknown))
+        matches!(self.token_type(id), Some(TokenType::Control | TokenType::Unknown))
     }
 }
 
-fn kinds(metadata: &Metadata, len: usize) -> Result<Vec<Kind>, GgufError> {
-    let Some(codes) = metadata.u32s(TYPES)? else { return Ok(vec![Kind::Normal; len]) };
-    if codes.len() != len {
-        return Err(GgufError::key(TYPES, format!("{} types for {len} tokens", codes.len())));
-    }
-    let kind = |(id, code)| match code {
-        0 | 1 => Ok(Kind::Normal),
-        2 => Ok(Kind::Unknown),
-        3 => Ok(Kind::Control),
-        4 => Ok(Kind::UserDefined),
-        5 => Ok(Kind::Unused),
-        6 => Ok(Kind::Byte),
-        _ => Err(GgufError::key(TYPES, format!("token {id} has the unknown type {code}"))),
+fn types(metadata: &Metadata, texts: &StringList, byte_level: bool) -> Result<Vec<TokenType>, GgufError> {
+    let Some(codes) = metadata.u32s(TYPES)? else {
+        let by_spelling = |text: &str| match text {
+            "<unk>" if !byte_level => TokenType::Unknown,
+            "<s>" if !byte_level => TokenType::Control,
+            _ => normal_or_byte(text, byte_level),
+        };
+        return Ok(texts.iter().map(by_spelling).collect());
     };
-    let kinds: Vec<Kind> = codes.into_iter().enumerate().map(kind).collect::<Result<_, _>>()?;
-    let user_defined = kinds.iter().filter(|kind| **kind == Kind::UserDefined).count();
+    if codes.len() != texts.len() {
+        return Err(GgufError::key(TYPES, format!("{} types for {} tokens", codes.len(), texts.len())));
+    }
+    let mut types = Vec::with_capacity(codes.len());
+    for (id, (code, text)) in codes.into_iter().zip(texts.iter()).enumerate() {
+        types.push(match TokenType::from_code(code) {
+            Some(TokenType::Normal | TokenType::Byte) => normal_or_byte(text, byte_level),
+            Some(other) => other,
+            None => return Err(GgufError::key(TYPES, format!("token {id} has the unknown type {code}"))),
+        });
+    }
+    let user_defined = types.iter().filter(|t| **t == TokenType::UserDefined).count();
     if user_defined > MAX_USER_DEFINED {
         let what = format!("{user_defined} user-defined tokens; at most {MAX_USER_DEFINED} are allowed");
         return Err(GgufError::key(TYPES, what));
     }
-    Ok(kinds)
+    Ok(types)
+}
+
+/// What a token is that the file calls normal or a byte: the spelling decides. `<0x41>` is the byte 41 in SentencePiece
+/// vocabularies, and nothing else is a byte.
+fn normal_or_byte(text: &str, byte_level: bool) -> TokenType {
+    let hex = text.strip_prefix("<0x").and_then(|rest| rest.strip_suffix('>'));
+    match hex {
+        Some(hex) if !byte_level && hex.len() == 2 && u8::from_str_radix(hex, 16).is_ok() => TokenType::Byte,
+        _ => TokenType::Normal,
+    }
 }
