@@ -118,7 +118,7 @@ pub(super) const FAMILIES: &[Family] = &[
     // As its authors have it: no token ends the system turn.
     Family {
         name: "smollm3",
-        open: "<|im_start|>system\n## Metadata\n\nKnowledge Cutoff Date: June 2025\nToday Date: 26 Jul 2024\nReasoning Mode: /no_think\n\n## Custom Instructions\n\n",
+        open: "<|im_start|>system\n## Metadata\n\nKnowledge Cutoff Date: June 2025\nToday Date: 26 July 2024\nReasoning Mode: /no_think\n\n## Custom Instructions\n\n",
         middle: "\n\n<|im_start|>user\n",
         close: "<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n",
         open_user: "<|im_start|>user\n",

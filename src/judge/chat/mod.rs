@@ -6,6 +6,7 @@
 
 mod families;
 mod marks;
+mod python;
 mod sandbox;
 #[cfg(test)]
 mod tests;
@@ -16,7 +17,7 @@ use crate::llm::gguf::{GgufError, Metadata};
 use crate::llm::tokenizer::Tokenizer;
 use crate::text::{Escaped, Untrusted};
 use families::{BLANK_LINE, FAMILIES, Family};
-use sandbox::{Around, Sandbox};
+use sandbox::{Around, Content, Sandbox};
 
 const KEY: &str = "tokenizer.chat_template";
 /// The name that chooses the model file's own template, whatever it is.
@@ -255,15 +256,26 @@ impl ChatTemplate {
     }
 }
 
-/// Renders with and without system content. A template that refuses or ignores system content has no system role: then the
-/// system content goes in front of the user's.
+/// Renders with and without system content; contents are strings, or lists of parts where the template cannot do with strings.
 fn both(sandbox: &Sandbox<'_>) -> Result<(Around, String), ChatError> {
-    let with_system = match sandbox.render(true) {
+    let as_text = both_as(sandbox, Content::Text);
+    if as_text.as_ref().is_ok_and(|(around, _)| around.middle.is_some()) {
+        return as_text;
+    }
+    match both_as(sandbox, Content::Parts) {
+        Ok(as_parts) if as_parts.0.middle.is_some() || as_text.is_err() => Ok(as_parts),
+        _ => as_text,
+    }
+}
+
+/// A template that refuses or ignores system content has no system role: then the system content goes in front of the user's.
+fn both_as(sandbox: &Sandbox<'_>, content: Content) -> Result<(Around, String), ChatError> {
+    let with_system = match sandbox.render(true, content) {
         Ok(around) => Some(around),
         Err(ChatError::Render(_) | ChatError::Content { role: "system", times: 0 }) => None,
         Err(error) => return Err(error),
     };
-    match (with_system, sandbox.render(false)) {
+    match (with_system, sandbox.render(false, content)) {
         (Some(around), Ok(user)) => Ok((around, user.open)),
         (None, Ok(user)) => {
             let open = user.open.clone();

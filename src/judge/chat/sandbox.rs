@@ -2,22 +2,18 @@
 //!
 //! Must never be given content: what a template does may not depend on what a sample says.
 
-use super::ChatError;
+use super::{ChatError, python};
 use crate::domain::Digest;
 use crate::text::Untrusted;
 use fancy_regex::{Captures, Regex};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, Error, ErrorKind, Value, context};
-use minijinja_contrib::pycompat::unknown_method_callback;
 use std::borrow::Cow;
 
 /// Longest template in bytes; real ones have up to some tens of thousands.
 const MAX_TEMPLATE: usize = 256 << 10;
 /// What one rendering may cost. One unit pays for an instruction or 64 bytes, so this also bounds memory, to about 13 MB.
 const FUEL: u64 = 200_000;
-/// What `strftime_now` answers, whatever the format: prompts must not depend on the day. It is the date that Llama 3.1's own
-/// template falls back to.
-const TODAY: &str = "26 Jul 2024";
 
 /// The template without the tags `{% generation %}` and `{% endgeneration %}`, which mark for training what the model wrote
 /// and show their body as it is: they become a condition that always holds.
@@ -41,6 +37,15 @@ pub(super) struct Around {
     pub(super) close: String,
 }
 
+/// How a template is given a content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Content {
+    /// As a string.
+    Text,
+    /// As a list of one part, `{type: "text", text}`, which templates of models that see images may insist on.
+    Parts,
+}
+
 /// A compiled template.
 pub(super) struct Sandbox<'a> {
     environment: Environment<'a>,
@@ -61,11 +66,7 @@ impl<'a> Sandbox<'a> {
         // As the library does for which the templates were written.
         let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().map_err(|e| failure(&e))?;
         environment.set_syntax(syntax);
-        environment.set_unknown_method_callback(unknown_method_callback);
-        environment.add_function("raise_exception", |message: String| -> Result<Value, Error> {
-            Err(Error::new(ErrorKind::InvalidOperation, message))
-        });
-        environment.add_function("strftime_now", |_format: String| TODAY);
+        python::add_to(&mut environment);
         environment.add_template("chat", template).map_err(|e| failure(&e))?;
         // A template cannot contain its own digest, so it can neither know nor imitate the sentinels.
         let digest = Digest::of(template.as_bytes());
@@ -73,14 +74,22 @@ impl<'a> Sandbox<'a> {
     }
 
     /// Renders one system turn (if `with_system`) and one user turn, up to where the model writes.
-    pub(super) fn render(&self, with_system: bool) -> Result<Around, ChatError> {
-        let message = |role: &str, content: &str| context! { role => role, content => content };
+    pub(super) fn render(&self, with_system: bool, content: Content) -> Result<Around, ChatError> {
+        let message = |role: &str, text: &str| {
+            let content = match content {
+                Content::Text => Value::from(text),
+                Content::Parts => Value::from(vec![context! { type => "text", text => text }]),
+            };
+            context! { role => role, content => content }
+        };
         let mut messages = vec![message("system", &self.system), message("user", &self.user)];
         if !with_system {
             messages.remove(0);
         }
         let variables = context! {
             messages => messages,
+            tools => (),
+            documents => (),
             add_generation_prompt => true,
             enable_thinking => false,
             bos_token => self.bos.as_str(),

@@ -310,10 +310,11 @@ fn with_marks(byte_level: bool, marks: &[String], code: Option<i32>, blank: i32)
     let mut merges = Vec::new();
     for mark in marks {
         for (end, c) in mark.char_indices().skip(1) {
-            let (head, whole) = (&mark[..end], &mark[..end + c.len_utf8()]);
+            let head = mark.get(..end).unwrap_or_default();
             merges.push(format!("{head} {c}"));
-            if !tokens.iter().any(|(text, _)| text == whole) {
-                tokens.push((whole.to_owned(), 1));
+            let whole = format!("{head}{c}");
+            if !tokens.iter().any(|(text, _)| *text == whole) {
+                tokens.push((whole, 1));
             }
         }
     }
@@ -439,6 +440,68 @@ fn a_format_whose_token_is_swallowed_by_another_is_refused_with_token_and_type()
             );
             assert!(error.hint().is_some());
         }
+    }
+}
+
+/// `testdata/templates` says how the expected texts were made.
+#[test]
+fn templates_render_as_jinja2_renders_them() {
+    /// Where minijinja differs: its `%` is for numbers.
+    const OTHERWISE: [&str; 1] = ["python's percent"];
+    let shapes = include_str!("../../../testdata/templates/shapes.json");
+    let shapes: Vec<serde_json::Value> = serde_json::from_str(shapes).unwrap();
+    let mut differ = Vec::new();
+    for shape in &shapes {
+        let [name, template, with_system, without] =
+            ["name", "template", "with_system", "without"].map(|key| shape[key].as_str().unwrap());
+        let sandbox = Sandbox::new(template, "<s>".to_owned(), "</s>".to_owned()).unwrap();
+        let content = if name.ends_with("(parts)") { Content::Parts } else { Content::Text };
+        for (system, wanted) in [(true, with_system), (false, without)] {
+            let shown = match sandbox.render(system, content) {
+                Ok(Around { open, middle: Some(middle), close }) => format!("{open}§SYSTEM§{middle}§USER§{close}"),
+                Ok(Around { open, middle: None, close }) => format!("{open}§USER§{close}"),
+                Err(error) => error.to_string(),
+            };
+            if shown != wanted {
+                differ.push(name);
+                assert!(OTHERWISE.contains(&name), "{name}\n  jinja2: {wanted:?}\n  here:   {shown:?}");
+            }
+        }
+    }
+    differ.dedup();
+    assert_eq!(differ, OTHERWISE);
+    assert!(shapes.len() > 40);
+}
+
+#[test]
+fn a_template_that_needs_parts_gets_parts_and_one_that_takes_both_gets_text() {
+    for (template, wanted) in [
+        ("{% for m in messages %}<{{ m.role }}>{% for p in m.content %}{{ p.text }}{% endfor %}{% endfor %}", "<user>"),
+        ("{% for m in messages %}<{{ m.role }}>{{ m.content[0].text + '' }}{% endfor %}", "<user>"),
+        (
+            "{% for m in messages %}<{{ m.role }}>{% if m.content is string %}{{ m.content }}{% else %}parts\
+             {{ m.content[0].text }}{% endif %}{% endfor %}",
+            "<user>",
+        ),
+        // Only the system turn needs them.
+        (
+            "{{ messages[0].content[0].text + '' }}<user>{% if messages|length == 2 %}{{ messages[1].content[0].text }}{% endif %}",
+            "<user>",
+        ),
+    ] {
+        let chat = choose(&model(&["<s>"], Some(template), false), Some("embedded")).unwrap();
+        assert!(shown(&chat, &["a"], &["b"]).contains(&format!("a{{{wanted}}}b")), "{}", shown(&chat, &["a"], &["b"]));
+    }
+}
+
+#[test]
+fn values_that_grow_when_they_are_written_out_run_out_of_fuel() {
+    for write in ["{{ n.x }}", "{{ n.x | tojson }}", "{{ n.x | string }}"] {
+        let template = format!(
+            "{{% set n = namespace(x=['a']) %}}{{% for i in range(30) %}}{{% set n.x = [n.x, n.x] %}}{{% endfor %}}{write}"
+        );
+        let error = choose(&model(CHATML_TOKENS, Some(&template), false), None).unwrap_err();
+        assert!(matches!(error, ChatError::Fuel), "{write}: {error}");
     }
 }
 

@@ -98,7 +98,12 @@ pub(super) const FAMILIES: &[Family] = &[
         wide_scale_layers: Some(46),
         attention_softcap: Some(50.0),
         final_softcap: Some(30.0),
-        keys: &["attn_logit_softcapping", "final_logit_softcapping", "rope.freq_base_swa"],
+        keys: &[
+            "attention.sliding_window_pattern",
+            "attn_logit_softcapping",
+            "final_logit_softcapping",
+            "rope.freq_base_swa",
+        ],
         ..GEMMA
     },
     Family {
@@ -106,7 +111,14 @@ pub(super) const FAMILIES: &[Family] = &[
         qk_norm: true,
         window: Windows::Alternating { every: 6, default: None, base: Some(10_000.0) },
         wide_scale_layers: Some(62),
-        keys: &["final_logit_softcapping", "rope.freq_base_swa"],
+        keys: &[
+            "attention.sliding_window_pattern",
+            "final_logit_softcapping",
+            "rope.freq_base_swa",
+            "rope.global.freq_base",
+            "rope.local.freq_base",
+            "rope.local_freq_base",
+        ],
         ..GEMMA
     },
 ];

@@ -6,6 +6,10 @@ use super::families::{Family, Windows};
 use super::{Rope, Sliding, Temperature, Yarn};
 use crate::llm::gguf::{GgufError, Metadata};
 
+/// What keys of image encoders begin with. They say nothing about the decoder of text, and a file that has such an encoder is
+/// refused for its tensors, which this decoder does not use.
+const OF_IMAGES: &[&str] = &["clip.", "mm.", "vision."];
+
 /// Keys under the family's name that are understood in every family; any other changes the model in a way we would not
 /// follow.
 const SHARED: &[&str] = &[
@@ -36,6 +40,11 @@ const SHARED: &[&str] = &[
     "vocab_size",
 ];
 
+/// Names of the base of layers that see everything, the one of today first. The others are in the first files of gemma3.
+const GLOBAL_BASES: [&str; 2] = ["rope.freq_base", "rope.global.freq_base"];
+/// The same for layers with a window.
+const LOCAL_BASES: [&str; 3] = ["rope.freq_base_swa", "rope.local.freq_base", "rope.local_freq_base"];
+
 pub(super) struct Keys<'a> {
     pub(super) metadata: &'a Metadata,
     pub(super) family: &'static Family,
@@ -50,17 +59,22 @@ impl Keys<'_> {
         GgufError::key(&self.key(suffix), what)
     }
 
+    /// An error about a value that means a model which we do not compute.
+    pub(super) fn unsupported(&self, suffix: &str, what: impl AsRef<str>) -> GgufError {
+        GgufError::unsupported(&self.key(suffix), what)
+    }
+
     pub(super) fn missing(&self, suffix: &str) -> GgufError {
         GgufError::missing_key(&self.key(suffix))
     }
 
     /// Refuses keys that are not known, and known ones that have no effect only at a value they do not have.
     pub(super) fn refuse_unknown(&self) -> Result<(), GgufError> {
-        let unsupported =
-            |suffix: &str| self.error(suffix, "this variant of the architecture is not supported".to_owned());
+        let unsupported = |suffix: &str| self.unsupported(suffix, "this variant of the architecture is not supported");
         let own = self.metadata.keys().filter_map(|k| k.strip_prefix(self.family.name)?.strip_prefix('.'));
         for suffix in own {
-            if !SHARED.contains(&suffix) && !self.family.keys.contains(&suffix) {
+            let of_images = OF_IMAGES.iter().any(|begin| suffix.starts_with(begin));
+            if !of_images && !SHARED.contains(&suffix) && !self.family.keys.contains(&suffix) {
                 return Err(unsupported(suffix));
             }
         }
@@ -103,6 +117,26 @@ impl Keys<'_> {
         }
     }
 
+    /// A number that goes by several names in files of different age, `names[0]` the one of today. All that are there must
+    /// agree.
+    fn renamed(&self, names: &[&str]) -> Result<Option<f32>, GgufError> {
+        let mut found: Option<(f32, &str)> = None;
+        for name in names {
+            if !SHARED.contains(name) && !self.family.keys.contains(name) {
+                continue;
+            }
+            let Some(value) = self.positive(name)? else { continue };
+            match found {
+                Some((first, other)) if first != value => {
+                    let problem = format!("{value} where `{}` says {first}", self.key(other));
+                    return Err(self.error(name, problem));
+                }
+                _ => found = Some((value, name)),
+            }
+        }
+        Ok(found.map(|(value, _)| value))
+    }
+
     /// A key that only some families have: unread in others, which refuse it.
     pub(super) fn own(&self, suffix: &str) -> Result<Option<f32>, GgufError> {
         if self.family.keys.contains(&suffix) { self.positive_or_off(suffix) } else { Ok(None) }
@@ -118,7 +152,7 @@ impl Keys<'_> {
     /// llama.cpp reads the two betas of YaRN for some families only and uses the paper's 32 and 1 for the others. A
     /// file that says something else was trained with it, so the file is followed.
     pub(super) fn rope(&self, original_context: usize) -> Result<Rope, GgufError> {
-        let base = self.positive("rope.freq_base")?.unwrap_or(10_000.0);
+        let base = self.renamed(&GLOBAL_BASES)?.unwrap_or(10_000.0);
         let kind = self.metadata.str(&self.key("rope.scaling.type"))?;
         let factor = self.positive("rope.scaling.factor")?.or(self.positive("rope.scale_linear")?);
         let magnitude = self.positive("rope.scaling.attn_factor")?.unwrap_or(1.0);
@@ -140,11 +174,11 @@ impl Keys<'_> {
             (Some("linear" | "yarn"), None) => Err(self.missing("rope.scaling.factor")),
             // Its factor stands in the tensors; whether this one comes on top of them is not agreed upon.
             (Some("longrope"), Some(_)) => {
-                Err(self.error("rope.scaling.factor", "a factor beside longrope is not supported".to_owned()))
+                Err(self.unsupported("rope.scaling.factor", "a factor beside longrope is not supported"))
             }
             (Some(other), _) => {
                 let problem = format!("`{other}` is not supported; supported: none, linear, yarn, longrope");
-                Err(self.error("rope.scaling.type", problem))
+                Err(self.unsupported("rope.scaling.type", problem))
             }
         }
     }
@@ -162,19 +196,39 @@ impl Keys<'_> {
             (Windows::Ignored, _) => Ok(None),
             // A window as wide as the context hides nothing.
             (Windows::Refused, Some(Some(window))) if window < context => {
-                Err(self.error(key, format!("{} with a sliding window is not supported", self.family.name)))
+                Err(self.unsupported(key, format!("{} with a sliding window is not supported", self.family.name)))
             }
             (Windows::Refused, _) => Ok(None),
             (Windows::Alternating { every, default, base }, stated) => {
+                self.check_pattern(every)?;
                 let Some(window) = stated.unwrap_or(default) else { return Ok(None) };
                 let local = match base {
                     Some(base) => Rope { base, scale: 1.0, yarn: None, magnitude: 1.0 },
                     None => rope,
                 };
-                let base = self.own("rope.freq_base_swa")?.unwrap_or(local.base);
+                let base = self.renamed(&LOCAL_BASES)?.unwrap_or(local.base);
                 Ok(Some(Sliding { window, every, rope: Rope { base, ..local } }))
             }
         }
+    }
+
+    /// Where a file says which layers have a window, as a period or layer by layer, it must say what holds for the family.
+    fn check_pattern(&self, every: usize) -> Result<(), GgufError> {
+        let key = "attention.sliding_window_pattern";
+        let name = self.key(key);
+        if !self.metadata.contains(&name) {
+            return Ok(());
+        }
+        let same = match self.metadata.u32s(&name) {
+            Ok(layers) => layers
+                .unwrap_or_default()
+                .iter()
+                .zip(1..)
+                .all(|(has, layer): (&u32, usize)| (*has != 0) != layer.is_multiple_of(every)),
+            Err(_) => self.metadata.u32(&name)? == u32::try_from(every).ok(),
+        };
+        let problem = || self.unsupported(key, format!("other layers with a window than all but every {every}th"));
+        if same { Ok(()) } else { Err(problem()) }
     }
 
     /// Whether the layers have a rotation, and every how many there is one without.

@@ -156,7 +156,10 @@ impl Arch {
         let family = FAMILIES.iter().find(|f| f.name == architecture).ok_or_else(|| {
             let known: Vec<_> = FAMILIES.iter().map(|f| f.name).collect();
             let known = known.join(", ");
-            GgufError::key("general.architecture", format!("`{architecture}` is not supported; supported: {known}"))
+            GgufError::unsupported(
+                "general.architecture",
+                format!("`{architecture}` is not supported; supported: {known}"),
+            )
         })?;
         let keys = Keys { metadata, family };
         keys.refuse_unknown()?;
@@ -176,12 +179,13 @@ impl Arch {
         };
         if head_dim % 16 != 0 || head_dim > 512 {
             let problem = format!("heads of {head_dim} numbers; multiples of 16 up to 512 are supported");
-            return Err(keys.error("attention.key_length", problem));
+            return Err(keys.unsupported("attention.key_length", problem));
         }
         if let Some(value) = keys.optional_size("attention.value_length")?
             && value != head_dim
         {
-            return Err(keys.error("attention.value_length", format!("{value} differs from the key length {head_dim}")));
+            let problem = format!("{value} differs from the key length {head_dim}, which is not supported");
+            return Err(keys.unsupported("attention.value_length", problem));
         }
         let rope_dims = keys.optional_size("rope.dimension_count")?.unwrap_or(head_dim);
         if rope_dims % 2 != 0 || rope_dims > head_dim {

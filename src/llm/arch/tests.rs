@@ -61,6 +61,71 @@ fn keys_whose_value_has_no_effect_are_accepted_and_any_other_value_of_them_is_no
     assert_eq!(read(&base("phi3").u32("phi3.attention.sliding_window", 8)).unwrap().sliding, None);
 }
 
+fn gemma() -> GgufWriter {
+    base("gemma3").u32("gemma3.attention.sliding_window", 8)
+}
+
+#[test]
+fn keys_of_an_image_encoder_say_nothing_about_the_decoder_of_text() {
+    let plain = read(&gemma()).unwrap();
+    let published = gemma()
+        .u32("gemma3.mm.tokens_per_image", 256)
+        .u32("gemma3.vision.block_count", 27)
+        .u32("gemma3.vision.embedding_length", 1152)
+        .f32("gemma3.vision.attention.layer_norm_epsilon", 1e-6);
+    assert_eq!(read(&published).unwrap(), plain);
+    assert!(read(&base("mistral3").u32("mistral3.vision.image_size", 1540)).is_ok());
+    for key in ["gemma3.visions", "gemma3.mmap", "gemma3.rope.scaling.beta", "gemma3.attention.vision.x"] {
+        assert!(read(&gemma().u32(key, 1)).unwrap_err().contains("this variant"), "{key}");
+    }
+}
+
+#[test]
+fn rope_bases_are_understood_under_their_older_names() {
+    let today = read(&gemma().f32("gemma3.rope.freq_base", 1e6).f32("gemma3.rope.freq_base_swa", 2e4)).unwrap();
+    for (global, local) in [
+        ("rope.global.freq_base", "rope.local.freq_base"),
+        ("rope.freq_base", "rope.local.freq_base"),
+        ("rope.global.freq_base", "rope.local_freq_base"),
+    ] {
+        let old = gemma().f32(&format!("gemma3.{global}"), 1e6).f32(&format!("gemma3.{local}"), 2e4);
+        assert_eq!(read(&old).unwrap(), today, "{global}, {local}");
+    }
+    let both = gemma().f32("gemma3.rope.freq_base", 1e6).f32("gemma3.rope.global.freq_base", 1e6);
+    assert_eq!(read(&both).unwrap().rope.base, 1e6);
+    let contrary = gemma().f32("gemma3.rope.freq_base", 1e6).f32("gemma3.rope.global.freq_base", 1e4);
+    assert!(read(&contrary).unwrap_err().contains("10000 where `gemma3.rope.freq_base` says 1000000"));
+    assert!(read(&base("llama").f32("llama.rope.global.freq_base", 1e6)).unwrap_err().contains("this variant"));
+}
+
+#[test]
+fn a_pattern_of_windows_is_that_of_the_family_or_refused() {
+    let pattern = "gemma3.attention.sliding_window_pattern";
+    let layers: Vec<i32> = (1..=12).map(|layer| i32::from(layer % 6 != 0)).collect();
+    assert_eq!(read(&gemma().i32s(pattern, &layers)).unwrap(), read(&gemma()).unwrap());
+    assert_eq!(read(&gemma().u32(pattern, 6)).unwrap(), read(&gemma()).unwrap());
+    for other in [gemma().u32(pattern, 5), gemma().i32s(pattern, &[1; 12])] {
+        assert!(read(&other).unwrap_err().contains("all but every 6th"));
+    }
+    assert!(read(&gemma().str(pattern, "LLLLLG")).is_err());
+}
+
+#[test]
+fn what_is_not_supported_is_not_blamed_on_the_converter() {
+    for file in [
+        base("llama").u32("llama.expert_count", 8),
+        base("llama").u32("llama.mystery", 1),
+        base("llama").str("llama.rope.scaling.type", "dynamic"),
+        base("llama").u32("llama.attention.key_length", 24),
+        base("llama").u32("llama.attention.sliding_window", 8),
+        base("mamba"),
+    ] {
+        let error = Arch::read(file.open().unwrap().metadata()).unwrap_err();
+        assert!(matches!(error, GgufError::Unsupported { .. }), "{error}");
+        assert!(!error.hint().unwrap_or_default().contains("faulty"), "{error}");
+    }
+}
+
 #[test]
 fn what_is_unknown_or_inconsistent_is_refused_by_name() {
     let linear = base("llama").str("llama.rope.scaling.type", "linear");

@@ -4,6 +4,7 @@
 
 use crate::llm::LlmError;
 use crate::text::Escaped;
+use std::path::Path;
 
 /// Why a model file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +59,42 @@ pub enum GgufError {
         /// What is wrong with its value.
         what: Escaped,
     },
+    /// A key says that the model is one which we do not compute.
+    #[error("key `{key}` of the model file: {what}")]
+    Unsupported {
+        /// The key.
+        key: Escaped,
+        /// What is not supported.
+        what: Escaped,
+    },
+    /// A part of a split model is not there.
+    #[error("part {part} of {count} of the model is missing: {name}")]
+    MissingPart {
+        /// Which one, from 1.
+        part: u32,
+        /// How many there are.
+        count: u32,
+        /// Its file.
+        name: Escaped,
+    },
+    /// A part of a split model has a name from which those of the others do not follow.
+    #[error("the file is part {part} of {count} of a model, but its name does not end in {ending}")]
+    PartName {
+        /// Which one, from 1.
+        part: u32,
+        /// How many there are.
+        count: u32,
+        /// How the name should end.
+        ending: String,
+    },
+    /// Another part of a split model than the one that was named is at fault.
+    #[error("in {name}: {error}")]
+    InPart {
+        /// Its file.
+        name: Escaped,
+        /// What is wrong with it.
+        error: Box<Self>,
+    },
     /// A tensor that is needed is not there.
     #[error("the model file has no tensor `{name}`")]
     MissingTensor {
@@ -85,6 +122,22 @@ impl GgufError {
         Self::Key { key: Escaped::line(key), what: Escaped::line(what.as_ref()) }
     }
 
+    /// A key that says something which we do not compute.
+    pub fn unsupported(key: &str, what: impl AsRef<str>) -> Self {
+        Self::Unsupported { key: Escaped::line(key), what: Escaped::line(what.as_ref()) }
+    }
+
+    /// The error of one part of a split model.
+    pub(super) fn in_part(path: &Path, error: Self) -> Self {
+        match error {
+            Self::Cancelled => Self::Cancelled,
+            error => {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                Self::InPart { name: Escaped::line(&name), error: Box::new(error) }
+            }
+        }
+    }
+
     /// A tensor that is wrong.
     pub fn tensor(name: &str, what: impl AsRef<str>) -> Self {
         Self::Tensor { name: Escaped::line(name), what: Escaped::line(what.as_ref()) }
@@ -105,15 +158,22 @@ impl GgufError {
             Self::Header { .. } => {
                 Some("the file is damaged, made by a faulty tool, or not GGUF: fetch it again or take another")
             }
-            Self::Key { key, .. } if key.as_str() == "general.architecture" => Some(
+            Self::Unsupported { key, .. } if key.as_str() == "general.architecture" => Some(
                 "take a model of one of these families, or the same model converted under another name; crossexam models \
                  list names some",
             ),
+            Self::Unsupported { .. } => Some(
+                "crossexam does not compute models of this kind, whoever converted them: take another model; crossexam models \
+                 list names some",
+            ),
+            Self::MissingPart { .. } => Some("fetch it too, and keep all parts in one folder under their own names"),
+            Self::PartName { .. } => Some("give all parts the names they were published with, in one folder"),
+            Self::InPart { error, .. } => error.hint(),
             Self::MissingKey { .. } | Self::Key { .. } => {
                 Some("the file was converted by a faulty or very old tool: take another conversion of this model")
             }
             Self::MissingTensor { .. } | Self::Tensor { .. } => {
-                Some("take another quantisation of this model (Q4_K_M and Q8_0 work) and the whole model in one file")
+                Some("take another quantisation of this model (Q4_K_M and Q8_0 work), and one of text only")
             }
         }
     }

@@ -7,6 +7,7 @@ mod dequant;
 mod error;
 mod metadata;
 mod source;
+mod split;
 mod tensors;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ pub use tensors::{GgmlType, TensorInfo};
 use crate::domain::{Cancel, Digest};
 use sha2::{Digest as _, Sha256};
 use source::Source;
+use split::Split;
 use std::fs::File;
 use std::io::{BufReader, ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
@@ -30,13 +32,19 @@ use std::sync::{Mutex, PoisonError};
 /// The most that tensor data may be aligned to; files have 32.
 const MAX_ALIGNMENT: u32 = 1 << 16;
 
-/// An open model file whose header was checked. Tensor data is read when asked for.
+/// An open model whose header was checked: one file, or several that were split. Tensor data is read when asked for.
 #[derive(Debug)]
 pub struct GgufFile {
-    file: Mutex<File>,
-    file_len: u64,
+    parts: Vec<Part>,
     metadata: Metadata,
     tensors: tensors::Tensors,
+}
+
+/// One of a model's files.
+#[derive(Debug)]
+struct Part {
+    file: Mutex<File>,
+    len: u64,
 }
 
 /// A tensor's bytes as they stand in the file.
@@ -67,21 +75,61 @@ impl TensorData {
 }
 
 impl GgufFile {
-    /// Opens a file and checks its header: takes milliseconds, and never more memory than a small multiple of 64 MiB.
+    /// Opens a file, and with any part of a split model all its parts, and checks their headers: takes milliseconds, and never
+    /// more memory than a small multiple of 64 MiB.
     ///
     /// # Errors
     /// [`GgufError`] says what is wrong, where, and (by its hint) what to do.
     pub fn open(path: &Path, cancel: &Cancel) -> Result<Self, GgufError> {
+        let one = Self::open_one(path, 0, cancel)?;
+        let Some(split) = Split::read(&one.metadata)? else { return Ok(one) };
+        let mut whole: Option<Self> = None;
+        for (number, path) in (0..split.count).zip(split.paths(path)?) {
+            let in_part = |error| GgufError::in_part(&path, error);
+            let part = Self::open_one(&path, number, cancel).map_err(in_part)?;
+            if !split.fits(Split::read(&part.metadata).map_err(in_part)?, number) {
+                let problem = format!("it does not say that it is part {} of {}", number + 1, split.count);
+                return Err(in_part(GgufError::key("split.no", problem)));
+            }
+            match &mut whole {
+                None => whole = Some(part),
+                Some(whole) => whole.add(part).map_err(in_part)?,
+            }
+        }
+        let whole = whole.unwrap_or(one);
+        match split.tensors {
+            Some(count) if count as usize != whole.tensors.len() => {
+                let problem = format!("the parts have {} tensors instead of {count}", whole.tensors.len());
+                Err(GgufError::key("split.tensors.count", problem))
+            }
+            _ => Ok(whole),
+        }
+    }
+
+    /// Takes the next part of the model. Its metadata says nothing that the first part's does not.
+    fn add(&mut self, part: Self) -> Result<(), GgufError> {
+        for (name, info) in part.tensors {
+            if self.tensors.contains_key(&name) {
+                return Err(GgufError::tensor(&name, "it stands in an earlier part too"));
+            }
+            self.tensors.insert(name, info);
+        }
+        self.parts.extend(part.parts);
+        Ok(())
+    }
+
+    fn open_one(path: &Path, part: u32, cancel: &Cancel) -> Result<Self, GgufError> {
         let opening = |source| GgufError::Io { doing: "open", source };
         // Before opening: a named pipe would wait for a writer.
         if !std::fs::metadata(path).map_err(opening)?.is_file() {
             return Err(GgufError::NotAFile);
         }
         let file = File::open(path).map_err(opening)?;
-        let file_len = file.metadata().map_err(opening)?.len();
-        let mut source = Source::new(BufReader::with_capacity(1 << 16, &file), file_len, cancel);
-        let (metadata, tensors) = read_header(&mut source, file_len)?;
-        Ok(Self { file: Mutex::new(file), file_len, metadata, tensors })
+        let len = file.metadata().map_err(opening)?.len();
+        let mut source = Source::new(BufReader::with_capacity(1 << 16, &file), len, cancel);
+        let (metadata, mut tensors) = read_header(&mut source, len)?;
+        tensors.values_mut().for_each(|info| info.part = part);
+        Ok(Self { parts: vec![Part { file: Mutex::new(file), len }], metadata, tensors })
     }
 
     /// The keys and values.
@@ -89,9 +137,9 @@ impl GgufFile {
         &self.metadata
     }
 
-    /// Length of the file in bytes.
+    /// Length of the file, or of all parts together, in bytes.
     pub fn file_len(&self) -> u64 {
-        self.file_len
+        self.parts.iter().map(|part| part.len).sum()
     }
 
     /// All tensors, sorted by name.
@@ -115,7 +163,8 @@ impl GgufFile {
         let len = usize::try_from(size).map_err(|_| GgufError::tensor(name, "too large for this machine"))?;
         let mut bytes = Vec::new();
         bytes.try_reserve_exact(len).map_err(|_| GgufError::tensor(name, format!("no memory for its {len} bytes")))?;
-        let mut file = self.lock();
+        let part = self.parts.get(info.part as usize).ok_or_else(missing)?;
+        let mut file = part.lock();
         let reading = |source| GgufError::Io { doing: "read", source };
         file.seek(SeekFrom::Start(info.offset)).map_err(reading)?;
         Read::by_ref(&mut *file).take(size).read_to_end(&mut bytes).map_err(reading)?;
@@ -135,31 +184,36 @@ impl GgufFile {
         self.tensor(name)?.to_f32()
     }
 
-    /// SHA-256 of the whole file, read through the handle that the header came from. `progress` gets bytes done and in all.
+    /// SHA-256 of the whole file, or of all parts one behind the other, read through the handles that the headers came from.
+    /// `progress` gets bytes done and in all.
     pub fn sha256(&self, progress: &mut dyn FnMut(u64, u64), cancel: &Cancel) -> Result<Digest, GgufError> {
         let reading = |source| GgufError::Io { doing: "read", source };
-        let mut file = self.lock();
-        file.seek(SeekFrom::Start(0)).map_err(reading)?;
         let mut hasher = Sha256::new();
         let mut buffer = vec![0; 1 << 20];
-        let mut done = 0u64;
-        loop {
-            if cancel.is_cancelled() {
-                return Err(GgufError::Cancelled);
+        let (mut done, all) = (0u64, self.file_len());
+        for part in &self.parts {
+            let mut file = part.lock();
+            file.seek(SeekFrom::Start(0)).map_err(reading)?;
+            loop {
+                if cancel.is_cancelled() {
+                    return Err(GgufError::Cancelled);
+                }
+                let n = match file.read(&mut buffer) {
+                    Ok(0) => break,
+                    Ok(n) => n,
+                    Err(e) if e.kind() == ErrorKind::Interrupted => continue,
+                    Err(source) => return Err(reading(source)),
+                };
+                hasher.update(buffer.get(..n).unwrap_or_default());
+                done += n as u64;
+                progress(done, all.max(done));
             }
-            let n = match file.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(n) => n,
-                Err(e) if e.kind() == ErrorKind::Interrupted => continue,
-                Err(source) => return Err(reading(source)),
-            };
-            hasher.update(buffer.get(..n).unwrap_or_default());
-            done += n as u64;
-            progress(done, self.file_len.max(done));
         }
         Ok(Digest::from_bytes(hasher.finalize().into()))
     }
+}
 
+impl Part {
     fn lock(&self) -> std::sync::MutexGuard<'_, File> {
         // Every reader seeks first, so a reader that panicked leaves nothing half done.
         self.file.lock().unwrap_or_else(PoisonError::into_inner)

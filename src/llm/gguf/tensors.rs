@@ -151,6 +151,8 @@ pub struct TensorInfo {
     pub dtype: GgmlType,
     /// Its dimensions, slowest first: a matrix is `[rows, columns]` and each row is contiguous. Never empty, no zero.
     pub shape: Vec<usize>,
+    /// Which of a split model's files it is in, from 0.
+    pub part: u32,
     /// Its first byte in the file.
     pub offset: u64,
     /// Its length in bytes; `None` for a type that cannot be read.
@@ -223,7 +225,7 @@ fn read_info<R: Read>(source: &mut Source<'_, R>, name: &str) -> Result<TensorIn
     let shape = sizes.iter().rev().map(|n| usize::try_from(*n));
     let shape =
         shape.collect::<Result<Vec<_>, _>>().map_err(|_| GgufError::tensor(name, "a dimension is too large"))?;
-    Ok(TensorInfo { dtype, shape, offset, size })
+    Ok(TensorInfo { dtype, shape, part: 0, offset, size })
 }
 
 /// Checks every place against the file and makes offsets absolute.

@@ -27,9 +27,11 @@ fn small() -> GgufWriter {
 
 #[test]
 fn an_architecture_that_is_not_known_is_not_blamed_on_the_converter() {
-    let hint = |key| GgufError::key(key, "x").hint().unwrap_or_default();
-    assert!(hint("general.architecture").contains("models list"));
-    assert!(hint("llama.block_count").contains("conversion"));
+    let unsupported = |key| GgufError::unsupported(key, "x").hint().unwrap_or_default();
+    for key in ["general.architecture", "llama.expert_count", "tokenizer.ggml.pre"] {
+        assert!(unsupported(key).contains("models list") && !unsupported(key).contains("faulty"), "{key}");
+    }
+    assert!(GgufError::key("llama.block_count", "x").hint().unwrap_or_default().contains("conversion"));
 }
 
 #[test]
@@ -300,4 +302,108 @@ fn a_file_cut_after_it_was_opened_gives_an_error_not_zeros() {
     let file = GgufFile::open(disk.path(), &Cancel::new()).unwrap();
     disk.as_file().set_len(small().header_len() as u64).unwrap();
     assert!(matches!(file.tensor("one"), Err(GgufError::Truncated { .. })));
+}
+
+/// A part of a split model, `number` from 1, with one tensor.
+fn part(number: u32, count: u32, tensor: &str) -> GgufWriter {
+    let writer =
+        GgufWriter::new().u32("split.no", number - 1).u32("split.count", count).u32("split.tensors.count", count);
+    let writer = if number == 1 { writer.str("general.architecture", "llama") } else { writer };
+    writer.tensor_f32(tensor, &[2], &[number as f32, 0.5])
+}
+
+/// Writes parts under the names that llama.cpp gives them.
+fn folder_of(parts: &[GgufWriter]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (n, part) in parts.iter().enumerate() {
+        std::fs::write(folder.path().join(name_of(n + 1, parts.len())), part.bytes()).unwrap();
+    }
+    folder
+}
+
+fn name_of(number: usize, count: usize) -> String {
+    format!("a model-{number:05}-of-{count:05}.gguf")
+}
+
+#[test]
+fn a_split_model_is_read_whole_from_any_of_its_parts() {
+    let parts = [part(1, 3, "one"), part(2, 3, "two"), part(3, 3, "three")];
+    let folder = folder_of(&parts);
+    let whole: Vec<u8> = parts.iter().flat_map(GgufWriter::bytes).collect();
+    for number in 1..=3 {
+        let file = GgufFile::open(&folder.path().join(name_of(number, 3)), &Cancel::new()).unwrap();
+        assert_eq!(file.metadata().str("general.architecture").unwrap(), Some("llama"));
+        assert_eq!(file.tensors().map(|(name, _)| name).collect::<Vec<_>>(), ["one", "three", "two"]);
+        for (name, first) in [("one", 1.0), ("two", 2.0), ("three", 3.0)] {
+            assert_eq!(file.dequantize(name).unwrap(), [first, 0.5], "{name}");
+        }
+        assert_eq!(file.file_len(), whole.len() as u64);
+        let mut last = (0, 0);
+        let digest = file.sha256(&mut |done, all| last = (done, all), &Cancel::new()).unwrap();
+        assert_eq!((digest, last), (Digest::of(&whole), (whole.len() as u64, whole.len() as u64)));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn parts_whose_name_is_no_text_are_found() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let path = |number: u32| {
+        let name = [&b"m\xff"[..], format!("-{number:05}-of-00002.gguf").as_bytes()].concat();
+        folder.path().join(std::ffi::OsStr::from_bytes(&name))
+    };
+    for (number, tensor) in [(1, "one"), (2, "two")] {
+        std::fs::write(path(number), part(number, 2, tensor).bytes()).unwrap();
+    }
+    assert_eq!(GgufFile::open(&path(2), &Cancel::new()).unwrap().tensors().count(), 2);
+}
+
+#[test]
+fn a_split_model_with_a_missing_a_foreign_or_a_broken_part_is_refused_with_the_parts_name() {
+    let good = || vec![part(1, 3, "one"), part(2, 3, "two"), part(3, 3, "three")];
+    let refusal = |folder: &tempfile::TempDir, name: &str| {
+        let error = GgufFile::open(&folder.path().join(name), &Cancel::new()).expect_err(name);
+        assert!(error.hint().is_some());
+        error.to_string()
+    };
+    let folder = folder_of(&good());
+    std::fs::remove_file(folder.path().join(name_of(2, 3))).unwrap();
+    for asked in [1, 3] {
+        assert_eq!(
+            refusal(&folder, &name_of(asked, 3)),
+            "part 2 of 3 of the model is missing: a model-00002-of-00003.gguf"
+        );
+    }
+    std::fs::write(folder.path().join(name_of(2, 3)), &part(2, 3, "two").bytes()[..40]).unwrap();
+    assert!(
+        refusal(&folder, &name_of(1, 3)).starts_with("in a model-00002-of-00003.gguf: the model file ends too early")
+    );
+    std::fs::rename(folder.path().join(name_of(1, 3)), folder.path().join("renamed.gguf")).unwrap();
+    assert_eq!(
+        refusal(&folder, "renamed.gguf"),
+        "the file is part 1 of 3 of a model, but its name does not end in -00001-of-00003.gguf"
+    );
+    let cases: [(usize, GgufWriter, &str); 5] = [
+        (1, part(3, 3, "two"), "it does not say that it is part 2 of 3"),
+        (1, part(2, 4, "two"), "it does not say that it is part 2 of 3"),
+        (1, GgufWriter::new().tensor_f32("two", &[1], &[1.0]), "it does not say that it is part 2 of 3"),
+        (2, part(3, 3, "one"), "tensor `one` of the model file: it stands in an earlier part too"),
+        (2, part(3, 3, "three").at_offset(3), "no multiple of the alignment"),
+    ];
+    for (at, wrong, problem) in cases {
+        let mut parts = good();
+        parts[at] = wrong;
+        let folder = folder_of(&parts);
+        let refused = refusal(&folder, &name_of(1, 3));
+        assert!(refused.starts_with(&format!("in {}: ", name_of(at + 1, 3))) && refused.contains(problem), "{refused}");
+    }
+    let mut parts = good();
+    parts[2] = part(3, 3, "three").tensor_f32("four", &[1], &[1.0]);
+    assert!(refusal(&folder_of(&parts), &name_of(1, 3)).contains("the parts have 4 tensors instead of 3"));
+    let alone = part(1, 3, "one").without("split.no").u32("split.no", 3).open().expect_err("no such part");
+    assert!(alone.to_string().contains("part 3, counted from 0, of 3"), "{alone}");
+    let many = part(1, 100_000, "one").open().expect_err("too many");
+    assert!(many.to_string().contains("at most 512"), "{many}");
+    assert!(part(1, 1, "one").open().is_ok(), "a split into one is whole");
 }

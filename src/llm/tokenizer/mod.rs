@@ -71,7 +71,7 @@ impl Tokenizer {
         let (family, default_bos) = match model {
             "gpt2" => {
                 let name = metadata.str(PRE)?.ok_or_else(|| GgufError::missing_key(PRE))?;
-                let pre = pre::PreTokenizer::named(name).map_err(|what| GgufError::key(PRE, what))?;
+                let pre = pre::PreTokenizer::named(name).map_err(|what| GgufError::unsupported(PRE, what))?;
                 let key = "tokenizer.ggml.merges";
                 let merges = metadata.strings(key)?.ok_or_else(|| GgufError::missing_key(key))?;
                 let add_bos = pre.add_bos;
@@ -84,7 +84,7 @@ impl Tokenizer {
             }
             other => {
                 let what = format!("the tokenizer family `{other}` is not known; known are gpt2 and llama");
-                return Err(GgufError::key(MODEL, what));
+                return Err(GgufError::unsupported(MODEL, what));
             }
         };
         let add_bos = metadata.bool("tokenizer.ggml.add_bos_token")?.unwrap_or(default_bos) && vocab.bos.is_some();
