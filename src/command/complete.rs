@@ -43,6 +43,11 @@ pub enum Wanted<'a> {
 pub trait Names {
     /// All names of this kind, in the order in which to offer them, each with a few words on what it is (or none).
     fn names(&self, wanted: Wanted<'_>) -> Vec<(String, String)>;
+
+    /// Whether to offer a command: not where it is refused anyway.
+    fn offers(&self, _command: &CommandSpec) -> bool {
+        true
+    }
 }
 
 /// No names at all: completes commands and fixed words only.
@@ -73,8 +78,8 @@ pub fn complete(line: &str, cursor: usize, names: &dyn Names) -> Vec<Completion>
     let Some(typed) = line.get(..cursor) else { return Vec::new() };
     match locate(typed) {
         Place::Nothing => Vec::new(),
-        Place::First { word } => commands(&word, None),
-        Place::Second { specs, word } => commands(&word, Some(&specs)),
+        Place::First { word } => commands(&word, None, names),
+        Place::Second { specs, word } => commands(&word, Some(&specs), names),
         Place::Argument { args, word, .. } => {
             let mut found: Vec<Completion> = Vec::new();
             for (arg, announced) in args {
@@ -93,7 +98,7 @@ pub fn complete(line: &str, cursor: usize, names: &dyn Names) -> Vec<Completion>
 /// makes no sense.
 pub fn hint(line: &str) -> Option<String> {
     match locate(line) {
-        Place::Argument { args, after, word } if word.text.is_empty() => {
+        Place::Argument { args, after, word, begun: false } if word.text.is_empty() => {
             let typed_keyword = |(arg, announced): &(&ArgSpec, bool)| {
                 if *announced { arg.name.to_owned() } else { arg.usage() }
             };
@@ -133,7 +138,8 @@ enum Place {
     /// In the second word of one of these.
     Second { specs: Vec<&'static CommandSpec>, word: Token },
     /// In an argument: one of these, with whether its keyword was already typed.
-    Argument { args: Vec<(&'static ArgSpec, bool)>, after: &'static [ArgSpec], word: Token },
+    /// Free text that has `begun` needs nothing more.
+    Argument { args: Vec<(&'static ArgSpec, bool)>, after: &'static [ArgSpec], word: Token, begun: bool },
 }
 
 /// `x` of `x/20`.
@@ -188,11 +194,15 @@ fn arguments(
         let open = |word| {
             let args = possible(spec, index, counted);
             let last = args.last().and_then(|(last, _)| spec.args.iter().position(|a| a.name == last.name));
-            Place::Argument { args, after: after(last.map_or(0, |last| last + 1 - index)), word }
+            Place::Argument { args, after: after(last.map_or(0, |last| last + 1 - index)), word, begun: false }
         };
-        let announced = |word| Place::Argument { args: vec![(arg, true)], after: after(1), word };
+        let announced = |word| Place::Argument { args: vec![(arg, true)], after: after(1), word, begun: false };
+        let the_rest = |lexer: &mut Lexer<'_>| {
+            let begun = !lexer.clone().rest().0.is_empty();
+            Place::Argument { args: vec![(arg, true)], after: &[], word: rest(lexer, typed), begun }
+        };
         if arg.kind.is_rest() && arg.keyword.is_none() {
-            return announced(rest(lexer, typed));
+            return the_rest(lexer);
         }
         let Ok(Some(token)) = lexer.peek_word() else { return open(empty) };
         if token.span.end == typed.len() {
@@ -202,7 +212,7 @@ fn arguments(
             Some(keyword) if token.text == keyword && !token.quoted => {
                 skip(lexer);
                 if arg.kind.is_rest() {
-                    return announced(rest(lexer, typed));
+                    return the_rest(lexer);
                 }
                 match lexer.peek_word() {
                     Ok(Some(token)) if token.span.end == typed.len() => return announced(token),
@@ -247,18 +257,21 @@ fn rest(lexer: &mut Lexer<'_>, typed: &str) -> Token {
     Token { text: word.to_owned(), span: typed.len() - word.len()..typed.len(), quoted: false }
 }
 
-fn commands(word: &Token, among: Option<&[&'static CommandSpec]>) -> Vec<Completion> {
+fn commands(word: &Token, among: Option<&[&'static CommandSpec]>, names: &dyn Names) -> Vec<Completion> {
     let mut found: Vec<Completion> = Vec::new();
     for spec in TABLE.iter().copied().filter(|s| among.is_none_or(|specs| specs.iter().any(|a| a.name == s.name))) {
         let (head, tail) = spec.name.split_once(' ').unwrap_or((spec.name, ""));
         let part = if among.is_some() { tail } else { head };
-        if !part.starts_with(word.text.as_str()) || found.iter().any(|c| c.display == part) {
+        if !names.offers(spec) || !part.starts_with(word.text.as_str()) || found.iter().any(|c| c.display == part) {
             continue;
         }
         let doc = match (among, tail) {
             (None, second) if !second.is_empty() => {
-                let seconds =
-                    TABLE.iter().copied().filter(|s| resolve::head(s) == head).filter_map(|s| s.name.split_once(' '));
+                let seconds = TABLE
+                    .iter()
+                    .copied()
+                    .filter(|s| names.offers(s) && resolve::head(s) == head)
+                    .filter_map(|s| s.name.split_once(' '));
                 seconds.map(|(_, second)| second).collect::<Vec<_>>().join(", ")
             }
             _ => spec.summary.to_owned(),
@@ -328,7 +341,7 @@ fn argument(arg: &'static ArgSpec, announced: bool, word: &Token, typed: &str, n
             fits.map(|(name, doc)| Completion { insert: name.clone(), doc, ..plain(&name) }).collect()
         }
         ArgKind::Command => {
-            let all = TABLE.iter().map(|s| (s.name, s.summary)).chain(help::TOPICS);
+            let all = TABLE.iter().filter(|s| names.offers(s)).map(|s| (s.name, s.summary)).chain(help::TOPICS);
             let fits = all.filter(|(name, _)| name.starts_with(word.text.as_str()));
             fits.map(|(name, doc)| Completion { doc: doc.to_owned(), ..plain(name) }).collect()
         }
@@ -466,6 +479,13 @@ mod tests {
             ("load policy ", Some("PATH")),
             ("x top ", Some("[K] [@POSITION] [of NODE]")),
             ("note ", Some("TEXT")),
+            ("note a ", None),
+            ("note a\\\n", None),
+            ("note a,", None),
+            ("print p.yes < ", None),
+            ("b asks if margin < ", None),
+            ("info node", None),
+            ("info fo", None),
             ("continue", None),
             ("step 3", None),
             ("stpe", None),

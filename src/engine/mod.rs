@@ -5,12 +5,14 @@
 
 mod annotate;
 mod breakpoint;
+mod driver;
 mod failure;
 pub mod host;
 pub mod many;
 mod meant;
 pub mod policy_file;
 pub mod prompt;
+mod recorded;
 mod run;
 mod samples;
 mod setup;
@@ -21,8 +23,10 @@ mod tests;
 
 /// What a judge reports while it works; front ends take it from here, not from `model`.
 pub use crate::judge::Progress;
+pub use driver::{Driver, Live};
 pub use failure::Failure;
 pub use host::{Canceller, Event, Host, Notice, Stop, Ticket};
+pub use recorded::Recorded;
 pub use setup::{Builtin, policy_of_file};
 
 use crate::command::{EngineCommand, Has, Need, Times};

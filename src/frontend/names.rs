@@ -5,6 +5,7 @@
 
 use crate::command::arg::Seen;
 use crate::command::complete::{Names, Wanted};
+use crate::command::{CommandSpec, Need};
 use crate::policy::Policy;
 use crate::session::SessionState;
 use crate::session::expr::{Place, Vocabulary};
@@ -30,6 +31,7 @@ pub struct SessionNames {
     models: Listed,
     /// Of a sample, of a walk, and at a breakpoint.
     variables: [Listed; 3],
+    recorded: bool,
 }
 
 impl SessionNames {
@@ -71,6 +73,12 @@ impl SessionNames {
         names
     }
 
+    /// Those of a recorded session, in which some commands are refused.
+    #[must_use]
+    pub fn recorded(self, recorded: bool) -> Self {
+        Self { recorded, ..self }
+    }
+
     fn of_policy(&mut self, policy: &Policy) {
         for node in &policy.nodes {
             let answers = node.answers.iter().map(|(a, to)| (a.to_string(), format!("leads to {}", to.id()))).collect();
@@ -83,6 +91,10 @@ impl SessionNames {
 }
 
 impl Names for SessionNames {
+    fn offers(&self, command: &CommandSpec) -> bool {
+        !(self.recorded && command.needs.contains(&Need::Live))
+    }
+
     fn names(&self, wanted: Wanted<'_>) -> Listed {
         match wanted {
             Wanted::Nodes => self.nodes.iter().map(|(id, question, _)| (id.clone(), question.clone())).collect(),

@@ -3,7 +3,7 @@
 //! Must not print: what is to be seen goes to a `Show`. Must not be used by the full-screen front end, which never waits.
 
 use super::interrupt::Interrupt;
-use super::script::{MOST_DEEP, Place, Script};
+use super::script::{self, MOST_DEEP, Place, Script, ScriptLine};
 use super::show::Show;
 use super::{Client, Outcome};
 use crate::command::{Command, EngineCommand, FrontendCommand, parse};
@@ -194,17 +194,11 @@ impl<'a> Runner<'a> {
     pub fn file(&mut self, path: &Path, from: Option<&Escaped>, show: &mut dyn Show) -> io::Result<Ended> {
         let name = Untrusted::from(path.to_string_lossy().into_owned());
         if self.deep >= MOST_DEEP {
-            let failure = Failure::user(format!("scripts run scripts more than {MOST_DEEP} deep"))
-                .hinted("does one of them run itself?");
-            return self.failed(&failure, from, show);
+            return self.failed(&script::too_deep(), from, show);
         }
         let file = match File::open(path) {
             Ok(file) => file,
-            Err(error) => {
-                let failure = Failure::user(format!("cannot read {}: {error}", name.raw()))
-                    .hinted("paths are taken from the folder in which the program was started");
-                return self.failed(&failure, from, show);
-            }
+            Err(error) => return self.failed(&script::unreadable(path, &error), from, show),
         };
         self.deep += 1;
         let ended = self.script(Script::new(name, BufReader::new(file)), show);
@@ -212,8 +206,13 @@ impl<'a> Runner<'a> {
         ended
     }
 
-    fn script<R: io::BufRead>(&mut self, script: Script<R>, show: &mut dyn Show) -> io::Result<Ended> {
-        for line in script {
+    /// Carries out these lines, to the end or to the one after which nothing more is to be carried out.
+    pub fn script(
+        &mut self,
+        lines: impl IntoIterator<Item = io::Result<ScriptLine>>,
+        show: &mut dyn Show,
+    ) -> io::Result<Ended> {
+        for line in lines {
             let ended = match line {
                 Ok(line) => self.script_line(line.text, &line.place, show)?,
                 Err(error) => self.failed(&Failure::user(error.to_string()), None, show)?,
@@ -232,7 +231,7 @@ impl<'a> Runner<'a> {
         place: &Place,
         show: &mut dyn Show,
     ) -> io::Result<Ended> {
-        let place = Escaped::line(&format!("{}:{}", place.file.raw(), place.line));
+        let place = place.shown();
         match text {
             Ok(text) => self.line(&text, Some(&place), show),
             Err(fault) => {

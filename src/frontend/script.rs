@@ -4,8 +4,11 @@
 
 use crate::command::lex;
 use crate::domain::sample_file::RawLines;
-use crate::text::Untrusted;
-use std::io::{self, BufRead};
+use crate::engine::Failure;
+use crate::text::{Escaped, Untrusted};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read as _};
+use std::path::Path;
 
 /// Scripts may run scripts this deep; deeper is taken for one that runs itself.
 pub const MOST_DEEP: usize = 16;
@@ -17,6 +20,13 @@ pub struct Place {
     pub file: Untrusted,
     /// Its number, from 1; the first one where it was joined from several.
     pub line: usize,
+}
+
+impl Place {
+    /// `FILE:LINE`, safe to print.
+    pub fn shown(&self) -> Escaped {
+        Escaped::line(&format!("{}:{}", self.file.raw(), self.line))
+    }
 }
 
 /// One line as it will be read by the command language.
@@ -92,6 +102,51 @@ pub fn joined(typed: &str) -> String {
     out
 }
 
+/// Pasted text, taken as from a file: its finished lines, and what stands behind the last of them.
+pub fn pasted(text: &str) -> (Vec<ScriptLine>, String) {
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    let (mut finished, mut at) = (0, 0);
+    for line in text.split_inclusive('\n') {
+        at += line.len();
+        if line.strip_suffix('\n').is_some_and(|line| lex::continued(line).is_none()) {
+            finished = at;
+        }
+    }
+    let (lines, rest) = text.split_at(finished);
+    // Reading from memory does not fail.
+    (Script::new("pasted".into(), lines.as_bytes()).filter_map(Result::ok).collect(), rest.to_owned())
+}
+
+/// The most that is read of a script as a whole.
+const MOST_BYTES: u64 = 16 << 20;
+
+/// All lines of a file, for a front end that never waits.
+///
+/// # Errors
+/// Where it is no file, too large, or cannot be read.
+pub fn whole(path: &Path) -> io::Result<Vec<ScriptLine>> {
+    let about = std::fs::metadata(path)?;
+    if !about.is_file() {
+        return Err(io::Error::other("this is no file"));
+    }
+    if about.len() > MOST_BYTES {
+        return Err(io::Error::other(format!("this is no script: it has more than {MOST_BYTES} bytes")));
+    }
+    let name = Untrusted::from(path.to_string_lossy().into_owned());
+    Script::new(name, BufReader::new(File::open(path)?.take(MOST_BYTES))).collect()
+}
+
+/// Why a script was not read, as a failed command.
+pub fn unreadable(path: &Path, error: &io::Error) -> Failure {
+    Failure::user(format!("cannot read {}: {error}", path.display()))
+        .hinted("paths are taken from the folder in which the program was started")
+}
+
+/// Scripts that run scripts, deeper than any would.
+pub fn too_deep() -> Failure {
+    Failure::user(format!("scripts run scripts more than {MOST_DEEP} deep")).hinted("does one of them run itself?")
+}
+
 /// Whether what was typed so far goes on in another line.
 pub fn goes_on(typed: &str) -> bool {
     let last = typed.rsplit('\n').next().unwrap_or_default();
@@ -121,6 +176,25 @@ mod tests {
         );
         assert_eq!(read(b"note \\"), [(1, Ok("note \n".to_owned()))]);
         assert_eq!(read(b""), []);
+    }
+
+    #[test]
+    fn pasted_text_is_lines_as_from_a_file_and_what_is_not_finished_stays() {
+        let cases: [(&str, &[&str], &str); 8] = [
+            ("note x\nstep\n", &["note x", "step"], ""),
+            ("note x\r\nstep\rrun\r", &["note x", "step", "run"], ""),
+            ("# x\nstep", &["# x"], "step"),
+            ("step", &[], "step"),
+            ("", &[], ""),
+            ("\n\nstep\n", &["", "", "step"], ""),
+            ("note a\\\nb\nst", &["note a\nb"], "st"),
+            ("step\nnote a\\\n", &["step"], "note a\\\n"),
+        ];
+        for (text, lines, rest) in cases {
+            let (found, left) = pasted(text);
+            let found: Vec<_> = found.iter().map(|line| line.text.as_deref().expect("text")).collect();
+            assert_eq!((found.as_slice(), left.as_str()), (lines, rest), "{text:?}");
+        }
     }
 
     #[test]

@@ -300,3 +300,65 @@ fn ctrl_c_stops_a_real_model_and_leaves_one_line_on_the_screen() {
     assert_eq!(pty.wait_exit().exit_code(), 0);
     pty.assert_restored();
 }
+
+/// A prompt at the first sample of the builtin policy.
+fn at_the_prompt(dir: &Path) -> Pty {
+    let args: Vec<&str> = ["repl"].into_iter().chain(OPEN.iter().copied()).collect();
+    let program = Path::new(env!("CARGO_BIN_EXE_crossexam"));
+    let pty = Pty::start(&Start { program, args: &args, env: &[], dir, size: (100, 40) });
+    pty.wait_prompt("crossexam 1/");
+    pty
+}
+
+#[test]
+fn pasted_lines_are_commands_as_from_a_file_and_the_unfinished_one_stays_at_the_prompt() {
+    let dir = folder();
+    let mut pty = at_the_prompt(dir.path());
+    pty.send("no\u{1b}[200~te one\r# step\r\rnote \u{3}two\u{1b}[A\u{4}\rtag last\rinfo no\u{1b}[201~");
+    let screen = pty.wait("the unfinished line behind the prompt", |screen| {
+        let (row, column) = screen.cursor_position();
+        screen.contents_between(row, 0, row, column).ends_with("> info no")
+    });
+    for line in ["> note one", "# step", "> note two", "> tag last"] {
+        assert!(screen.lines().any(|shown| shown.trim_end() == line), "{line} in\n{screen}");
+    }
+    assert!(!screen.contains("asks_for_value  "), "nothing was stepped:\n{screen}");
+    pty.send("tes\r");
+    let screen = pty.wait_text("two");
+    assert!(screen.contains("one"), "{screen}");
+    pty.wait_prompt("crossexam 1/");
+    pty.send("\u{1b}[200~stpe\rnote never\r\u{1b}[201~");
+    let screen = pty.wait_text("pasted:1");
+    pty.wait_prompt("crossexam 1/");
+    assert!(!screen.contains("> note never"), "the first that fails ends it:\n{screen}");
+    pty.line("quit");
+    pty.wait_exit();
+}
+
+#[test]
+fn no_hint_stands_behind_a_word_that_is_complete_or_in_a_text_that_has_begun() {
+    let dir = folder();
+    let mut pty = at_the_prompt(dir.path());
+    let shows = |pty: &Pty, line: &str| {
+        pty.wait(&format!("{line:?} alone in its row"), |screen| {
+            let (row, _) = screen.cursor_position();
+            screen.contents_between(row, 0, row, 100).trim_end().ends_with(line)
+        });
+    };
+    pty.send("info ");
+    shows(&pty, "> info TOPIC");
+    pty.send("disp\t");
+    shows(&pty, "> info display");
+    pty.send("\u{15}note ");
+    shows(&pty, "> note TEXT");
+    pty.send("a ");
+    shows(&pty, "> note a");
+    pty.send("\\\r");
+    shows(&pty, "");
+    pty.send("b ");
+    shows(&pty, "b");
+    pty.send("\r");
+    pty.wait_prompt("crossexam 1/");
+    pty.line("quit");
+    pty.wait_exit();
+}

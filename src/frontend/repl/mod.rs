@@ -4,6 +4,7 @@
 //! terminal as it was.
 
 mod helper;
+mod paste;
 mod quiet;
 
 use super::interrupt::Interrupt;
@@ -17,11 +18,12 @@ use crate::domain::Target;
 use crate::frontend::history::History;
 use crate::report::{Doc, Line, Role};
 use helper::LineHelper;
+use paste::Paste;
 use quiet::Quiet;
 use rustyline::config::Configurer as _;
 use rustyline::error::ReadlineError;
 use rustyline::history::MemHistory;
-use rustyline::{ColorMode, CompletionType, Config, Editor};
+use rustyline::{ColorMode, CompletionType, Config, Editor, Event, EventHandler};
 use std::io::{self, Write};
 
 /// What the prompt is given.
@@ -52,7 +54,8 @@ pub fn run(
 ) -> io::Result<Outcome> {
     let rules = Rules { keep_going: false, can_switch: setup.can_switch };
     let mut runner = Runner::new(client, interrupt, rules);
-    let mut editor = editor(setup)?;
+    let paste = Paste::default();
+    let mut editor = editor(setup, &paste)?;
     let cells = width(&mut editor);
     let mut show = match setup.dumb {
         true => TextShow::transcript(out, setup.color, cells),
@@ -67,6 +70,7 @@ pub fn run(
     let _printer = editor.create_external_printer();
     show.echo = false;
     let mut again: Option<String> = None;
+    let mut unfinished = String::new();
     loop {
         // A signal that came too late for the last command is not meant for the next.
         interrupt.settled();
@@ -74,8 +78,12 @@ pub fn run(
             return Ok(Outcome::Exit(Ended::Cancelled.code()));
         }
         let names = SessionNames::of(runner.client().state(), runner.client().basis().policy.as_deref(), &setup.models);
+        let names = names.recorded(runner.client().is_recorded());
         editor.set_helper(Some(LineHelper::new(names, setup.color)));
-        let typed = match editor.readline(&prompt(runner.client())) {
+        let begun = std::mem::take(&mut unfinished);
+        let read = editor.readline_with_initial(&prompt(runner.client()), (&begun, ""));
+        let pasted = paste.take();
+        let typed = match read {
             Ok(typed) => typed,
             // Ctrl-C clears the line; so does a signal that the line editor was told of.
             Err(ReadlineError::Interrupted | ReadlineError::Signal(_)) => continue,
@@ -85,6 +93,23 @@ pub fn run(
             Err(ReadlineError::Eof) => return Ok(Outcome::Exit(0)),
             Err(error) => return Err(into_io(error)),
         };
+        show.width = width(&mut editor);
+        if let Some(text) = pasted {
+            let (lines, rest) = script::pasted(&text);
+            unfinished = rest;
+            for line in lines.iter().filter_map(|line| line.text.as_deref().ok()) {
+                remember(line, &setup.history, &mut editor, &mut show)?;
+            }
+            let _quiet = Quiet::begin();
+            show.echo = true;
+            let ended = runner.script(lines.into_iter().map(Ok), &mut show)?;
+            show.echo = false;
+            if let Ended::Leave(outcome) = ended {
+                return Ok(outcome);
+            }
+            again = None;
+            continue;
+        }
         let line = if typed.trim().is_empty() {
             match &again {
                 Some(line) => line.clone(),
@@ -95,7 +120,6 @@ pub fn run(
             script::joined(&typed)
         };
         again = repeated(&line);
-        show.width = width(&mut editor);
         let _quiet = Quiet::begin();
         if let Ended::Leave(outcome) = runner.line(&line, None, &mut show)? {
             return Ok(outcome);
@@ -112,6 +136,9 @@ fn repeated(line: &str) -> Option<String> {
 }
 
 fn remember(typed: &str, history: &History, editor: &mut LineEditor, show: &mut TextShow<'_>) -> io::Result<()> {
+    if typed.trim().is_empty() {
+        return Ok(());
+    }
     editor.add_history_entry(typed).map_err(into_io)?;
     match history.remember(typed) {
         Ok(()) => Ok(()),
@@ -125,12 +152,13 @@ fn remember(typed: &str, history: &History, editor: &mut LineEditor, show: &mut 
 
 type LineEditor = Editor<LineHelper, MemHistory>;
 
-fn editor(setup: &Setup) -> io::Result<LineEditor> {
+fn editor(setup: &Setup, paste: &Paste) -> io::Result<LineEditor> {
     let color = if setup.color { ColorMode::Enabled } else { ColorMode::Disabled };
     let config = Config::builder().completion_type(CompletionType::List).color_mode(color).auto_add_history(false);
     let mut editor = Editor::with_history(config.build(), MemHistory::new()).map_err(into_io)?;
     editor.set_history_ignore_dups(true).map_err(into_io)?;
     editor.set_history_ignore_space(true);
+    editor.bind_sequence(Event::Any, EventHandler::Conditional(Box::new(paste.clone())));
     for line in setup.history.lines() {
         editor.add_history_entry(line).map_err(into_io)?;
     }

@@ -11,20 +11,22 @@ use super::panes::node;
 use super::panes::overlay::Overlay;
 use super::panes::tree::Laid;
 use super::prompt::{self, Prompt};
+use super::queue::{Queue, Waiting};
 use super::theme::Theme;
 use super::view::View;
 use super::{advice, frame};
 use crate::command::{Command, EngineCommand, FrontendCommand, ViewCommand, parse};
 use crate::domain::Name;
-use crate::engine::{Event, Notice};
+use crate::engine::{Event, Failure, Notice};
 use crate::frontend::names::SessionNames;
+use crate::frontend::script::{self, ScriptLine};
 use crate::report::{Doc, Line, Page, Role};
 use crate::session::Fact;
-use crate::text::Untrusted;
+use crate::text::{Escaped, Untrusted};
 use ratatui::crossterm::event::{KeyEvent, KeyEventKind};
 use ratatui::layout::Rect;
 use std::cell::RefCell;
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -47,6 +49,13 @@ pub enum Msg {
     Tick(Duration),
     /// A line to carry out as if it had been typed.
     Line(String),
+    /// The lines of a script that was asked for by [`Effect::Source`], or why there are none.
+    Script {
+        /// The lines.
+        lines: Result<Vec<ScriptLine>, Failure>,
+        /// From how many scripts within each other it was run.
+        deep: usize,
+    },
     /// Something came out of the engine; a fact is already in the state.
     Event(Event),
 }
@@ -56,6 +65,13 @@ pub enum Msg {
 pub enum Effect {
     /// Hand this command to the engine.
     Submit(EngineCommand),
+    /// Read this script.
+    Source {
+        /// The file.
+        path: String,
+        /// From how many scripts within each other it is run.
+        deep: usize,
+    },
     /// Stop the command in flight.
     Cancel,
     /// Keep this line in the history file.
@@ -108,7 +124,9 @@ pub struct App {
     pub(super) status: Option<Line>,
     /// Whether a fact has told already why the command in flight failed.
     told: bool,
-    queue: VecDeque<EngineCommand>,
+    queue: Queue,
+    /// Where the command in flight came from, unless a person gave it.
+    place: Option<Escaped>,
     repeat: Option<String>,
     dirty: bool,
 }
@@ -138,7 +156,8 @@ impl App {
             confirm: false,
             status: None,
             told: false,
-            queue: VecDeque::new(),
+            queue: Queue::default(),
+            place: None,
             repeat: None,
             dirty: true,
         }
@@ -169,11 +188,8 @@ impl App {
                 self.dirty = true;
             }
             Msg::Paste(text) => {
-                let names = names(&self.setup, view);
-                if let Some(prompt) = &mut self.prompt {
-                    prompt.paste(&text, &|line, at| advice::of(line, at, &names));
-                    self.dirty = true;
-                }
+                self.paste(&text, view, &mut effects);
+                self.dirty = true;
             }
             Msg::Key(key) if key.kind == KeyEventKind::Press => {
                 self.key(key, view, &mut effects);
@@ -182,6 +198,16 @@ impl App {
             Msg::Key(_) => {}
             Msg::Line(line) => {
                 self.line(&line, view, &mut effects);
+                self.dirty = true;
+            }
+            Msg::Script { lines, deep } => {
+                match lines {
+                    Ok(lines) => {
+                        self.queue.script(lines, deep);
+                        self.pump(view, &mut effects);
+                    }
+                    Err(failure) => self.fail(failure),
+                }
                 self.dirty = true;
             }
             Msg::Event(event) => {
@@ -271,17 +297,42 @@ impl App {
                     prompt.refuse(format!("{}{hint}", error.message), error.span.start);
                     self.prompt = Some(prompt);
                 }
-                Ok(None) => {
+                Ok(None) if line.trim().is_empty() => {
                     if let Some(line) = self.repeat.clone() {
                         self.line(&line, view, effects);
                     }
                 }
-                Ok(Some(_)) => {
+                Ok(_) => {
                     self.remember(&line, effects);
                     self.line(&line, view, effects);
                 }
             },
         }
+    }
+
+    /// Pasted text goes into the open prompt. Lines in it are carried out as from a file, with what was typed before them;
+    /// what is not finished stays in the prompt.
+    fn paste(&mut self, text: &str, view: View<'_>, effects: &mut Vec<Effect>) {
+        let Some(mut prompt) = self.prompt.take() else { return };
+        let names = names(&self.setup, view);
+        let adviser = |line: &str, at: usize| advice::of(line, at, &names);
+        if !text.contains(['\r', '\n']) {
+            prompt.paste(text, &adviser);
+            self.prompt = Some(prompt);
+            return;
+        }
+        let (lines, rest) = script::pasted(&format!("{}{text}{}", prompt.before_cursor(), prompt.after_cursor()));
+        let rest = script::joined(&rest);
+        let rest = rest.trim_end_matches('\n');
+        if !rest.is_empty() {
+            let mut prompt = Prompt::new("", &adviser);
+            prompt.paste(rest, &adviser);
+            self.prompt = Some(prompt);
+        }
+        let typed = |line: &ScriptLine| line.text.as_deref().ok().filter(|t| !t.trim().is_empty()).map(str::to_owned);
+        lines.iter().filter_map(typed).for_each(|line| self.remember(&line, effects));
+        self.queue.lines(lines);
+        self.pump(view, effects);
     }
 
     fn remember(&mut self, line: &str, effects: &mut Vec<Effect>) {
@@ -300,44 +351,108 @@ impl App {
             Ok(None) => return,
             Err(error) => return self.say(Line::new().with(Role::Error, error.message)),
         };
-        let canonical = command.to_string();
         if command.spec().repeat {
-            self.repeat = Some(canonical.clone());
+            self.repeat = Some(command.to_string());
         }
         self.overlay = None;
         self.status = None;
         match command {
-            Command::View(command) => self.answer(&canonical, &command, view),
+            Command::View(command) => {
+                self.answer(&command, view);
+            }
             Command::Engine(command) => {
-                self.queue.push_back(command);
-                self.pump(effects);
+                self.queue.push(Waiting::Command(command));
+                self.pump(view, effects);
             }
             Command::Frontend(FrontendCommand::Quit) if self.busy() => self.confirm = true,
-            Command::Frontend(FrontendCommand::Quit) => effects.push(Effect::Quit),
             Command::Frontend(FrontendCommand::Repl) if self.busy() => {
                 self.say(Line::new().with(Role::Warning, "A command is running; Ctrl-C stops it."));
             }
-            Command::Frontend(FrontendCommand::Repl) => effects.push(Effect::SwitchToRepl),
-            Command::Frontend(FrontendCommand::Tui) => {
-                self.say(Line::new().with(Role::Muted, "This is the full-screen front end."));
+            Command::Frontend(command @ FrontendCommand::Source(_)) => {
+                self.queue.push(Waiting::Script(command));
+                self.pump(view, effects);
             }
-            Command::Frontend(FrontendCommand::Source(_)) => {
-                self.say(Line::new().with(Role::Warning, "`source` works at the prompt: `repl` goes there."));
+            Command::Frontend(command) => self.itself(command, 0, effects),
+        }
+    }
+
+    /// A command that concerns the front end itself, where nothing is running.
+    fn itself(&mut self, command: FrontendCommand, deep: usize, effects: &mut Vec<Effect>) {
+        match command {
+            FrontendCommand::Quit => effects.push(Effect::Quit),
+            FrontendCommand::Repl => effects.push(Effect::SwitchToRepl),
+            FrontendCommand::Tui => self.say(Line::new().with(Role::Muted, "This is the full-screen front end.")),
+            FrontendCommand::Source(_) if deep >= script::MOST_DEEP => self.fail(script::too_deep()),
+            FrontendCommand::Source(path) => {
+                self.queue.hold();
+                effects.push(Effect::Source { path, deep: deep + 1 });
             }
         }
     }
 
-    /// Hands the next waiting command to the engine when none is in flight, so that typing ahead never blocks.
-    fn pump(&mut self, effects: &mut Vec<Effect>) {
-        if self.live.busy() {
-            return;
+    /// Carries out what waits until a command is in flight, so that typing ahead never blocks.
+    fn pump(&mut self, view: View<'_>, effects: &mut Vec<Effect>) {
+        while !self.live.busy() {
+            match self.queue.next() {
+                None => return,
+                Some(Waiting::Command(command)) => self.submit(command, None, effects),
+                Some(Waiting::Script(command)) => {
+                    self.place = None;
+                    self.itself(command, 0, effects);
+                }
+                Some(Waiting::Line(line, deep)) => self.script_line(line, deep, view, effects),
+            }
         }
-        if let Some(command) = self.queue.pop_front() {
-            self.live.start(command.to_string());
-            // What the command before it had to say is not about what this one shows.
-            self.status = None;
-            self.told = false;
-            effects.push(Effect::Submit(command));
+    }
+
+    fn submit(&mut self, command: EngineCommand, place: Option<Escaped>, effects: &mut Vec<Effect>) {
+        self.live.start(command.to_string());
+        self.told = false;
+        self.place = place;
+        effects.push(Effect::Submit(command));
+    }
+
+    /// Carries out a line of a script; the first that fails ends all of it.
+    fn script_line(&mut self, line: ScriptLine, deep: usize, view: View<'_>, effects: &mut Vec<Effect>) {
+        self.place = Some(line.place.shown());
+        self.told = false;
+        let parsed = match &line.text {
+            Ok(text) => parse(text).map_err(|e| Failure { hint: e.hint, ..Failure::user(e.message) }),
+            Err(fault) => Err(Failure::user(*fault).hinted("scripts are UTF-8 text, one command a line")),
+        };
+        match parsed {
+            Ok(None) => {}
+            Ok(Some(Command::Engine(command))) => self.submit(command, self.place.clone(), effects),
+            Ok(Some(Command::View(command))) => {
+                if !self.answer(&command, view) {
+                    self.queue.clear();
+                }
+            }
+            Ok(Some(Command::Frontend(command))) => {
+                if matches!(command, FrontendCommand::Quit | FrontendCommand::Repl) {
+                    self.queue.clear();
+                }
+                self.itself(command, deep, effects);
+            }
+            Err(failure) => self.fail(failure),
+        }
+    }
+
+    /// Tells a failure, with the place of the line that failed where that is in a script, and forgets what waited.
+    fn fail(&mut self, failure: Failure) {
+        let failure = self.placed(failure);
+        let line = advice::failure(&failure);
+        if !self.told {
+            self.log.doc(Doc(vec![line.clone()]));
+        }
+        self.say(line);
+        self.queue.clear();
+    }
+
+    fn placed(&mut self, failure: Failure) -> Failure {
+        match self.place.take() {
+            Some(place) => Failure { message: format!("{place}: {}", failure.message.raw()).into(), ..failure },
+            None => failure,
         }
     }
 
@@ -350,23 +465,27 @@ impl App {
         effects.push(Effect::Cancel);
     }
 
-    /// Answers a command from the state: a short answer in the log, a long one over the panes.
-    fn answer(&mut self, line: &str, command: &ViewCommand, view: View<'_>) {
+    /// Answers a command from the state: a short answer in the log, a long one over the panes. Says whether there is one.
+    fn answer(&mut self, command: &ViewCommand, view: View<'_>) -> bool {
+        let line = command.to_string();
+        let mut found = true;
         let short = match advice::answer(command, view, self.page(frame::overlay_width(self))) {
             Ok(doc) if doc.0.len() > SHORT_DOC => {
                 self.overlay = Some(Overlay::new(line, doc));
-                return;
+                return true;
             }
             Ok(_) => advice::answer(command, view, self.page(frame::log_width(self))).unwrap_or_else(|doc| doc),
             Err(doc) => {
+                found = false;
                 self.status = doc.0.first().cloned();
                 doc
             }
         };
-        self.log.command(line);
+        self.log.command(&line);
         self.log.doc(short);
         self.scroll.remove(&Pane::Log);
         self.tab = Pane::Log;
+        found
     }
 
     fn say(&mut self, line: Line) {
@@ -397,16 +516,9 @@ impl App {
                             self.say(line);
                         }
                     }
-                    Err(failure) => {
-                        let line = advice::failure(&failure);
-                        if !self.told {
-                            self.log.doc(Doc(vec![line.clone()]));
-                        }
-                        self.say(line);
-                        self.queue.clear();
-                    }
+                    Err(failure) => self.fail(failure),
                 }
-                self.pump(effects);
+                self.pump(view, effects);
             }
         }
     }
@@ -494,7 +606,7 @@ impl App {
 
 /// What completion knows.
 fn names(setup: &Setup, view: View<'_>) -> SessionNames {
-    SessionNames::of(view.state, view.policy(), &setup.models)
+    SessionNames::of(view.state, view.policy(), &setup.models).recorded(setup.recorded)
 }
 
 /// Where `top` comes to stand after `motion`, with `rows` rows of which `height` are shown.

@@ -4,8 +4,9 @@
 
 use super::view::View;
 use crate::command::spec::{CommandSpec, Group, Key, Scope};
-use crate::command::{Command, EngineCommand, TABLE, parse};
+use crate::command::{Command, EngineCommand, Has, TABLE, parse};
 use crate::domain::{BreakAt, Name};
+use crate::report;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 /// What a key means outside the prompt and the overlay.
@@ -173,7 +174,7 @@ pub fn available(view: View<'_>, selected: Option<&Name>, recorded: bool) -> Vec
         _ => 2,
     };
     let mut found: Vec<_> = bindings()
-        .filter(|(spec, key)| key.label != "quit" && possible(spec.name, view, selected, recorded))
+        .filter(|(spec, key)| key.label != "quit" && possible(spec, view, selected, recorded))
         .map(|(spec, key)| (rank(spec, key), shown(key.key), key.label))
         .collect();
     found.sort_by_key(|(rank, ..)| *rank);
@@ -186,31 +187,32 @@ pub fn available(view: View<'_>, selected: Option<&Name>, recorded: bool) -> Vec
     keys
 }
 
-/// Whether a command would do something now. In a recording only what moves through it or looks at it does.
-fn possible(name: &str, view: View<'_>, selected: Option<&Name>, recorded: bool) -> bool {
+/// Whether a command would do something now: what it needs is there, and there is something left to do.
+fn possible(spec: &CommandSpec, view: View<'_>, selected: Option<&Name>, recorded: bool) -> bool {
+    let has = report::view::has(view.state, !recorded);
+    // What moves in a recording needs neither model nor samples.
+    let has = if recorded { Has { model: true, samples: true, ..has } } else { has };
+    if spec.missing(has).is_some() {
+        return false;
+    }
     let walk = view.walk();
     let open = view.next_node().is_some();
-    let model = view.state.model.is_some() && !recorded;
-    let included = view.policy().is_some_and(|p| p.nodes.iter().any(|n| n.id.as_str().contains('/')));
-    match name {
-        "step" | "continue" => (open && model) || recorded,
-        "next" | "finish" => open && model && included,
-        "until" => open && model && selected.is_some(),
-        "run" => walk.is_some() && model,
+    let included = || view.policy().is_some_and(|p| p.nodes.iter().any(|n| n.id.as_str().contains('/')));
+    match spec.name {
+        "step" | "continue" | "next-sample" | "previous-sample" if recorded => true,
+        "run" => !recorded,
+        "step" | "continue" => open,
+        "next" | "finish" => open && included(),
+        "until" => open && selected.is_some(),
         "back" => walk.is_some_and(|w| !w.steps.is_empty()),
-        "sample" => view.state.samples.is_some() && !recorded,
         "next-sample" => {
             let left = view.state.samples.as_ref().map_or(0, |(_, count, _)| *count);
-            recorded || walk.map_or(left > 0, |w| w.index + 1 < left)
+            walk.map_or(left > 0, |w| w.index + 1 < left)
         }
-        "previous-sample" => recorded || walk.is_some_and(|w| w.index > 0),
-        "break" | "tbreak" => view.policy().is_some() && !recorded,
-        "x" => walk.is_some() && model,
-        "set answer" | "set threshold" | "note" | "tag" => walk.is_some() && !recorded,
-        "compare" | "where" | "print" => walk.is_some(),
+        "previous-sample" => walk.is_some_and(|w| w.index > 0),
         "walk" => view.state.walks.len() > 1,
-        "reload" => view.state.policy.is_some() && !recorded,
-        "list" | "info" => view.policy().is_some(),
-        _ => !recorded,
+        "set threshold" | "note" | "tag" | "print" => walk.is_some(),
+        "info" => view.policy().is_some(),
+        _ => true,
     }
 }

@@ -13,6 +13,7 @@ mod live;
 mod log;
 mod panes;
 mod prompt;
+mod queue;
 mod terminal;
 mod theme;
 mod view;
@@ -21,7 +22,7 @@ mod view;
 mod tests;
 
 use super::interrupt::{INTERRUPTED, Interrupt};
-use super::{Client, Outcome};
+use super::{Client, Outcome, script};
 use app::{App, Effect, Msg};
 use keyboard::Keyboard;
 use ratatui::Terminal;
@@ -29,6 +30,7 @@ use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::event::Event as Input;
 use std::io;
 use std::mem::ManuallyDrop;
+use std::path::Path;
 use std::time::{Duration, Instant};
 use terminal::Guard;
 use view::View;
@@ -85,9 +87,9 @@ fn show(
         if interrupt.take() || interrupt.ending() {
             return Ok(Outcome::Exit(INTERRUPTED));
         }
-        for msg in inbox.drain(..) {
+        for msg in std::mem::take(&mut inbox) {
             let effects = app.update(msg, view(client));
-            if let Some(outcome) = perform(effects, client, &mut console, remember)? {
+            if let Some(outcome) = perform(effects, client, &mut console, remember, &mut inbox)? {
                 return Ok(outcome);
             }
         }
@@ -109,7 +111,7 @@ fn show(
         for _ in 0..MOST_EVENTS {
             let Some(event) = client.event(Duration::ZERO) else { break };
             let effects = app.update(Msg::Event(event), view(client));
-            if let Some(outcome) = perform(effects, client, &mut console, remember)? {
+            if let Some(outcome) = perform(effects, client, &mut console, remember, &mut inbox)? {
                 return Ok(outcome);
             }
         }
@@ -160,17 +162,23 @@ impl Console {
     }
 }
 
-/// Does what the app asked for; gives the outcome where that ends the front end.
+/// Does what the app asked for, and puts what came of it into `inbox`; gives the outcome where that ends the front end.
 fn perform(
     effects: Vec<Effect>,
     client: &mut Client,
     console: &mut Console,
     remember: Remember<'_>,
+    inbox: &mut Vec<Msg>,
 ) -> io::Result<Option<Outcome>> {
     for effect in effects {
         match effect {
             Effect::Submit(command) => {
                 client.submit(command);
+            }
+            Effect::Source { path, deep } => {
+                let path = Path::new(&path);
+                let lines = script::whole(path).map_err(|error| script::unreadable(path, &error));
+                inbox.push(Msg::Script { lines, deep });
             }
             Effect::Cancel => client.cancel(),
             Effect::Remember(line) => remember(&line),

@@ -115,7 +115,7 @@ impl Prompt {
             KeyCode::Char('c') if control => return Outcome::Close,
             KeyCode::Backspace if self.text().is_empty() => return Outcome::Close,
             KeyCode::Tab | KeyCode::BackTab => {
-                self.complete(key.code == KeyCode::Tab);
+                self.complete(key.code == KeyCode::Tab, adviser);
                 return Outcome::Open;
             }
             KeyCode::Up => return self.recall(true, history, adviser),
@@ -153,7 +153,7 @@ impl Prompt {
         Outcome::Open
     }
 
-    /// Takes pasted text as one line: a line break must not submit anything.
+    /// Takes pasted text as part of the line; what is in lines is not for the prompt.
     pub fn paste(&mut self, text: &str, adviser: Adviser<'_>) {
         for c in text.trim_end_matches(['\r', '\n']).chars().take(MOST_CHARS) {
             self.insert(if matches!(c, '\r' | '\n') { ' ' } else { c });
@@ -179,7 +179,7 @@ impl Prompt {
     }
 
     /// Puts the next (or the previous) candidate into the line; the list stays as it was for the line as typed.
-    fn complete(&mut self, forward: bool) {
+    fn complete(&mut self, forward: bool, adviser: Adviser<'_>) {
         let count = self.advice.candidates.len();
         if count == 0 {
             return;
@@ -199,6 +199,8 @@ impl Prompt {
         self.input = Input::new(line).with_cursor(cursor);
         self.choice = Some((index, base));
         self.error = None;
+        // The candidates are still those of the line as typed; what comes next is not.
+        self.advice.hint = adviser(self.text(), self.before_cursor().len()).hint;
     }
 
     fn recall(&mut self, older: bool, history: &[String], adviser: Adviser<'_>) -> Outcome {
@@ -254,6 +256,29 @@ mod tests {
         ] {
             press(&mut prompt, code);
             assert_eq!(prompt.text(), expected);
+        }
+    }
+
+    #[test]
+    fn the_hint_behind_a_completed_word_is_that_of_the_new_line() {
+        let adviser = |line: &str, at: usize| match line {
+            "info " => {
+                let topic = |word: &str| Candidate {
+                    span: at..at,
+                    insert: word.into(),
+                    label: word.into(),
+                    doc: String::new(),
+                };
+                let candidates = vec![topic("node"), topic("notes")];
+                Advice { candidates, hint: "TOPIC".into(), help: String::new() }
+            }
+            _ => Advice { hint: format!("after {line}"), ..Advice::default() },
+        };
+        let mut prompt = Prompt::new("info ", &adviser);
+        assert_eq!(prompt.advice().hint, "TOPIC");
+        for expected in ["info node", "info notes", "info node"] {
+            prompt.key(KeyEvent::from(KeyCode::Tab), &[], &adviser);
+            assert_eq!((prompt.text(), &prompt.advice().hint), (expected, &format!("after {expected}")));
         }
     }
 

@@ -1,7 +1,7 @@
 //! Key sequences as users type them, and what reaches the engine.
 
 use super::fixture::{first_step, name, sample, to_the_leaf};
-use super::{Effect, Notice, Stage, Ticket};
+use super::{Effect, Msg, Notice, Stage, Ticket};
 use crate::domain::BreakAt;
 use crate::engine::Stop;
 use crate::frontend::tui::layout::Pane;
@@ -149,12 +149,83 @@ fn scrolling_stops_at_both_ends_and_the_next_step_follows_the_walk_again() {
     assert_eq!(stage.app.scroll.get(&Pane::Node), None);
 }
 
+/// Lines handed to the engine so far.
+fn handed_over(stage: &Stage) -> Vec<String> {
+    let line = |effect: &Effect| if let Effect::Submit(command) = effect { Some(command.to_string()) } else { None };
+    stage.effects.iter().filter_map(line).collect()
+}
+
 #[test]
-fn a_pasted_line_is_typed_and_not_run() {
+fn pasted_lines_are_carried_out_in_turn_and_the_unfinished_one_stays_in_the_prompt() {
     let mut stage = Stage::new(120, 40);
-    stage.tell(super::Msg::Paste("quit\n".into()));
-    assert_eq!(stage.effects, []);
+    stage.tell(Msg::Paste("quit\n".into()));
+    assert_eq!(stage.effects, [], "nothing is pasted where there is no prompt");
+    stage.keys(":no");
+    stage.tell(Msg::Paste("te x\r\n# step\r\n\r\nstep\r\nwhe".into()));
+    assert_eq!(handed_over(&stage), ["note x"]);
+    assert_eq!(stage.app.prompt.as_ref().map(|p| p.text()), Some("whe"));
+    stage.done();
+    assert_eq!(handed_over(&stage), ["note x", "step"]);
+    stage.done();
+    assert_eq!(handed_over(&stage), ["note x", "step"]);
+}
+
+#[test]
+fn the_first_pasted_line_that_fails_ends_the_paste_and_says_which() {
+    let mut stage = Stage::new(120, 40);
     stage.keys(":");
-    stage.tell(super::Msg::Paste("quit\nq".into()));
-    assert_eq!((stage.effects.len(), stage.app.prompt.as_ref().map(|p| p.text())), (0, Some("quit q")));
+    stage.tell(Msg::Paste("note x\nstpe\nstep\n".into()));
+    stage.done();
+    assert_eq!(handed_over(&stage), ["note x"]);
+    assert!(status(&stage).starts_with("pasted:2: there is no command `stpe`"), "{}", status(&stage));
+    assert!(!stage.app.busy());
+}
+
+#[test]
+fn a_comment_repeats_nothing_and_an_empty_line_the_last_step() {
+    let mut stage = Stage::new(120, 40);
+    stage.keys(":step<ret>");
+    stage.done();
+    stage.keys(":# step<ret>");
+    assert_eq!(handed_over(&stage), ["step"]);
+    stage.keys(":<ret>");
+    assert_eq!(handed_over(&stage), ["step", "step"]);
+}
+
+#[test]
+fn a_script_runs_in_the_full_screen_view_with_the_scripts_it_runs() {
+    let lines = |text: &str| {
+        let lines = crate::frontend::script::Script::new("a.cmd".into(), text.as_bytes()).collect::<Result<_, _>>();
+        Ok(lines.expect("readable"))
+    };
+    let sourced = |stage: &Stage| {
+        let of = |effect: &Effect| {
+            if let Effect::Source { path, deep } = effect { Some((path.clone(), *deep)) } else { None }
+        };
+        stage.effects.iter().filter_map(of).collect::<Vec<_>>()
+    };
+    let mut stage = Stage::new(120, 40);
+    stage.keys(":source a.cmd<ret>:note last<ret>");
+    assert_eq!((sourced(&stage), handed_over(&stage)), (vec![("a.cmd".to_owned(), 1)], vec![]));
+    stage.tell(Msg::Script { lines: lines("# first\nnote one\ndisplay\nsource b.cmd\nnote three\n"), deep: 1 });
+    stage.done();
+    assert_eq!(sourced(&stage).last(), Some(&("b.cmd".to_owned(), 2)));
+    stage.tell(Msg::Script { lines: lines("note two\n"), deep: 2 });
+    (0..4).for_each(|_| stage.done());
+    assert_eq!(handed_over(&stage), ["note one", "note two", "note three", "note last"]);
+
+    stage.keys(":source a.cmd<ret>");
+    stage.tell(Msg::Script { lines: lines("source a.cmd\n"), deep: 16 });
+    assert!(status(&stage).starts_with("a.cmd:1: scripts run scripts more than 16 deep"), "{}", status(&stage));
+    stage.keys(":source none.cmd<ret>");
+    stage.tell(Msg::Script { lines: Err(crate::engine::Failure::user("cannot read none.cmd")), deep: 1 });
+    assert!(!stage.app.busy() && status(&stage).starts_with("cannot read none.cmd"), "{}", status(&stage));
+}
+
+#[test]
+fn display_without_an_expression_lists_what_is_displayed() {
+    let mut stage = Stage::new(120, 40);
+    stage.keys(":display<ret>");
+    assert_eq!(stage.effects.iter().filter(|e| !matches!(e, Effect::Remember(_))).count(), 0);
+    assert!(stage.draw().backend().to_string().contains("info display"));
 }

@@ -1,0 +1,84 @@
+//! `Driver`: whoever carries out the engine's commands. A live session asks a model; a recorded one moves through what
+//! happened. Front ends drive both the same way.
+//!
+//! Must not look at what a command is; that is for the engine and for the recording.
+
+use super::{Canceller, Event, Host, Ticket};
+use crate::command::EngineCommand;
+use crate::session::{Fact, Policies, SessionState};
+use std::time::Duration;
+
+/// Carries out commands; every ticket gets exactly one [`super::Notice::Done`].
+pub trait Driver {
+    /// Takes a command and returns at once.
+    fn submit(&mut self, command: EngineCommand) -> Ticket;
+
+    /// The next event within `wait`, its fact already in the state; `None` where there is none.
+    fn event(&mut self, wait: Duration) -> Option<Event>;
+
+    /// What the facts add up to.
+    fn state(&self) -> &SessionState;
+
+    /// The policies behind them, parsed once.
+    fn policies(&self) -> &Policies;
+
+    /// Asks the running command to stop.
+    fn cancel(&self);
+
+    /// What a signal handler holds to stop the running command; `None` where no command takes any time.
+    fn canceller(&self) -> Option<Canceller>;
+
+    /// Whether what is shown was recorded before: nothing is asked, and nothing written.
+    fn is_recorded(&self) -> bool;
+}
+
+/// A running engine, and the state its facts add up to on this side.
+pub struct Live {
+    host: Host,
+    state: SessionState,
+    policies: Policies,
+}
+
+impl Live {
+    /// A running engine whose state so far is the fold of `facts`.
+    pub fn new(host: Host, facts: &[Fact]) -> Self {
+        let mut state = SessionState::default();
+        facts.iter().for_each(|fact| state.apply(fact));
+        let policies = host.policies();
+        Self { host, state, policies }
+    }
+}
+
+impl Driver for Live {
+    fn submit(&mut self, command: EngineCommand) -> Ticket {
+        self.host.submit(command)
+    }
+
+    fn event(&mut self, wait: Duration) -> Option<Event> {
+        let event = self.host.event(wait)?;
+        if let Event::Fact(fact) = &event {
+            self.state.apply(fact);
+        }
+        Some(event)
+    }
+
+    fn state(&self) -> &SessionState {
+        &self.state
+    }
+
+    fn policies(&self) -> &Policies {
+        &self.policies
+    }
+
+    fn cancel(&self) {
+        self.host.cancel();
+    }
+
+    fn canceller(&self) -> Option<Canceller> {
+        Some(self.host.canceller())
+    }
+
+    fn is_recorded(&self) -> bool {
+        false
+    }
+}
