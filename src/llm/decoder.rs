@@ -8,7 +8,7 @@ use super::device::Processor;
 use super::gguf::{GgufError, GgufFile, TensorData, dequantize_into};
 use super::kernels::activations::Activations;
 use super::kernels::arena::Arena;
-use super::kernels::matmul::Isa;
+use super::kernels::isa::Isa;
 use super::kernels::pool::Pool;
 use super::kv::lanes::Form;
 use super::kv::{KvMemory, KvShape, Run, Sequence};

@@ -6,7 +6,7 @@ use super::LlmError;
 use super::decoder::{Decoder, Row};
 use super::device::Processor;
 use super::gguf::GgufFile;
-use super::kernels::matmul::Isa;
+use super::kernels::isa::Isa;
 use super::kernels::probe;
 use super::kv::Sequence;
 use super::linear::Arithmetic;

@@ -21,6 +21,7 @@ mod rope;
 pub mod scoring;
 mod simd;
 pub mod tokenizer;
+mod trial;
 
 /// Why a model could not be read or could not compute.
 #[derive(Debug, thiserror::Error)]

@@ -3,7 +3,7 @@
 //! Must hand out each byte once. A model is read from end to end for every token; with pages of 4 KiB, TLB misses would
 //! take as long as the reading itself.
 
-use super::pairs::Pair;
+use super::record::Pair;
 use memmap2::MmapMut;
 use std::io;
 use std::sync::Arc;
@@ -22,12 +22,12 @@ const BLOCK: usize = 1 << 20;
 /// Gives memory out, never back: it lives as long as the regions.
 #[derive(Debug, Default)]
 pub struct Arena {
-    block: Option<Arc<Block>>,
+    block: Option<Arc<Mapping>>,
     used: usize,
 }
 
 #[derive(Debug)]
-struct Block {
+struct Mapping {
     base: *mut Line,
     lines: usize,
     /// Owns what `base` points to.
@@ -36,15 +36,15 @@ struct Block {
 
 #[allow(unsafe_code, reason = "a pointer to memory that the block owns")]
 // SAFETY: the memory belongs to the block and is reached through regions only, which do not overlap.
-unsafe impl Send for Block {}
+unsafe impl Send for Mapping {}
 #[allow(unsafe_code, reason = "see above")]
 // SAFETY: as for `Send`; a region's bytes are written through `&mut Region` only.
-unsafe impl Sync for Block {}
+unsafe impl Sync for Mapping {}
 
 /// A stretch of a block that nobody else has. Zeros at first.
 #[derive(Debug)]
 pub struct Region {
-    block: Arc<Block>,
+    block: Arc<Mapping>,
     from: usize,
     len: usize,
 }
@@ -59,7 +59,7 @@ impl Arena {
             Some(block) if block.lines - self.used >= lines => Arc::clone(block),
             _ => {
                 self.used = 0;
-                Arc::clone(self.block.insert(Arc::new(Block::new(lines.max(BLOCK))?)))
+                Arc::clone(self.block.insert(Arc::new(Mapping::new(lines.max(BLOCK))?)))
             }
         };
         let from = self.used;
@@ -68,7 +68,7 @@ impl Arena {
     }
 }
 
-impl Block {
+impl Mapping {
     fn new(lines: usize) -> io::Result<Self> {
         let mut map = MmapMut::map_anon(lines * size_of::<Line>())?;
         // Without huge pages everything works as well, only slower.

@@ -10,9 +10,9 @@ mod stretch;
 pub mod thirty_two;
 mod tile;
 
-use super::activations::{ROWS, STRETCH};
-use super::matmul::Work;
 use super::packed::PANEL;
+use super::record::{ROWS, STRETCH};
+use super::tile::Work;
 use super::tile::{Kernel, Scratch};
 use stretch::Stretch;
 

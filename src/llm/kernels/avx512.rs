@@ -9,10 +9,10 @@
 
 mod unpacked;
 
-use super::activations::{MASS, MINUS, RECORD, ROWS, Rest, SCALE, STRETCH};
 use super::arena::Line;
-use super::matmul::Work;
 use super::packed::{GROUP_CODES, Layout, PANEL, Packed, group_bytes, log_offset, plane};
+use super::record::{MASS, MINUS, RECORD, ROWS, Rest, SCALE, STRETCH};
+use super::tile::Work;
 use super::tile::{Kernel, Rows, Scratch};
 use std::arch::asm;
 use std::arch::x86_64::*;

@@ -5,7 +5,7 @@
 //! `ggml-quants.c`.
 
 use super::super::gguf::GgmlType;
-use super::activations::GROUP;
+use super::record::GROUP;
 use half::f16;
 
 /// How the weights of one type are kept.

@@ -9,6 +9,7 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 pub mod blocks;
+pub mod isa;
 pub mod matmul;
 #[cfg(target_arch = "aarch64")]
 mod neon;
@@ -16,6 +17,7 @@ pub mod packed;
 pub mod pairs;
 pub mod pool;
 pub mod probe;
+pub mod record;
 mod round;
 mod scalar;
 #[cfg(test)]

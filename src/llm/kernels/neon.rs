@@ -11,9 +11,9 @@
     reason = "loops over registers with bounds known to the compiler, which it unrolls"
 )]
 
-use super::activations::{RECORD, ROWS, Rest, SCALE, STRETCH};
 use super::arena::Line;
 use super::packed::{PANEL, Packed, plane};
+use super::record::{RECORD, ROWS, Rest, SCALE, STRETCH};
 use super::tile::{Rows, Scratch, Stretch, Tiles, start};
 use std::arch::aarch64::*;
 use std::arch::{asm, is_aarch64_feature_detected};

@@ -9,9 +9,9 @@
 //! bits, vectors 0–7 have their low four bits in the low halves of 8 stored vectors, vectors 8–15 in the high halves;
 //! the fifth (and sixth) bits follow as 2 (4) vectors of as many bits for each of 8 (4) of the 16, see [`plane`].
 
-use super::activations::GROUP;
 use super::arena::{Arena, Line, Region};
 use super::blocks::{Block, Format};
+use super::record::GROUP;
 use half::f16;
 use rayon::prelude::*;
 use std::array;

@@ -11,12 +11,11 @@ mod neon;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-use super::matmul::Isa;
+use super::isa::Isa;
 use super::round::{ROUND, largest};
 use std::sync::LazyLock;
 
-/// Two codes that are summed over together.
-pub type Pair = [i16; 2];
+pub use super::record::Pair;
 
 /// A pair of each of 16 columns.
 pub type Vector = [Pair; 16];

@@ -3,7 +3,7 @@
 //!
 //! Must not be used for anything that influences a result.
 
-use super::matmul::Isa;
+use super::isa::Isa;
 use super::pool::Pool;
 use std::hint::black_box;
 use std::time::{Duration, Instant};

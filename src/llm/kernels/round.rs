@@ -15,7 +15,7 @@
 mod avx512;
 
 use super::super::simd::{self, Vectors};
-use super::activations::{GROUP, HalfMasses, MASS, MINUS, RECORD, ROWS, Rest, SCALE, STARTS, STRETCH};
+use super::record::{GROUP, HalfMasses, MASS, MINUS, RECORD, ROWS, Rest, SCALE, STARTS, STRETCH};
 use pulp::Simd;
 use std::array;
 

@@ -2,9 +2,9 @@
 //!
 //! Must stay as plain as the definition in [`super::tile`].
 
-use super::activations::{GROUP, MASS, RECORD, SCALE};
 use super::arena::Line;
 use super::packed::{PANEL, Packed};
+use super::record::{GROUP, MASS, RECORD, SCALE};
 use super::tile::{Rows, Scratch, Stretch, Tiles};
 
 /// Plain loops over the definition.

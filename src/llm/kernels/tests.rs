@@ -5,7 +5,8 @@ use super::super::gguf::{GgmlType, dequantize_into};
 use super::activations::Activations;
 use super::arena::Arena;
 use super::blocks::Format;
-use super::matmul::{Isa, multiply};
+use super::isa::Isa;
+use super::matmul::multiply;
 use super::packed::Packed;
 use super::pool::Pool;
 

@@ -7,10 +7,10 @@
 //! group again, the same with the rests (but no minima) of those groups of the row that have some. It does not depend
 //! on the number of rows.
 
-use super::activations::{HalfMasses, MASS, MINUS, RECORD, ROWS, Rest, STRETCH};
 use super::arena::Line;
-use super::matmul::Work;
 use super::packed::{GROUP_CODES, PANEL, Packed};
+use super::record::{HalfMasses, MASS, MINUS, RECORD, ROWS, Rest, STARTS, STRETCH};
+use std::ops::Range;
 
 /// Unpacked scales and minima of a stretch: `[group][scale][output]`.
 pub type Scales = [f32; STRETCH * 2 * PANEL];
@@ -58,7 +58,7 @@ pub struct Stretch<'a> {
 
 /// A block of up to [`ROWS`] rows of activations and where their sums go.
 ///
-/// `words` points to the record (see [`super::activations::RECORD`]) of the first group at hand, followed by those of
+/// `words` points to the record (see [`super::record::RECORD`]) of the first group at hand, followed by those of
 /// the other groups; each of `half_masses` does the same for one row. The rests of stretch `s` are
 /// `rests[ends[s]..ends[s + 1]]`, in ascending order of groups. The sums of row `r` are the 32 floats at `sums + r *
 /// stride`; nobody else reads or writes them meanwhile.
@@ -68,7 +68,7 @@ pub struct Rows {
     pub count: usize,
     /// Codes, scales, sums of codes, masses.
     pub words: *const u32,
-    /// What goes with the codes, see [`super::activations::STARTS`], likewise.
+    /// What goes with the codes, see [`super::record::STARTS`], likewise.
     pub starts: *const u32,
     /// Half masses.
     pub half_masses: [*const HalfMasses; ROWS],
@@ -86,6 +86,116 @@ pub struct Rows {
     pub first: usize,
     /// Number of the first of the rows.
     pub start: usize,
+}
+
+/// One panel times some rows.
+pub struct Work<'a> {
+    /// The matrix.
+    pub weights: &'a Packed,
+    pub(super) panel: usize,
+    pub(super) blocks: &'a [Rows],
+    pub(super) out: &'a Columns,
+    /// First column of the output.
+    pub(super) at: usize,
+    /// How many of the panel's outputs exist.
+    pub(super) columns: usize,
+    /// How many panels further on the one is that the same thread will probably have next.
+    pub next: usize,
+}
+
+impl Work<'_> {
+    /// The panel.
+    pub fn panel(&self) -> &[Line] {
+        self.weights.panel(self.panel)
+    }
+
+    /// Whether the output is too large for the second-level caches, so that it pays to ask for the places of sums
+    /// before they are written. Of a smaller one, another core may be about to write to the same lines.
+    pub fn writes_to_memory(&self) -> bool {
+        self.out.width * self.out.rows > (4 << 20) / size_of::<f32>()
+    }
+
+    /// Number of blocks of rows.
+    pub fn blocks(&self) -> usize {
+        self.blocks.len()
+    }
+
+    /// The rows of block `b` from their first group on, with no places for their sums.
+    #[inline]
+    pub fn rows(&self, b: usize) -> &Rows {
+        &self.blocks[b]
+    }
+
+    /// The rows of block `b`, from group `first` on. Their sums go to the output, or, where some of the panel's outputs
+    /// do not exist and so have no place there, to `partial`, which gets the sums so far. They start from zero with the
+    /// first group.
+    #[inline]
+    pub fn block(&self, b: usize, first: usize, partial: &mut [[f32; PANEL]; ROWS]) -> Rows {
+        let mut rows = self.blocks[b];
+        (rows.first, rows.fresh) = (first, first == 0);
+        (rows.sums, rows.stride) = self.sums(b, rows.fresh, partial);
+        rows.words = rows.words.wrapping_add(first * RECORD * rows.count);
+        rows.starts = rows.starts.wrapping_add(first * STARTS * rows.count);
+        for i in 0..rows.count {
+            rows.half_masses[i] = rows.half_masses[i].wrapping_add(first);
+        }
+        rows
+    }
+
+    /// Where the sums of block `b` go, see [`Self::block`]: those of its first row, and how far it is to the next.
+    #[inline]
+    pub fn sums(&self, b: usize, fresh: bool, partial: &mut [[f32; PANEL]; ROWS]) -> (*mut f32, usize) {
+        let rows = &self.blocks[b];
+        if self.columns == PANEL {
+            return (self.out.place(rows.start..rows.start + rows.count, self.at, PANEL), self.out.width);
+        }
+        if !fresh {
+            for (partial, row) in partial.iter_mut().zip(rows.start..rows.start + rows.count) {
+                partial[..self.columns].copy_from_slice(self.out.part(row, self.at, self.columns));
+            }
+        }
+        (partial.as_mut_ptr().cast(), PANEL)
+    }
+
+    /// Takes the sums of block `b` out of `partial` where that is where they went.
+    #[inline]
+    pub fn store(&self, b: usize, partial: &[[f32; PANEL]; ROWS]) {
+        if self.columns < PANEL {
+            let rows = &self.blocks[b];
+            for (sums, r) in partial.iter().zip(rows.start..rows.start + rows.count) {
+                self.out.part(r, self.at, self.columns).copy_from_slice(&sums[..self.columns]);
+            }
+        }
+    }
+}
+
+/// The output matrix, which tasks write different columns of.
+pub(super) struct Columns {
+    pub(super) base: *mut f32,
+    pub(super) width: usize,
+    pub(super) rows: usize,
+}
+
+#[allow(unsafe_code, reason = "tasks write to different columns of one matrix")]
+// SAFETY: only `part` gives access, and `multiply_with` in `matmul` gives every panel, and so every column, of a row to
+// one task only.
+unsafe impl Sync for Columns {}
+
+impl Columns {
+    /// Where the `len` numbers from `column` on of the first of some rows are; those of the next are a row further.
+    #[allow(unsafe_code, reason = "a place in a matrix")]
+    fn place(&self, rows: Range<usize>, column: usize, len: usize) -> *mut f32 {
+        assert!(rows.end <= self.rows && column + len <= self.width && !rows.is_empty());
+        // SAFETY: inside the matrix.
+        unsafe { self.base.add(rows.start * self.width + column) }
+    }
+
+    #[allow(unsafe_code, clippy::mut_from_ref, reason = "see `matmul::multiply_with`")]
+    fn part(&self, row: usize, column: usize, len: usize) -> &mut [f32] {
+        // SAFETY: `multiply_with` in `matmul` holds the matrix exclusively until all tasks are done; the columns belong to
+        // the one task that has this panel, and no two parts are held at once.
+        unsafe { std::slice::from_raw_parts_mut(self.place(row..row + 1, column, len), len) }
+    }
 }
 
 /// The kernels of one instruction set.
@@ -181,6 +291,7 @@ impl Rows {
     /// # Safety
     /// As for [`Self::mass`].
     #[inline(always)]
+    #[cfg_attr(not(target_arch = "aarch64"), allow(dead_code, reason = "the kernels of ARM start there"))]
     #[allow(unsafe_code, reason = "reads through pointers")]
     pub unsafe fn minus<const R: usize>(&self, g: usize, r: usize) -> [i32; 2] {
         // SAFETY: what the caller promises.

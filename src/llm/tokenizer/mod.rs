@@ -9,6 +9,7 @@
 //! type; a control or unknown token (types 3 and 2, and whatever ends a turn) never comes out of content.
 
 mod bpe;
+mod bytes;
 mod pre;
 mod special;
 mod spm;
@@ -234,7 +235,7 @@ impl Tokenizer {
 /// The bytes of every token. Byte-level tokens spell each byte as a character; SentencePiece tokens have `▁` for a space
 /// and `<0x41>` for a byte. Control and user-defined tokens stand for their own spelling.
 fn token_bytes(vocab: &Vocab, byte_level: bool) -> (Vec<u8>, Vec<usize>) {
-    let byte_of = bpe::bytes_of_chars();
+    let byte_of = bytes::bytes_of_chars();
     let mut bytes = Vec::new();
     let mut ends = Vec::with_capacity(vocab.len());
     for (text, token_type) in vocab.texts().iter().zip(vocab.types()) {

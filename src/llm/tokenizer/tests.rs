@@ -11,7 +11,7 @@ const BYTE: i32 = 6;
 
 /// A byte-level vocabulary: 256 byte tokens, the results of `merges`, then `extra` tokens with their types.
 fn bpe(pre: &str, merges: &[&str], extra: &[(&str, i32)]) -> GgufWriter {
-    let mut tokens: Vec<String> = (0..=255).map(|b| bpe::char_of(b).to_string()).collect();
+    let mut tokens: Vec<String> = (0..=255).map(|b| bytes::char_of(b).to_string()).collect();
     tokens.extend(merges.iter().map(|m| m.replace(' ', "")));
     let mut types = vec![NORMAL; tokens.len()];
     for (text, kind) in extra {
@@ -171,7 +171,7 @@ fn user_defined_tokens_are_matched_longest_first_as_llama_cpp_does() {
 
 #[test]
 fn a_byte_without_a_token_is_left_out_and_counted() {
-    let tokens: Vec<String> = (0..=255).filter(|b| *b != 4).map(|b| bpe::char_of(b).to_string()).collect();
+    let tokens: Vec<String> = (0..=255).filter(|b| *b != 4).map(|b| bytes::char_of(b).to_string()).collect();
     let writer = GgufWriter::new()
         .str("tokenizer.ggml.model", "gpt2")
         .str("tokenizer.ggml.pre", "smollm")
@@ -266,7 +266,7 @@ fn where_types_are_missing_sentencepiece_bytes_and_markers_go_by_their_spelling(
 
 /// A vocabulary with merges that the test writes itself.
 fn with_merges(merges: &[&str]) -> GgufWriter {
-    let tokens: Vec<String> = (0..=255).map(|b| bpe::char_of(b).to_string()).collect();
+    let tokens: Vec<String> = (0..=255).map(|b| bytes::char_of(b).to_string()).collect();
     GgufWriter::new()
         .str("tokenizer.ggml.model", "gpt2")
         .str("tokenizer.ggml.pre", "gpt-2")

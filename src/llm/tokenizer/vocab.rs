@@ -2,7 +2,7 @@
 //!
 //! Must not know how text is cut into tokens.
 
-use super::bpe;
+use super::bytes;
 use crate::llm::gguf::{GgufError, Metadata, StringList};
 use std::collections::HashMap;
 
@@ -137,7 +137,7 @@ impl Vocab {
         let Some((text, token_type)) = self.text(id).zip(self.token_type(id)) else {
             return Err(GgufError::key(key, format!("token {id} is outside the vocabulary of {} tokens", self.len())));
         };
-        if token_type == TokenType::Byte || (byte_level && bpe::is_byte(text)) {
+        if token_type == TokenType::Byte || (byte_level && bytes::is_byte(text)) {
             let name = token_type.name();
             let problem =
                 format!("token {id}, {text:?} of type {name}, stands for one byte of text and cannot be special");

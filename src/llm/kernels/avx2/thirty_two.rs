@@ -6,8 +6,8 @@
     reason = "loops over registers with bounds known to the compiler, which it unrolls"
 )]
 
-use super::super::activations::{MINUS, RECORD, Rest, SCALE, STARTS};
 use super::super::packed::log_offset;
+use super::super::record::{MINUS, RECORD, Rest, SCALE, STARTS};
 use super::super::tile::Rows;
 use super::stretch::{Group, Stretch};
 use super::tile::tiles;

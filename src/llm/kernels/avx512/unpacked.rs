@@ -9,10 +9,10 @@
     reason = "loops over registers with bounds known to the compiler, which it unrolls"
 )]
 
-use super::super::activations::{MASS, MINUS, RECORD, Rest, SCALE, STRETCH};
 use super::super::arena::Line;
-use super::super::matmul::Work;
 use super::super::packed::{Layout, PANEL, Packed};
+use super::super::record::{MASS, MINUS, RECORD, Rest, SCALE, STRETCH};
+use super::super::tile::Work;
 use super::super::tile::{Rows, start};
 use super::{Ahead, numbers, weights_at};
 use std::arch::x86_64::*;

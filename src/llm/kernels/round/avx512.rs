@@ -7,8 +7,8 @@
     reason = "loops over registers with bounds known to the compiler, which it unrolls"
 )]
 
-use super::super::activations::{GROUP, MASS, MINUS, RECORD, ROWS, SCALE};
 use super::super::avx512::Avx512;
+use super::super::record::{GROUP, MASS, MINUS, RECORD, ROWS, SCALE};
 use super::{FINER, LARGEST_CODE, ROUND, Round, SMALLEST, TOO_LARGE};
 use std::arch::x86_64::*;
 
