@@ -18,6 +18,18 @@ snap:
 demo:
     cargo run --release -- demo
 
-# Licences, sources and bans of the dependencies; `cargo deny check advisories` needs the network.
+# Licences, sources and bans of the dependencies.
 deny:
     cargo deny --all-features check licenses bans sources
+
+# Known faults in the dependencies; fetches the advisory database, so it needs the network.
+advisories:
+    cargo deny --all-features check advisories
+
+# What the program is made of, as CycloneDX JSON: crossexam.cdx.json (`cargo install cargo-cyclonedx` once).
+sbom:
+    cargo cyclonedx --format json --all-features --target all --override-filename crossexam.cdx
+
+# The fuzz targets on a stable compiler; docs/FUZZING.md has more.
+fuzz seconds="60":
+    cargo run --example fuzz -- --seconds {{seconds}}

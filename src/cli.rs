@@ -2,8 +2,14 @@
 //!
 //! Must be the only reader of the environment and the home directory; must not start anything.
 
+mod said;
+
+pub use said::Said;
+
 use crate::domain::{Device, Mode, Programs};
+use crate::policy::GraphFormat;
 use crate::text::Untrusted;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -117,8 +123,8 @@ pub struct ModelArgs {
     /// Chat template to use instead of the one in the file: a known name, or `embedded` to trust the file's.
     #[arg(long, value_name = "NAME")]
     pub chat_template: Option<String>,
-    /// Threads of the model; all cores without it.
-    #[arg(long, value_name = "N")]
+    /// Threads of the model, at most four for each core; all cores without it.
+    #[arg(long, value_name = "N", value_parser = threads)]
     pub threads: Option<usize>,
     /// Where it is computed.
     #[command(flatten)]
@@ -132,6 +138,20 @@ pub struct DeviceArgs {
     #[arg(long, value_name = "cpu|cuda|cuda:N|metal", default_value_t)]
     pub device: Device,
 }
+
+/// A number of threads that this machine can use: more than some for each core only wait for one another.
+fn threads(text: &str) -> Result<usize, String> {
+    let most = std::thread::available_parallelism().map_or(1, usize::from) * THREADS_PER_CORE;
+    let whole = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    match text.parse() {
+        Ok(threads) if threads <= most => Ok(threads),
+        _ if whole => Err(format!("at most {most} on this machine, {THREADS_PER_CORE} for each core")),
+        _ => Err("it is not a whole number".to_owned()),
+    }
+}
+
+/// The most threads for each core.
+const THREADS_PER_CORE: usize = 4;
 
 /// Direct answers or rationales.
 #[derive(Clone, Copy, Debug, Default, Args)]
@@ -253,15 +273,11 @@ pub struct SessionsArgs {
     pub color: ColorChoice,
 }
 
-/// How `lint --graph` draws.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum GraphChoice {
-    /// Box-drawing characters.
-    Text,
-    /// Graphviz.
-    Dot,
-    /// Mermaid.
-    Mermaid,
+/// The words for how `lint --graph` draws.
+fn graphs() -> impl TypedValueParser<Value = GraphFormat> {
+    let words = [("text", "Box-drawing characters"), ("dot", "Graphviz"), ("mermaid", "Mermaid")];
+    PossibleValuesParser::new(words.map(|(word, help)| PossibleValue::new(word).help(help)))
+        .try_map(|word| word.parse::<GraphFormat>())
 }
 
 /// Arguments of `lint`.
@@ -277,8 +293,8 @@ pub struct LintArgs {
     #[arg(long, value_name = "FILE")]
     pub samples: Option<PathBuf>,
     /// Draw the tree.
-    #[arg(long, value_enum, num_args = 0..=1, default_missing_value = "text", require_equals = true)]
-    pub graph: Option<GraphChoice>,
+    #[arg(long, value_parser = graphs(), num_args = 0..=1, default_missing_value = "text", require_equals = true)]
+    pub graph: Option<GraphFormat>,
     /// Colours.
     #[arg(long, value_enum, default_value_t)]
     pub color: ColorChoice,
@@ -340,8 +356,8 @@ pub struct BenchArgs {
     /// Where models live.
     #[command(flatten)]
     pub place: ModelsArgs,
-    /// Threads of the model; all cores without it.
-    #[arg(long, value_name = "N")]
+    /// Threads of the model, at most four for each core; all cores without it.
+    #[arg(long, value_name = "N", value_parser = threads)]
     pub threads: Option<usize>,
     /// Where it is computed.
     #[command(flatten)]
@@ -455,6 +471,35 @@ mod tests {
     #[test]
     fn the_argument_table_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_number_of_threads_is_bounded_in_every_entry() {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let entries: [&[&str]; 5] = [&[], &["repl"], &["check", "--policy=p"], &["demo"], &["bench", "m"]];
+        for entry in entries {
+            let read = |n: &str| {
+                let args = [&["crossexam"][..], entry, &["--threads", n]].concat();
+                Cli::read_from(args.into_iter().map(OsString::from)).map_err(|said| said.text(false))
+            };
+            for good in [1, cores, 4 * cores] {
+                assert!(read(&good.to_string()).is_ok(), "{entry:?} {good}");
+            }
+            let limit = format!("at most {} on this machine", 4 * cores);
+            for bad in ["1000000", "18446744073709551616", &(4 * cores + 1).to_string()] {
+                assert!(read(bad).is_err_and(|why| why.contains(&limit)), "{entry:?} {bad}");
+            }
+            assert!(read("x").is_err_and(|why| why.contains("not a whole number")), "{entry:?}");
+        }
+    }
+
+    #[test]
+    fn every_graph_has_its_word() {
+        for graph in GraphFormat::ALL {
+            let args = ["crossexam", "lint", "p.toml", &format!("--graph={}", graph.as_str())];
+            let read = Cli::read_from(args.map(OsString::from)).ok().and_then(|cli| cli.command);
+            assert!(matches!(read, Some(Sub::Lint(lint)) if lint.graph == Some(graph)), "{graph:?}");
+        }
     }
 
     #[test]

@@ -8,6 +8,8 @@ pub mod command;
 pub mod domain;
 pub mod engine;
 pub mod frontend;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod judge;
 pub mod llm;
 pub mod policy;

@@ -2,11 +2,14 @@
 //!
 //! Must hold no logic of its own.
 
-use clap::Parser;
 use crossexam::cli::{Cli, Environment};
 use crossexam::frontend::launch;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    ExitCode::from(launch::run(Cli::parse(), &Environment::read()))
+    let env = Environment::read();
+    ExitCode::from(match Cli::read() {
+        Ok(cli) => launch::run(cli, &env),
+        Err(said) => launch::say(&said, &env),
+    })
 }

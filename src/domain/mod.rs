@@ -1,11 +1,13 @@
 //! The field's words as small value types: names, samples, gold, outcomes, verdicts, prompts, readouts, judgements.
 //!
-//! Must not open files or know of models, sessions or screens. May import `text` and nothing else of ours.
+//! Must not know of models, sessions or screens, and must not open files but in `guarded`. May import `text` and nothing else
+//! of ours.
 
 mod cancel;
 mod device;
 mod digest;
 mod examination;
+mod guarded;
 mod judgement;
 mod name;
 mod outcome;
@@ -21,6 +23,7 @@ pub use cancel::Cancel;
 pub use device::{Device, DeviceError};
 pub use digest::{Digest, Hasher};
 pub use examination::{Examination, TokenView, TopToken};
+pub use guarded::GuardedFile;
 pub use judgement::{Judgement, Mode, ModelInfo, Rationale, StopReason, Usage};
 pub use name::{Name, NameError};
 pub use outcome::{Outcome, Provenance, Verdict};

@@ -17,12 +17,20 @@ mod tests;
 use super::{Classifier, Content, Field, Name, Outcome, Sample, Verdict};
 use crate::text::Untrusted;
 use json::Raw;
+use std::collections::HashSet;
+use std::sync::LazyLock;
 
 pub use keys::{Key, TABLE};
-pub use read::{DuplicateId, Loaded, RawLine, RawLines, load};
+pub use read::{Loaded, MAX_ERRORS, MAX_SAMPLES, RawLine, RawLines, load};
 
 /// The longest line that is read, in bytes. A longer one is an error of its own and is skipped without being kept in memory.
 pub const MAX_LINE_BYTES: usize = 4 << 20;
+
+/// The most members of an object that stands for something, such as `scores`; `meta` may have any number.
+pub const MAX_MEMBERS: usize = 4096;
+
+/// The longest message about a line, in characters: what it quotes is as long as somebody made it.
+const MAX_MESSAGE: usize = 400;
 
 /// Why a line is no sample.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,11 +74,7 @@ pub fn parse_line(line: usize, bytes: &[u8]) -> Result<Sample, SampleError> {
         let hint = "files that were put together keep their marks: take the three bytes EF BB BF out here";
         return Err(here.error(0, "the line begins with a byte order mark (U+FEFF)", hint));
     }
-    // The full parse finds every syntax error, bad escape and number out of range; what follows may rely on valid JSON.
-    if let Err(e) = serde_json::from_str::<serde_json::Value>(text) {
-        return Err(here.syntax(&e));
-    }
-    let root = Raw::new(text);
+    let root = Raw::read(text).map_err(|e| here.syntax(&e))?;
     let Some(members) = root.members() else {
         let message = format!("the line is {}, not an object", root.kind());
         return Err(here.error(root.at(), &message, r#"write a sample as {"id": "…", "text": "…"}"#));
@@ -104,6 +108,10 @@ struct Line<'a> {
 impl<'a> Line<'a> {
     fn error(&self, at: usize, message: &str, hint: &str) -> SampleError {
         let col = self.text.char_indices().take_while(|(i, _)| *i < at).count() + 1;
+        let message: String = match message.char_indices().nth(MAX_MESSAGE) {
+            Some((end, _)) => format!("{}…", message.get(..end).unwrap_or_default()),
+            None => message.to_owned(),
+        };
         SampleError { line: self.no, col, message: message.into(), hint: hint.to_owned() }
     }
 
@@ -132,12 +140,14 @@ impl<'a> Line<'a> {
 
     /// Refuses a repeated key: which of the two values counts would be a guess.
     fn unique(&self, members: Members<'a>) -> Result<Members<'a>, SampleError> {
-        for (i, (key, raw)) in members.iter().enumerate() {
-            if members.iter().take(i).any(|(k, _)| k == key) {
+        let mut seen = HashSet::with_capacity(members.len());
+        for (key, raw) in &members {
+            if !seen.insert(key.as_str()) {
                 let message = format!("the key {key:?} stands here twice");
                 return Err(self.error(raw.at(), &message, "keep one of them; use a list for several values"));
             }
         }
+        drop(seen);
         Ok(members)
     }
 
@@ -227,7 +237,12 @@ impl<'a> Line<'a> {
     }
 
     fn object(&self, what: &str, raw: Raw<'a>) -> Result<Members<'a>, SampleError> {
-        self.unique(raw.members().ok_or_else(|| self.wrong(what, raw, "an object"))?)
+        let members = raw.members().ok_or_else(|| self.wrong(what, raw, "an object"))?;
+        if members.len() > MAX_MEMBERS {
+            let message = format!("{what} has {} members; at most {MAX_MEMBERS} are read", members.len());
+            return Err(self.error(raw.at(), &message, "put what is not needed for the verdict under `meta`"));
+        }
+        self.unique(members)
     }
 
     fn name(&self, what: &str, text: &str, raw: Raw) -> Result<Name, SampleError> {
@@ -323,12 +338,15 @@ impl<'a> Line<'a> {
             None => Vec::new(),
             Some(raw) => raw.members().ok_or_else(|| self.wrong("`meta`", raw, "an object"))?,
         };
+        let taken: HashSet<&str> = inside.iter().map(|(key, _)| key.as_str()).collect();
         let mut extra = Vec::new();
         for (key, raw) in members {
             if KEYS.contains(&key.as_str()) && !(gold_is_free && key == "gold") {
                 continue;
             }
-            if let Some(known) = KEYS.iter().find(|known| **known != key && folded(known) == folded(key)) {
+            let as_ours = folded(key);
+            let meant = FOLDED.iter().zip(KEYS).find(|(folded, known)| *known != key && **folded == as_ours);
+            if let Some((_, known)) = meant {
                 let message = format!("the key {key:?} is not known");
                 return Err(self.error(
                     raw.at(),
@@ -336,7 +354,7 @@ impl<'a> Line<'a> {
                     &format!("did you mean `{known}`? if not, put it under `meta`"),
                 ));
             }
-            if inside.iter().any(|(k, _)| k == key) {
+            if taken.contains(key.as_str()) {
                 let message = format!("the key {key:?} stands both in the sample and in its `meta`");
                 return Err(self.error(raw.at(), &message, "keep one of them"));
             }
@@ -355,6 +373,9 @@ impl<'a> Line<'a> {
 fn strings(all: &[Raw]) -> Option<Vec<Untrusted>> {
     all.iter().map(|raw| raw.string().map(Untrusted::from)).collect()
 }
+
+/// [`KEYS`] as [`folded`] has them.
+static FOLDED: LazyLock<[String; KEYS.len()]> = LazyLock::new(|| KEYS.map(folded));
 
 /// A key without case, separators and a final s.
 fn folded(key: &str) -> String {

@@ -4,9 +4,11 @@
 
 use super::{Engine, Failure, Run, Stop, policy_file, samples::SampleSet};
 use crate::command::{Has, Need};
-use crate::domain::sample_file;
+use crate::domain::sample_file::{self, Loaded};
+use crate::domain::{Cancel, GuardedFile};
 use crate::policy::{self, Parsed, Policy, limits};
 use crate::session::{Fact, PolicyRecord, SourceFile};
+use std::io::{self, BufReader};
 use std::path::Path;
 
 /// A file inside the program, found as `builtin:NAME`.
@@ -25,38 +27,50 @@ const SAMPLES_LIMIT: u64 = 1 << 30;
 /// How many bad lines of a samples file are named; all are counted.
 const FAULTS_TOLD: usize = 5;
 
-/// Reads a file, or a builtin.
-fn read(path: &str, limit: u64, builtins: &[Builtin]) -> Result<Vec<u8>, Failure> {
-    if let Some(name) = path.strip_prefix("builtin:") {
-        return match builtins.iter().find(|b| b.name == name) {
-            Some(builtin) => Ok(builtin.text.as_bytes().to_vec()),
-            None => {
-                let known = builtins.iter().map(|b| b.name).collect::<Vec<_>>().join(", ");
-                Err(Failure::user(format!("there is no builtin `{name}`")).hinted(format!("there are {known}")))
-            }
-        };
-    }
-    let fail = |error: std::io::Error| {
-        Failure::user(format!("{path}: {error}"))
-            .hinted("check the path; it is relative to where crossexam was started")
-    };
-    let size = std::fs::metadata(path).map_err(fail)?.len();
-    if size > limit {
-        return Err(Failure::user(format!("{path} has {size} bytes; at most {limit} are read")));
-    }
-    std::fs::read(path).map_err(fail)
+/// The builtin that `path` names; `None` where it names a file.
+fn builtin(path: &str, builtins: &[Builtin]) -> Option<Result<&'static str, Failure>> {
+    let name = path.strip_prefix("builtin:")?;
+    Some(builtins.iter().find(|b| b.name == name).map(|b| b.text).ok_or_else(|| {
+        let known = builtins.iter().map(|b| b.name).collect::<Vec<_>>().join(", ");
+        Failure::user(format!("there is no builtin `{name}`")).hinted(format!("there are {known}"))
+    }))
 }
 
-fn read_text(path: &str, builtins: &[Builtin]) -> Result<String, Failure> {
-    String::from_utf8(read(path, POLICY_LIMIT, builtins)?)
+/// What went wrong with the file at `path`.
+fn unreadable(path: &str, error: &io::Error) -> Failure {
+    if GuardedFile::was_stopped(error) {
+        return Failure::cancelled();
+    }
+    Failure::user(format!("{path}: {error}")).hinted(match error.kind() {
+        io::ErrorKind::FileTooLarge => "split it; `crossexam check` reads any number of samples from its stdin",
+        io::ErrorKind::TimedOut | io::ErrorKind::InvalidInput => "give the path of a regular file",
+        _ => "check the path; it is relative to where crossexam was started",
+    })
+}
+
+fn read_text(path: &str, builtins: &[Builtin], cancel: &Cancel) -> Result<String, Failure> {
+    if let Some(text) = builtin(path, builtins) {
+        return text.map(str::to_owned);
+    }
+    let bytes = GuardedFile::read_whole(Path::new(path), POLICY_LIMIT, || cancel.is_cancelled());
+    String::from_utf8(bytes.map_err(|e| unreadable(path, &e))?)
         .map_err(|e| Failure::user(format!("{path} is not UTF-8 at byte {}", e.utf8_error().valid_up_to())))
 }
 
-fn parse_policy(path: &str, builtins: &[Builtin]) -> Result<(Policy, Vec<SourceFile>), Failure> {
-    let text = read_text(path, builtins)?;
+fn load_samples(path: &str, builtins: &[Builtin], cancel: &Cancel) -> Result<Loaded, Failure> {
+    if let Some(text) = builtin(path, builtins) {
+        return sample_file::load(text?.as_bytes()).map_err(|e| unreadable(path, &e));
+    }
+    GuardedFile::open(Path::new(path), SAMPLES_LIMIT, || cancel.is_cancelled())
+        .and_then(|file| sample_file::load(BufReader::with_capacity(1 << 16, file)))
+        .map_err(|e| unreadable(path, &e))
+}
+
+fn parse_policy(path: &str, builtins: &[Builtin], cancel: &Cancel) -> Result<(Policy, Vec<SourceFile>), Failure> {
+    let text = read_text(path, builtins, cancel)?;
     let mut read = |include: &str| match path.starts_with("builtin:") {
-        true => read_text(&format!("builtin:{include}"), builtins).map_err(|f| f.message.into_raw()),
-        false => policy_file::read_include(Path::new(path), include),
+        true => read_text(&format!("builtin:{include}"), builtins, cancel).map_err(|f| f.message.into_raw()),
+        false => policy_file::read_include(Path::new(path), include, cancel),
     };
     let parsed = policy::parse(path, &text, &mut read);
     match parsed.policy {
@@ -72,13 +86,13 @@ fn parse_policy(path: &str, builtins: &[Builtin]) -> Result<(Policy, Vec<SourceF
 ///
 /// # Errors
 /// Where it cannot be read, or the first error in it and how many more there are.
-pub fn policy_of_file(path: &str, builtins: &[Builtin]) -> Result<Policy, Failure> {
-    parse_policy(path, builtins).map(|(policy, _)| policy)
+pub fn policy_of_file(path: &str, builtins: &[Builtin], cancel: &Cancel) -> Result<Policy, Failure> {
+    parse_policy(path, builtins, cancel).map(|(policy, _)| policy)
 }
 
 impl Engine {
     pub(super) fn load_policy(&mut self, run: &mut Run, path: &str) -> Result<Stop, Failure> {
-        let (policy, files) = parse_policy(path, self.builtins)?;
+        let (policy, files) = parse_policy(path, self.builtins, run.cancel)?;
         self.use_policy(run, policy, files)
     }
 
@@ -87,7 +101,7 @@ impl Engine {
         let none = || Failure::missing(Need::Policy, Has::default());
         let record = self.state.policy.clone().ok_or_else(none)?;
         let path = record.files.first().ok_or_else(none)?.path.raw();
-        let (policy, files) = parse_policy(path, self.builtins)?;
+        let (policy, files) = parse_policy(path, self.builtins, run.cancel)?;
         if files == record.files {
             return Ok(Stop::Unchanged);
         }
@@ -121,9 +135,8 @@ impl Engine {
     }
 
     pub(super) fn load_samples(&mut self, run: &mut Run, path: &str) -> Result<Stop, Failure> {
-        let bytes = read(path, SAMPLES_LIMIT, self.builtins)?;
-        let loaded = sample_file::load(bytes.as_slice()).map_err(|e| Failure::user(format!("{path}: {e}")))?;
-        let bad = loaded.errors.len();
+        let loaded = load_samples(path, self.builtins, run.cancel)?;
+        let bad = loaded.bad;
         if loaded.samples.is_empty() {
             let (why, hint) = match loaded.errors.first() {
                 Some(e) => (format!("{path}:{}:{}: {}", e.line, e.col, e.message.raw()), e.hint.clone()),
@@ -186,7 +199,7 @@ pub(super) fn samples_again(facts: &[Fact], builtins: &[Builtin]) -> Option<Samp
         Fact::SamplesLoaded { path, sha256, .. } => Some((path.raw(), *sha256)),
         _ => None,
     })?;
-    let loaded = sample_file::load(read(path, SAMPLES_LIMIT, builtins).ok()?.as_slice()).ok()?;
+    let loaded = load_samples(path, builtins, &Cancel::new()).ok()?;
     let samples = loaded.samples.into_iter().map(|(_, sample)| sample).collect();
     (loaded.sha256 == recorded).then_some(SampleSet { samples })
 }

@@ -396,7 +396,7 @@ fn a_whole_walk_takes_the_steps_that_stepping_takes() {
     bench.run("mode direct").1.expect("set");
     bench.run("continue").1.expect("a leaf");
     let stepped = bench.state().walk_now().expect("a walk").clone();
-    let policy = super::policy_of_file(&bench.path("p.toml"), &[]).expect("a policy");
+    let policy = super::policy_of_file(&bench.path("p.toml"), &[], &Cancel::new()).expect("a policy");
     let mut judge = Source(0.8).open("good", &mut |_| {}, &Cancel::new()).expect("a judge");
     let mut walking = walk::Walking::new(&policy, (*stepped.sample).clone());
     let walked = loop {

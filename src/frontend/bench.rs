@@ -4,14 +4,13 @@
 
 use super::builtin;
 use crate::cli::{BenchArgs, BenchPart};
-use crate::domain::{Cancel, Content, Device, Mode, Part, Piece, Prompt, Sample, sample_file};
+use crate::domain::{Cancel, Content, Device, GuardedFile, Mode, Part, Piece, Prompt, Sample, sample_file};
 use crate::engine::many::{Item, Many, Sink, Source};
 use crate::judge::{Judge, JudgeError, Question, local};
 use crate::llm::measure::Measured;
 use crate::policy::{self, Node, Policy};
 use crate::record::{Fault, Record};
 use serde_json::{Map, Value, json};
-use std::fs::File;
 use std::io::{self, BufReader, Write};
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -67,7 +66,7 @@ pub fn run(file: &Path, args: &BenchArgs, out: &mut dyn Write, cancel: &Cancel) 
         }
     }
     if wanted(BenchPart::Walk) {
-        let samples = samples(args)?;
+        let samples = samples(args, cancel)?;
         let options = local::Options { threads, device, exact_length: true, ..local::Options::default() };
         let mut walk = Map::new();
         for (name, mode) in [("direct", Mode::Direct), ("rationale32", Mode::Rationale { max_tokens: RATIONALE })] {
@@ -105,9 +104,14 @@ fn rounded(figure: f64) -> f64 {
     (figure * scale).round() / scale
 }
 
-fn samples(args: &BenchArgs) -> io::Result<Vec<Sample>> {
+fn samples(args: &BenchArgs, cancel: &Cancel) -> Result<Vec<Sample>, BenchError> {
     let loaded = match &args.samples {
-        Some(path) => sample_file::load(BufReader::new(File::open(path)?))?,
+        Some(path) => GuardedFile::open(path, u64::MAX, || cancel.is_cancelled())
+            .and_then(|file| sample_file::load(BufReader::new(file)))
+            .map_err(|e| match GuardedFile::was_stopped(&e) {
+                true => JudgeError::Cancelled.into(),
+                false => BenchError::from(io::Error::new(e.kind(), format!("{}: {e}", path.display()))),
+            })?,
         None => {
             let text = builtin::ALL.iter().find(|b| b.name == "scams.jsonl").map_or("", |b| b.text);
             sample_file::load(text.as_bytes())?

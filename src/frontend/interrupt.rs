@@ -165,6 +165,11 @@ impl Interrupt {
         self.0.pressed.swap(false, Ordering::SeqCst)
     }
 
+    /// Whether a signal came that nobody has asked for yet; it stays to be asked for.
+    pub fn pressed(&self) -> bool {
+        self.0.pressed.load(Ordering::SeqCst)
+    }
+
     /// What was running has stopped: the next press is a first one again, and one that came too late is forgotten.
     pub fn settled(&self) {
         self.take();

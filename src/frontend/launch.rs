@@ -15,8 +15,8 @@ use super::models::{self, FilterError};
 use super::runner::Input;
 use super::{Client, Outcome, bench, builtin, lint, models_manage, models_score, repl, replay, sessions, tui};
 use crate::cli::{
-    BenchArgs, CheckArgs, Cli, ColorChoice, DemoArgs, Environment, GraphChoice, LintArgs, ModeChoice, ModelsArgs,
-    ModelsCommand, OpenArgs, ReplArgs, ReplayArgs, SessionsArgs, Sub,
+    BenchArgs, CheckArgs, Cli, ColorChoice, DemoArgs, Environment, LintArgs, ModeChoice, ModelsArgs, ModelsCommand,
+    OpenArgs, ReplArgs, ReplayArgs, Said, SessionsArgs, Sub,
 };
 use crate::command::FrontendCommand;
 use crate::domain::Cancel;
@@ -25,7 +25,6 @@ use crate::judge::source::{Resolved, resolve};
 use crate::judge::{JudgeError, hub, manifest};
 use crate::llm::device::{self, Processor};
 use crate::llm::linear::Arithmetic;
-use crate::policy::GraphFormat;
 use crate::report::{ansi, plain};
 use crate::session::journal;
 use crate::text::Untrusted;
@@ -36,12 +35,29 @@ use std::path::{Path, PathBuf};
 
 /// Runs the program and returns its exit code; errors are written to stderr.
 pub fn run(cli: Cli, env: &Environment) -> u8 {
+    exit::tell_panics();
     let interrupt = Interrupt::new();
     let result = interrupt.connect().map_err(Stopped::from).and_then(|()| dispatch(cli, env, &interrupt));
     result.unwrap_or_else(|stopped| {
         let code = stopped.tell(&mut io::stderr());
         if interrupt.ended_by_signal() { exit::INTERRUPTED } else { code }
     })
+}
+
+/// Says what the argument parser has to say and returns the exit code.
+pub fn say(said: &Said, env: &Environment) -> u8 {
+    let color = |terminal| !env.dumb_terminal && env.color(ColorChoice::Auto, terminal);
+    if said.is_error() {
+        let (mut err, text) = (io::stderr(), said.text(color(io::stderr().is_terminal())));
+        // Where stderr is closed there is nobody to tell.
+        drop(err.write_all(text.as_bytes()));
+        return said.code();
+    }
+    let (mut out, text) = (io::stdout(), said.text(color(io::stdout().is_terminal())));
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => said.code(),
+        Err(error) => Stopped::from(error).tell(&mut io::stderr()),
+    }
 }
 
 fn dispatch(cli: Cli, env: &Environment, interrupt: &Interrupt) -> Result<u8, Stopped> {
@@ -197,8 +213,8 @@ fn check(args: &CheckArgs, env: &Environment, interrupt: &Interrupt) -> Result<u
     let Some(llm) = args.model.llm.as_deref().filter(|name| *name != "none") else {
         return Err(Stopped::usage("check needs a model").hinted("--llm NAME|PATH; crossexam models list shows names"));
     };
-    let policy = policy_of_file(&args.policy, builtin::ALL).map_err(Stopped::from)?;
     let cancel = interrupt.flag();
+    let policy = policy_of_file(&args.policy, builtin::ALL, &cancel).map_err(Stopped::from)?;
     let mut source = sources::new(&args.model, env)?;
     let terminal = io::stderr().is_terminal();
     let mut check = Check {
@@ -289,11 +305,7 @@ fn run_lint(args: &LintArgs, env: &Environment) -> u8 {
     let terminal = io::stdout().is_terminal();
     let options = lint::LintOptions {
         json: args.json,
-        graph: args.graph.map(|graph| match graph {
-            GraphChoice::Text => GraphFormat::Text,
-            GraphChoice::Dot => GraphFormat::Dot,
-            GraphChoice::Mermaid => GraphFormat::Mermaid,
-        }),
+        graph: args.graph,
         samples: args.samples.clone(),
         color: env.color(args.color, terminal),
         terminal,

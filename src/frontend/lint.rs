@@ -5,6 +5,7 @@
 mod graphical;
 mod samples;
 
+use crate::domain::Cancel;
 use crate::engine::policy_file::{read_include, read_text};
 use crate::policy::{Diagnostic, GraphFormat, Parsed, Place, Policy, cost, graph, parse};
 use crate::text::{Untrusted, json};
@@ -105,8 +106,10 @@ fn sink_for<'w>(options: &LintOptions, out: &'w mut dyn Write, err: &'w mut dyn 
 /// Reads and parses one policy file with what it includes; the error says which file cannot be read and why.
 fn parse_file(path: &Path) -> Result<Parsed, String> {
     let shown = path.to_string_lossy();
-    let text = read_text(path).map_err(|why| format!("cannot read {shown}: {why}"))?;
-    Ok(parse(&shown, &text, &mut |include| read_include(path, include)))
+    // Nobody listens for signals here, so they end the program at once.
+    let cancel = Cancel::new();
+    let text = read_text(path, &cancel).map_err(|why| format!("cannot read {shown}: {why}"))?;
+    Ok(parse(&shown, &text, &mut |include| read_include(path, include, &cancel)))
 }
 
 /// `file:line:col: error[P012]: message (hint: …)`

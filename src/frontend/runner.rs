@@ -7,10 +7,10 @@ use super::script::{self, MOST_DEEP, Place, Script, ScriptLine};
 use super::show::Show;
 use super::{Client, Outcome};
 use crate::command::{Command, EngineCommand, FrontendCommand, parse};
+use crate::domain::GuardedFile;
 use crate::engine::{Event, Failure, Notice};
 use crate::session::FailureKind;
 use crate::text::{Escaped, Untrusted};
-use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -196,7 +196,9 @@ impl<'a> Runner<'a> {
         if self.deep >= MOST_DEEP {
             return self.failed(&script::too_deep(), from, show);
         }
-        let file = match File::open(path) {
+        let interrupt = self.interrupt;
+        // A script is read line by line, so its length costs nothing.
+        let file = match GuardedFile::open(path, u64::MAX, || interrupt.pressed()) {
             Ok(file) => file,
             Err(error) => return self.failed(&script::unreadable(path, &error), from, show),
         };
@@ -215,7 +217,12 @@ impl<'a> Runner<'a> {
         for line in lines {
             let ended = match line {
                 Ok(line) => self.script_line(line.text, &line.place, show)?,
-                Err(error) => self.failed(&Failure::user(error.to_string()), None, show)?,
+                Err(error) if GuardedFile::was_stopped(&error) => {
+                    self.stopped();
+                    return Ok(Ended::Cancelled);
+                }
+                // What cannot be read does not get better by reading on.
+                Err(error) => return self.failed(&Failure::user(error.to_string()), None, show),
             };
             if self.stops(ended) {
                 return Ok(ended);

@@ -4,11 +4,15 @@
 
 use super::{Judge, JudgeError, Look, Progress, Question};
 use crate::domain::{
-    Cancel, Digest, Examination, Judgement, Mode, ModelInfo, Part, Piece, Rationale, Readout, StopReason, Usage,
+    Cancel, Digest, Examination, GuardedFile, Judgement, Mode, ModelInfo, Part, Piece, Rationale, Readout, StopReason,
+    Usage,
 };
 
 /// Probabilities of the answers of a question, and the rationale.
 type Answer = dyn FnMut(&Question) -> (Vec<f64>, String) + Send;
+
+/// The longest text that is given as a rationale, in bytes.
+const MOST_TEXT: u64 = 1 << 20;
 
 /// Answers by a function of the question: probabilities per answer and a rationale.
 pub struct Scripted {
@@ -53,7 +57,7 @@ impl Scripted {
     ///
     /// # Errors
     /// Where the file cannot be read.
-    pub fn from_argument(argument: &str) -> Result<Self, JudgeError> {
+    pub fn from_argument(argument: &str, cancel: &Cancel) -> Result<Self, JudgeError> {
         // What answers differently is another model.
         let named = |mut judge: Self| {
             judge.info.sha256 = Digest::of(argument.as_bytes());
@@ -68,10 +72,16 @@ impl Scripted {
             }
             return Ok(named(Self::constant(p.clamp(0.0, 1.0))));
         }
-        let text = std::fs::read_to_string(argument).map_err(|e| JudgeError::Unusable {
-            message: format!("{argument}: {e}").into(),
+        let unusable = |what: &dyn std::fmt::Display| JudgeError::Unusable {
+            message: format!("{argument}: {what}").into(),
             hint: Some("scripted:P or scripted:FILE".to_owned()),
+        };
+        let bytes = GuardedFile::read_whole(argument.as_ref(), MOST_TEXT, || cancel.is_cancelled());
+        let bytes = bytes.map_err(|e| match GuardedFile::was_stopped(&e) {
+            true => JudgeError::Cancelled,
+            false => unusable(&e),
         })?;
+        let text = String::from_utf8(bytes).map_err(|e| unusable(&e))?;
         Ok(named(Self::new(move |q| {
             let rest = 0.2 / (q.answers.len().max(2) - 1) as f64;
             ((0..q.answers.len()).map(|i| if i == 0 { 0.8 } else { rest }).collect(), text.clone())

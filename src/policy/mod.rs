@@ -9,6 +9,7 @@ mod codes;
 pub mod cost;
 mod diagnostics;
 mod draft;
+mod extent;
 mod fields;
 mod flat;
 pub mod graph;

@@ -4,7 +4,9 @@
 
 use super::codes::Code;
 use super::diagnostics::{Fault, Sink};
+use super::extent::{self, Extent};
 use super::fields::short;
+use super::limits;
 use super::source::At;
 use std::ops::Range;
 use toml::Spanned;
@@ -15,6 +17,19 @@ const MAX_ERRORS: usize = 200;
 
 /// Reads `text` and reports what is not TOML. A doubled key is reported too, but damages nothing: its first value stands.
 pub(super) fn document<'t>(file: usize, text: &'t str, sink: &mut Sink) -> DeTable<'t> {
+    let text = match extent::of(text, MAX_ERRORS) {
+        Extent::Whole => text,
+        Extent::Cut(at) => {
+            sink.damaged = true;
+            text.get(..clamp(text, 0..at).end).unwrap_or_default()
+        }
+        Extent::TooMany => {
+            let message = format!("the file has more than {} words and signs", limits::TOKENS);
+            sink.push(Fault::new(Code::TooLarge, At::new(file, 0..0), message).hint("split it with [include.NAME]"));
+            sink.damaged = true;
+            return DeTable::new();
+        }
+    };
     let (root, errors) = DeTable::parse_recoverable(text);
     let root = root.into_inner();
     let mut tables = None;

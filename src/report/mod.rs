@@ -1,4 +1,4 @@
-//! Reports: what a person reads, as documents of labelled roles, and the renderers for plain text, ANSI, JSON and Markdown.
+//! Reports: what a person reads, as documents of labelled roles, and the renderers for plain text, ANSI and JSON.
 //!
 //! Must not print, and must not know colours outside `theme`: a role says what a text is, a renderer or theme says how it
 //! looks.
@@ -16,7 +16,6 @@ pub mod fault;
 pub mod help;
 pub mod info;
 pub mod json;
-pub mod markdown;
 pub mod node;
 pub mod number;
 mod page;

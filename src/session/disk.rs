@@ -84,6 +84,9 @@ pub fn private_folder(dir: &Path) -> io::Result<()> {
     }
 }
 
+/// The largest file that is taken for a session.
+const MOST_BYTES: u64 = 1 << 30;
+
 /// The real file system.
 pub(super) struct Os;
 
@@ -95,13 +98,18 @@ impl Os {
         Ok(bytes)
     }
 
-    /// Looks at a path before it is opened, because opening a pipe waits for its other end.
+    /// Looks at a path before it is opened, because opening a pipe waits for its other end, and before it is read, because a
+    /// session is read as a whole.
     fn regular(path: &Path) -> io::Result<&Path> {
-        if fs::metadata(path)?.is_file() {
-            Ok(path)
-        } else {
-            Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"))
+        let metadata = fs::metadata(path)?;
+        if !metadata.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
         }
+        if metadata.len() > MOST_BYTES {
+            let message = format!("it has {} bytes; at most {MOST_BYTES} are read", metadata.len());
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
+        }
+        Ok(path)
     }
 }
 

@@ -32,15 +32,21 @@ pub(super) const CR_LF: &str = "its line break is CR LF, which git and some edit
 /// The line with number `seq` that follows the line with digest `prev` (`None`: the header).
 pub(super) fn encode(seq: u64, prev: Option<Digest>, fact: &Fact) -> Vec<u8> {
     let version = prev.is_none().then_some((wire::MAJOR, wire::MINOR));
-    line(version, seq, prev, &wire::to_text(fact))
+    line(version, seq, prev, wire::to_text(fact).as_bytes())
 }
 
-fn line(version: Option<(u32, u32)>, seq: u64, prev: Option<Digest>, fact: &str) -> Vec<u8> {
+/// A line around what may be no fact.
+pub(super) fn frame(seq: u64, prev: Digest, fact: &[u8]) -> Vec<u8> {
+    line(None, seq, Some(prev), fact)
+}
+
+fn line(version: Option<(u32, u32)>, seq: u64, prev: Option<Digest>, fact: &[u8]) -> Vec<u8> {
     let header =
         version.map(|(major, minor)| format!("\"crossexam_session\":\"{major}.{minor}\",")).unwrap_or_default();
     let prev = prev.unwrap_or(NO_LINE);
     let len = fact.len();
-    let mut line = format!("{{{header}\"seq\":{seq},\"len\":{len},\"prev\":\"{prev}\",\"fact\":{fact}").into_bytes();
+    let mut line = format!("{{{header}\"seq\":{seq},\"len\":{len},\"prev\":\"{prev}\",\"fact\":").into_bytes();
+    line.extend_from_slice(fact);
     let crc = crc32fast::hash(&line);
     line.extend_from_slice(format!(",\"crc\":\"{crc:08x}\"}}\n").as_bytes());
     line
@@ -157,7 +163,7 @@ pub(super) mod tests {
         let mut prev = None;
         let mut out = Vec::new();
         for (seq, fact) in facts.iter().enumerate() {
-            let line = line(prev.is_none().then_some(version), seq as u64, prev, fact);
+            let line = line(prev.is_none().then_some(version), seq as u64, prev, fact.as_bytes());
             prev = Some(Digest::of(&line));
             out.push(line);
         }

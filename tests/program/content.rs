@@ -45,7 +45,9 @@ fn policies_have_six_to_twelve_nodes_an_escalation_and_nothing_to_lint() {
 fn samples_are_all_good_and_there_are_sixty() {
     let all: Vec<Loaded> = SETS.into_iter().map(samples).collect();
     for loaded in &all {
-        assert_eq!((&loaded.errors, &loaded.duplicates), (&vec![], &vec![]));
+        assert_eq!((&loaded.errors, loaded.bad), (&vec![], 0));
+        let ids: BTreeSet<_> = loaded.samples.iter().map(|(_, sample)| sample.id.raw()).collect();
+        assert_eq!(ids.len(), loaded.samples.len(), "no id twice");
     }
     assert!(all.iter().map(|l| l.samples.len()).sum::<usize>() >= 60);
 }

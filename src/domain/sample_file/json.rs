@@ -1,6 +1,9 @@
-//! A view of JSON text that keeps where every value stands and how it was written.
+//! A view of JSON text that keeps where every value stands and how it was written; `serde_json` reads it.
 //!
-//! Must only be given text that `serde_json` has accepted: it finds the parts of a value and checks nothing itself.
+//! Must be made by [`Raw::read`], which finds every fault there can be: what takes values apart may rely on valid JSON.
+
+use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use std::fmt;
 
 /// One value as it stands in the line.
 #[derive(Clone, Copy)]
@@ -11,8 +14,11 @@ pub(super) struct Raw<'a> {
 
 impl<'a> Raw<'a> {
     /// The value that is the whole of `line`.
-    pub fn new(line: &'a str) -> Self {
-        Self::trimmed(line, 0)
+    ///
+    /// # Errors
+    /// Every fault of syntax, bad escape, number out of range, and nesting deeper than `serde_json` allows.
+    pub fn read(line: &'a str) -> serde_json::Result<Self> {
+        serde_json::from_str::<Checked>(line).map(|Checked| Self::trimmed(line, 0))
     }
 
     fn trimmed(text: &'a str, at: usize) -> Self {
@@ -59,7 +65,7 @@ impl<'a> Raw<'a> {
 
     /// The number, where it is one; JSON has no other numbers than finite ones.
     pub fn number(self) -> Option<f64> {
-        serde_json::from_str::<serde_json::Value>(self.text).ok()?.as_f64().filter(|n| n.is_finite())
+        serde_json::from_str::<serde_json::Number>(self.text).ok()?.as_f64().filter(|n| n.is_finite())
     }
 
     /// A whole number as it was written.
@@ -71,13 +77,10 @@ impl<'a> Raw<'a> {
     /// The members of an object, keys decoded, in the order written, repeated keys included.
     pub fn members(self) -> Option<Vec<(String, Self)>> {
         self.text.strip_prefix('{')?;
+        let mut parts = self.parts();
         let mut members = Vec::new();
-        let mut key = None;
-        for part in self.parts() {
-            match key.take() {
-                None => key = Some(part.string()?),
-                Some(k) => members.push((k, part)),
-            }
+        while let (Some(key), Some(value)) = (parts.next(), parts.next()) {
+            members.push((key.string()?, value));
         }
         Some(members)
     }
@@ -85,40 +88,76 @@ impl<'a> Raw<'a> {
     /// The elements of a list.
     pub fn elements(self) -> Option<Vec<Self>> {
         self.text.strip_prefix('[')?;
-        Some(self.parts())
+        Some(self.parts().collect())
     }
 
-    /// The values one level down: those between the outer brackets, split at the commas and colons that stand at that level.
-    fn parts(self) -> Vec<Self> {
-        let mut parts = Vec::new();
-        let (mut depth, mut in_string, mut escaped, mut from) = (0usize, false, false, 1);
-        for (i, b) in self.text.bytes().enumerate() {
-            if in_string {
-                match b {
-                    _ if escaped => escaped = false,
-                    b'\\' => escaped = true,
-                    b'"' => in_string = false,
-                    _ => {}
-                }
-                continue;
-            }
-            let closes = matches!(b, b'}' | b']');
-            if depth == 1 && (closes || matches!(b, b',' | b':')) {
-                let part = Self::trimmed(self.text.get(from..i).unwrap_or_default(), self.at + from);
-                // Only an empty object or list has an empty part.
-                if !part.text.is_empty() {
-                    parts.push(part);
-                }
-                from = i + 1;
-            }
-            match b {
-                b'"' => in_string = true,
-                b'{' | b'[' => depth += 1,
-                _ if closes => depth = depth.saturating_sub(1),
-                _ => {}
-            }
-        }
-        parts
+    /// The values one level down, keys among them: behind the bracket, the comma or the colon each begins with, as far as
+    /// `serde_json` reads one.
+    fn parts(self) -> impl Iterator<Item = Self> {
+        let mut next = 1;
+        std::iter::from_fn(move || {
+            let rest = Self::trimmed(self.text.get(next..)?, self.at + next);
+            let mut values = serde_json::Deserializer::from_str(rest.text).into_iter::<IgnoredAny>();
+            values.next()?.ok()?;
+            let part = Self { text: rest.text.get(..values.byte_offset())?, at: rest.at };
+            let after = part.at + part.text.len() - self.at;
+            // One separator stands between two values, or a bracket behind the last.
+            let gap = self.text.get(after..)?;
+            next = after + (gap.len() - gap.trim_ascii_start().len()) + 1;
+            Some(part)
+        })
+    }
+}
+
+/// Any JSON value, read to find what is wrong with it and kept nowhere. (`IgnoredAny` looks neither into texts nor at the size of
+/// numbers.)
+struct Checked;
+
+impl<'de> Deserialize<'de> for Checked {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Self)
+    }
+}
+
+impl<'de> Visitor<'de> for Checked {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON value")
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_u64<E: Error>(self, _: u64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_str<E: Error>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self, A::Error> {
+        while list.next_element::<Self>()?.is_some() {}
+        Ok(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Self, A::Error> {
+        while object.next_entry::<Self, Self>()?.is_some() {}
+        Ok(self)
     }
 }
 

@@ -4,8 +4,6 @@
 
 use super::{MAX_LINE_BYTES, SampleError, parse_line, too_long};
 use crate::domain::{Digest, Hasher, Sample};
-use crate::text::Untrusted;
-use std::collections::HashMap;
 use std::io::{self, BufRead};
 
 /// One line as it was read.
@@ -108,51 +106,47 @@ impl<R: BufRead> Iterator for RawLines<R> {
 pub struct Loaded {
     /// The good samples in file order, each with its line number.
     pub samples: Vec<(usize, Sample)>,
-    /// The bad lines in file order. Blank lines are neither good nor bad.
+    /// The first bad lines in file order, at most [`MAX_ERRORS`]. Blank lines are neither good nor bad.
     pub errors: Vec<SampleError>,
-    /// Ids that occur more than once; all their samples are kept.
-    pub duplicates: Vec<DuplicateId>,
+    /// How many bad lines there are in all.
+    pub bad: usize,
     /// Digest of the file.
     pub sha256: Digest,
 }
 
-/// An id that an earlier line has already.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DuplicateId {
-    /// The id.
-    pub id: Untrusted,
-    /// The line that had it first.
-    pub first_line: usize,
-    /// The line that has it again.
-    pub line: usize,
-}
+/// How many bad lines of a file are kept: what is wrong with a line takes far more memory than a short line.
+pub const MAX_ERRORS: usize = 100;
 
-/// Reads a whole file; only a failure of the reader itself is an `Err`.
+/// The most samples of one file that are kept in memory.
+pub const MAX_SAMPLES: usize = 1_000_000;
+
+/// Reads a whole file.
+///
+/// # Errors
+/// A failure of the reader itself, or more than [`MAX_SAMPLES`] samples.
 pub fn load(reader: impl BufRead) -> io::Result<Loaded> {
     let mut lines = RawLines::new(reader);
     let mut samples: Vec<(usize, Sample)> = Vec::new();
     let mut errors = Vec::new();
-    let mut duplicates = Vec::new();
-    let mut seen: HashMap<Untrusted, usize> = HashMap::new();
+    let mut bad = 0;
     for line in lines.by_ref() {
         let line = line?;
         if line.is_blank() {
             continue;
         }
         match line.parse() {
-            Ok(sample) => {
-                match seen.get(&sample.id) {
-                    Some(first) => {
-                        duplicates.push(DuplicateId { id: sample.id.clone(), first_line: *first, line: line.number })
-                    }
-                    None => {
-                        seen.insert(sample.id.clone(), line.number);
-                    }
-                }
-                samples.push((line.number, sample));
+            Ok(_) if samples.len() == MAX_SAMPLES => {
+                let message = format!("it has more than {MAX_SAMPLES} samples");
+                return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
             }
-            Err(e) => errors.push(e),
+            Ok(sample) => samples.push((line.number, sample)),
+            Err(e) => {
+                bad += 1;
+                if errors.len() < MAX_ERRORS {
+                    errors.push(e);
+                }
+            }
         }
     }
-    Ok(Loaded { samples, errors, duplicates, sha256: lines.digest() })
+    Ok(Loaded { samples, errors, bad, sha256: lines.digest() })
 }

@@ -209,7 +209,7 @@ fn deep_nesting_and_huge_lines_are_errors_and_no_crash() {
 }
 
 #[test]
-fn a_file_keeps_every_good_line_and_reports_bad_lines_and_repeated_ids() {
+fn a_file_keeps_every_good_line_also_with_a_repeated_id_and_reports_bad_lines() {
     let file =
         b"\xef\xbb\xbf{\"id\":\"a\",\"text\":\" 1 \"}\r\n\nbroken\n{\"id\":\"a\",\"text\":\"2\"}\n{\"text\":\"3\"}";
     let loaded = load(&file[..]).expect("memory does not fail");
@@ -217,8 +217,52 @@ fn a_file_keeps_every_good_line_and_reports_bad_lines_and_repeated_ids() {
     let text = |t: &str| Content::Text(t.into());
     assert_eq!(texts, [(1, "a", text(" 1 ")), (4, "a", text("2")), (5, "line-5", text("3"))]);
     assert_eq!(loaded.errors.iter().map(|e| e.line).collect::<Vec<_>>(), [3]);
-    assert_eq!(loaded.duplicates, [DuplicateId { id: "a".into(), first_line: 1, line: 4 }]);
+    assert_eq!(loaded.bad, 1);
     assert_eq!(loaded.sha256, crate::domain::Digest::of(file));
+}
+
+#[test]
+fn bad_lines_are_counted_and_only_the_first_are_kept() {
+    let loaded = load("x\n".repeat(10_000).as_bytes()).expect("memory does not fail");
+    assert_eq!((loaded.bad, loaded.errors.len()), (10_000, MAX_ERRORS));
+}
+
+#[test]
+fn a_message_does_not_grow_with_what_it_quotes() {
+    let long = "k".repeat(100_000);
+    let lines = [
+        format!(r#"{{"text":"a","{long}":1,"{long}":2}}"#),
+        format!(r#"{{"text":"a","gold":"{long}"}}"#),
+        format!(r#"{{"text":"a","scores":{{"{long}":1}}}}"#),
+        format!(r#"{{"text":"a","classifier":{{"{long}":1}}}}"#),
+    ];
+    for line in lines {
+        let e = parse_line(1, line.as_bytes()).expect_err("bad");
+        assert!(e.message.raw().chars().count() <= MAX_MESSAGE + 1 && e.hint.len() < 400, "{}", e.message.raw().len());
+    }
+}
+
+/// The members of an object with `n` keys.
+fn keys(n: usize) -> String {
+    (0..n).map(|i| format!(r#""k{i}":{i}"#)).collect::<Vec<_>>().join(",")
+}
+
+#[test]
+fn a_sample_with_very_many_keys_costs_what_its_length_costs() {
+    // Quadratic work on these took minutes in this profile.
+    let many = keys(100_000);
+    let sample = parse_line(1, format!(r#"{{"text":"a",{many}}}"#).as_bytes()).expect("all go to meta");
+    assert_eq!(sample.meta.expect("meta").raw().len(), many.len() + 2);
+    let both = format!(r#"{{"text":"a","meta":{{{many}}},{}}}"#, many.replace("\"k", "\"l"));
+    assert!(parse_line(1, both.as_bytes()).is_ok());
+    let twice = format!(r#"{{"text":"a",{many},"k0":1}}"#);
+    assert!(parse_line(1, twice.as_bytes()).expect_err("twice").message.raw().contains("twice"));
+    for key in ["scores", "thresholds", "fields", "gold_path", "verdicts"] {
+        let line =
+            format!(r#"{{"id":"a","text":"a","{key}":{{{many}}}}}"#).replace(r#""text":"a","fields""#, r#""fields""#);
+        let e = parse_line(1, line.as_bytes()).expect_err(key);
+        assert!(e.message.raw().contains("at most 4096"), "{key}: {}", e.message.raw());
+    }
 }
 
 #[test]

@@ -7,7 +7,8 @@ use crate::frontend::bench::BenchError;
 use crate::judge::JudgeError;
 use crate::llm::LlmError;
 use crate::session::{FailureKind, JournalError};
-use crate::text::Untrusted;
+use crate::text::{Escaped, Untrusted};
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, Write};
 
 /// Done.
@@ -61,6 +62,18 @@ impl Stopped {
         }
         self.code
     }
+}
+
+/// From now on panics are told like every other error: what their message quotes cannot act on the terminal.
+pub fn tell_panics() {
+    std::panic::set_hook(Box::new(|info| {
+        let mut text: String = Escaped::lines(&info.to_string()).iter().map(|l| format!("{}\n", l.as_str())).collect();
+        let trace = Backtrace::capture();
+        if trace.status() == BacktraceStatus::Captured {
+            text.push_str(&trace.to_string());
+        }
+        drop(io::stderr().write_all(text.as_bytes()));
+    }));
 }
 
 impl From<io::Error> for Stopped {

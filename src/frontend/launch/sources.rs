@@ -20,7 +20,7 @@ impl JudgeSource for Sources {
         cancel: &Cancel,
     ) -> Result<Box<dyn Judge>, JudgeError> {
         match name.strip_prefix("scripted:") {
-            Some(script) => Scripted::from_argument(script).map(|judge| Box::new(judge) as Box<dyn Judge>),
+            Some(script) => Scripted::from_argument(script, cancel).map(|judge| Box::new(judge) as Box<dyn Judge>),
             None => self.0.open(name, progress, cancel),
         }
     }

@@ -3,8 +3,7 @@
 //! Must not keep what it reads, only its length.
 
 use crate::domain::sample_file::RawLines;
-use crate::domain::{Content, Sample};
-use std::fs::File;
+use crate::domain::{Content, GuardedFile, Sample};
 use std::io::{self, BufReader};
 use std::path::Path;
 
@@ -13,7 +12,7 @@ pub(super) fn mean_chars(path: &Path) -> Result<f64, String> {
     let shown = path.to_string_lossy();
     let fail = |e: io::Error| format!("cannot read {shown}: {e}");
     let (mut count, mut chars) = (0_u64, 0_u64);
-    for line in RawLines::new(BufReader::new(File::open(path).map_err(fail)?)) {
+    for line in RawLines::new(BufReader::new(GuardedFile::open(path, u64::MAX, || false).map_err(fail)?)) {
         if let Ok(sample) = line.map_err(fail)?.parse() {
             count += 1;
             chars += sample_chars(&sample);

@@ -5,6 +5,7 @@
 mod advice;
 mod app;
 mod frame;
+mod hammer;
 mod ink;
 mod keyboard;
 mod keymap;
@@ -36,6 +37,8 @@ use terminal::Guard;
 use view::View;
 
 pub use app::Setup;
+#[doc(hidden)]
+pub use hammer::Hammer;
 pub use theme::Theme;
 
 /// How long one wait for a key may take: 30 frames a second.

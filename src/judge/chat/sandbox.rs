@@ -9,6 +9,7 @@ use fancy_regex::{Captures, Regex};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, Error, ErrorKind, Value, context};
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 /// Longest template in bytes; real ones have up to some tens of thousands.
 const MAX_TEMPLATE: usize = 256 << 10;
@@ -18,8 +19,9 @@ const FUEL: u64 = 200_000;
 /// The template without the tags `{% generation %}` and `{% endgeneration %}`, which mark for training what the model wrote
 /// and show their body as it is: they become a condition that always holds.
 pub(super) fn without_marks(template: &str) -> Cow<'_, str> {
-    let marks = Regex::new(r"(\{%[-+]?\s*)(end)?generation(\s*[-+]?%\})").expect("the pattern is a constant");
-    marks.replace_all(template, |tag: &Captures<'_>| {
+    static MARKS: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"(\{%[-+]?\s*)(end)?generation(\s*[-+]?%\})").expect("the pattern is a constant"));
+    MARKS.replace_all(template, |tag: &Captures<'_>| {
         let [before, after] = [1, 3].map(|i| tag.get(i).map_or("", |m| m.as_str()));
         let word = if tag.get(2).is_some() { "endif" } else { "if true" };
         [before, word, after].concat()

@@ -220,6 +220,15 @@ impl Part {
     }
 }
 
+/// The header of a file that holds `bytes` and nothing else: its keys, and its tensors by name.
+///
+/// # Errors
+/// As [`GgufFile::open`].
+pub fn header_of(bytes: &[u8], cancel: &Cancel) -> Result<(Metadata, Vec<(String, TensorInfo)>), GgufError> {
+    let (metadata, tensors) = read_header(&mut Source::new(bytes, bytes.len() as u64, cancel), bytes.len() as u64)?;
+    Ok((metadata, tensors.into_iter().collect()))
+}
+
 fn read_header<R: Read>(source: &mut Source<'_, R>, file_len: u64) -> Result<(Metadata, tensors::Tensors), GgufError> {
     let magic = source.u32("the magic number")?.to_le_bytes();
     if magic != *b"GGUF" {

@@ -3,7 +3,7 @@
 use super::fixture::*;
 use crate::domain::{Examination, Mode, Part, Piece, TokenView, TopToken};
 use crate::report::{
-    Basis, Doc, Line, Page, Role, ansi, beside, compare, examination, failure, json, markdown, plain, theme, walk,
+    Basis, Doc, Line, Page, Role, ansi, beside, compare, examination, failure, json, plain, theme, walk,
 };
 use crate::session::{Fact, FailureKind, Policies, SessionState, WalkId};
 
@@ -146,9 +146,4 @@ fn no_colour_is_used_alone_for_two_roles_of_opposite_meaning() {
 #[test]
 fn json_keeps_the_roles() {
     insta::assert_snapshot!(json::render(&small()));
-}
-
-#[test]
-fn markdown_cannot_be_escaped_from() {
-    insta::assert_snapshot!(markdown::render(&small()));
 }

@@ -340,8 +340,29 @@ pub fn opened_at(path: &Path) -> Result<String, JournalError> {
 /// while it is recorded. Of a damaged file the facts before the damage are given; [`Recovery::damage`] names it.
 pub fn read(path: &Path) -> Result<(Vec<Fact>, Recovery), JournalError> {
     let bytes = Os.read(path).map_err(io_error("read", path))?;
-    let scan = recover::scan(path, &bytes)?;
+    of_bytes(path, &bytes)
+}
+
+/// All facts of a session whose file holds `bytes`; `path` is for messages only.
+///
+/// # Errors
+/// Where there is no whole header of a version that can be read.
+pub fn of_bytes(path: &Path, bytes: &[u8]) -> Result<(Vec<Fact>, Recovery), JournalError> {
+    let scan = recover::scan(path, bytes)?;
     Ok((scan.facts, scan.recovery))
+}
+
+/// The file of a session with these facts, given as JSON text that need not be any: for trying what reading makes of it.
+#[doc(hidden)]
+pub fn framed(facts: &[&[u8]]) -> Vec<u8> {
+    let mut file = record::encode(0, None, &Fact::Opened { program: String::new(), at: String::new() });
+    let mut prev = Digest::of(&file);
+    for (number, fact) in facts.iter().enumerate() {
+        let line = record::frame(number as u64 + 1, prev, fact);
+        prev = Digest::of(&line);
+        file.extend(line);
+    }
+    file
 }
 
 fn begin(disk: &dyn Disk, file: &mut dyn DiskFile, path: &Path, line: &[u8]) -> Result<(), JournalError> {
