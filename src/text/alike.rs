@@ -16,10 +16,10 @@ pub fn alike<'a>(word: &str, options: impl IntoIterator<Item = &'a str>) -> Vec<
     found.into_iter().map(|(_, option)| option).collect()
 }
 
-/// `Did you mean X or Y?`, each as `shown` writes it; `None` where nothing is spelt alike.
+/// `did you mean X or Y?`, each as `shown` writes it; `None` where nothing is spelt alike.
 pub fn did_you_mean(near: &[&str], shown: impl Fn(&str) -> String) -> Option<String> {
     let names: Vec<String> = near.iter().map(|name| shown(name)).collect();
-    (!names.is_empty()).then(|| format!("Did you mean {}?", names.join(" or ")))
+    (!names.is_empty()).then(|| format!("did you mean {}?", names.join(" or ")))
 }
 
 #[cfg(test)]
@@ -39,7 +39,7 @@ mod tests {
             assert_eq!(alike(word, words), near, "{word}");
         }
         let quoted = |word: &str| format!("`{word}`");
-        assert_eq!(did_you_mean(&["a", "b"], quoted).as_deref(), Some("Did you mean `a` or `b`?"));
+        assert_eq!(did_you_mean(&["a", "b"], quoted).as_deref(), Some("did you mean `a` or `b`?"));
         assert_eq!(did_you_mean(&[], quoted), None);
     }
 }

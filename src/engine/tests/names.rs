@@ -10,18 +10,18 @@ fn a_mistyped_name_is_refused_with_the_one_that_was_meant() {
     let mut bench = Bench::ready(0.8);
     bench.run("break insult").1.expect("a breakpoint");
     for (line, message, hint) in [
-        ("break insalt", "no node or leaf `insalt`", "Did you mean `insult`?"),
-        ("tbreak remov", "no node or leaf `remov`", "Did you mean `remove`?"),
-        ("break insalt=yes", "no node `insalt`", "Did you mean `insult`?"),
-        ("break insult=yse", "no answer `yse`", "Did you mean `yes`?"),
-        ("until insalt", "no node or leaf `insalt`", "Did you mean `insult`?"),
-        ("x prompt of insalt", "no node `insalt`", "Did you mean `insult`?"),
+        ("break insalt", "no node or leaf `insalt`", "did you mean `insult`?"),
+        ("tbreak remov", "no node or leaf `remov`", "did you mean `remove`?"),
+        ("break insalt=yes", "no node `insalt`", "did you mean `insult`?"),
+        ("break insult=yse", "no answer `yse`", "did you mean `yes`?"),
+        ("until insalt", "no node or leaf `insalt`", "did you mean `insult`?"),
+        ("x prompt of insalt", "no node `insalt`", "did you mean `insult`?"),
         ("x tokens of remove", "no node `remove`", "`remove` is a leaf"),
-        ("set answer insalt=yes", "no node `insalt`", "Did you mean `insult`?"),
-        ("set answer insult=yse", "no answer `yse`", "Did you mean `yes`?"),
+        ("set answer insalt=yes", "no node `insalt`", "did you mean `insult`?"),
+        ("set answer insult=yse", "no answer `yse`", "did you mean `yes`?"),
         ("sample cc", "no sample with id `cc`", "info samples"),
-        ("break insult if p.yse < 0.5", "node `insult` has no answer `yse`", "Did you mean `p.yes`?"),
-        ("break * if p.yse < 0.5", "no node of the policy has the answer `yse`", "Did you mean `p.yes`?"),
+        ("break insult if p.yse < 0.5", "node `insult` has no answer `yse`", "did you mean `p.yes`?"),
+        ("break * if p.yse < 0.5", "no node of the policy has the answer `yse`", "did you mean `p.yes`?"),
         ("tbreak insult=yes if gold == 'violatin'", "`gold` is never \"violatin\"", "\"violating\""),
         ("condition 1 p.yse < 0.5", "node `insult` has no answer `yse`", "`p.yes`"),
         ("condition 1 node == 'insalt'", "`node` is never \"insalt\"", "\"insult\""),
@@ -67,7 +67,7 @@ fn a_threshold_is_a_number_that_its_score_can_have() {
         ("set threshold scam=-0.1", "outside the range", "between 0 and 1"),
         ("set threshold scam=50", "outside the range", "between 0 and 1"),
         ("set threshold logit=7.5", "outside the range of `logit`", "from -4.5 to 7"),
-        ("set threshold scma=0.5", "no loaded sample has a score `scma`", "Did you mean `scam`?"),
+        ("set threshold scma=0.5", "no loaded sample has a score `scma`", "did you mean `scam`?"),
     ] {
         refused(&mut bench, line, message, hint);
     }

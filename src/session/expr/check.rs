@@ -14,7 +14,7 @@ use minijinja::value::ValueKind;
 
 /// How many words a hint lists.
 const MOST_LISTED: usize = 8;
-const ALL_NAMES: &str = "`help expressions` lists all names.";
+const ALL_NAMES: &str = "`help expressions` lists all names";
 
 /// Checks a whole expression.
 pub(super) fn check(expr: &Expr<'_>, machine: &Machine<'_>, at: &Vocabulary<'_>) -> Result<(), ExprError> {
@@ -54,23 +54,23 @@ fn node(expr: &Expr<'_>, machine: &Machine<'_>, at: &Vocabulary<'_>) -> Result<(
             if let Some(path) = path(&call.expr) {
                 name(&path, at)?;
             }
-            let hint = "There are filters instead, such as `sample.text | lower`: see `help expressions`.";
+            let hint = "there are filters instead, such as `sample.text | lower`: see `help expressions`";
             return Err(refusal("an expression cannot call functions".to_owned(), Some(hint.to_owned())));
         }
         Expr::Filter(filter) if !machine.has_filter(filter.name) => {
             let known = FILTERS.iter().filter_map(|(name, _)| name.split('(').next());
             let meant = did_you_mean(&alike(filter.name, known), code);
-            let hint = told(meant, "`help expressions` lists the filters.");
+            let hint = told(meant, "`help expressions` lists the filters");
             return Err(refusal(format!("there is no filter `{}`", filter.name), Some(hint)));
         }
         Expr::Test(test) if matches!(test.name, "defined" | "undefined") => {
-            let hint = "`is none` asks whether something is not known, `is not none` whether it is.".to_owned();
+            let hint = "`is none` asks whether something is not known, `is not none` whether it is".to_owned();
             return Err(refusal(format!("`is {}` cannot be asked here", test.name), Some(hint)));
         }
         Expr::Test(test) if !machine.has_test(test.name) => {
             let meant =
                 did_you_mean(&alike(test.name, ["none", "in", "odd", "even", "startingwith", "endingwith"]), code);
-            let hint = told(meant, "Compare with ==, !=, <, <=, >, >= or in.");
+            let hint = told(meant, "compare with ==, !=, <, <=, >, >= or in");
             return Err(refusal(format!("there is no test `is {}`", test.name), Some(hint)));
         }
         Expr::Test(test) => {
@@ -156,7 +156,7 @@ fn name<'e>(path: &[&'e str], at: &Vocabulary<'_>) -> Result<Named<'e>, ExprErro
         Found::Group => Ok(named(None)),
         Found::Further(variable) => {
             let whole: Vec<&str> = path.iter().take(variable.parts().count()).copied().collect();
-            let hint = format!("It is {}.", with_article(variable.kind));
+            let hint = format!("it is {}", with_article(variable.kind));
             Err(refusal(format!("`{}` has no parts", spelt(&whole)), Some(hint)))
         }
         Found::Unknown(right) => Err(unknown(path, right, at)),
@@ -192,9 +192,9 @@ fn unknown(path: &[&str], right: usize, at: &Vocabulary<'_>) -> ExprError {
         .into_iter()
         .any(|words| at.words(words, None).is_some_and(|known| known.contains(&wrong)));
     if right == 0 && path.len() == 1 && is_word {
-        return refusal(message, Some(format!("Texts stand in quotes: {wrong:?}.")));
+        return refusal(message, Some(format!("texts stand in quotes: {wrong:?}")));
     }
-    let quotes = if path.len() == 1 { " Texts stand in quotes: \"yes\"." } else { "" };
+    let quotes = if path.len() == 1 { "; texts stand in quotes: \"yes\"" } else { "" };
     refusal(message, Some(told(did_you_mean(&alike(wrong, options), whole), &format!("{ALL_NAMES}{quotes}"))))
 }
 
@@ -202,9 +202,9 @@ fn not_yet(variable: &Variable, shown: &str, at: &Vocabulary<'_>) -> ExprError {
     let (message, hint) = match at.place {
         Place::Sample => (
             format!("`{shown}` is not known before a sample is run"),
-            "Here stand gold, scores and what else is known of a sample beforehand: see `help expressions`.",
+            "here stand gold, scores and what else is known of a sample beforehand: see `help expressions`",
         ),
-        _ => (format!("`{shown}` is known in the condition of a breakpoint only"), "See `help expressions`."),
+        _ => (format!("`{shown}` is known in the condition of a breakpoint only"), "see `help expressions`"),
     };
     debug_assert!(!at.has(variable.since));
     refusal(message, Some(hint.to_owned()))
@@ -219,13 +219,13 @@ fn unknown_key(variable: &Variable, keys: Words, key: &str, known: &[&str], at: 
         _ => format!("no loaded sample has a score `{key}`"),
     };
     let meant = did_you_mean(&alike(key, known.iter().copied()), |key| code(&member(variable.fixed(), key)));
-    refusal(message, Some(told(meant, &listed(known, |key| code(&member(variable.fixed(), key))))))
+    refusal(message, Some(told(meant, &listed("there are", known, |key| code(&member(variable.fixed(), key))))))
 }
 
 fn whole_group(path: &[&str]) -> ExprError {
     let root = spelt(path);
     let example = NAMES.iter().find(|variable| variable.name.starts_with(&format!("{root}.")));
-    let hint = example.map(|v| format!("Name the one that is meant: `{}`, as in `{}`.", v.name, v.example));
+    let hint = example.map(|v| format!("name the one that is meant: `{}`, as in `{}`", v.name, v.example));
     refusal(format!("`{root}` is several values"), hint)
 }
 
@@ -239,7 +239,7 @@ fn compare(left: &Expr<'_>, op: Op, right: &Expr<'_>, at: &Vocabulary<'_>) -> Re
                 (Some(a), Some(b)) if sort(a) != sort(b) => {
                     let (a, b) = (with_article(a), with_article(b));
                     let message = format!("`{}` is {a} and `{}` is {b}", one.shown(), other.shown());
-                    Err(refusal(message, Some("Only values of one kind can be compared.".to_owned())))
+                    Err(refusal(message, Some("only values of one kind can be compared".to_owned())))
                 }
                 (None, Some(_)) => Err(whole_group(&one.path)),
                 (Some(_), None) => Err(whole_group(&other.path)),
@@ -267,7 +267,7 @@ fn compare(left: &Expr<'_>, op: Op, right: &Expr<'_>, at: &Vocabulary<'_>) -> Re
 fn equals(named: &Named<'_>, value: &Value, op: Op, at: &Vocabulary<'_>) -> Result<(), ExprError> {
     let shown = named.shown();
     if value.is_none() {
-        let hint = format!("Ask `{shown} is none`: what is not known is equal to nothing.");
+        let hint = format!("ask `{shown} is none`: what is not known is equal to nothing");
         return Err(refusal(format!("`{shown}` cannot be compared with none"), Some(hint)));
     }
     let Some(variable) = named.variable else {
@@ -290,11 +290,11 @@ fn equals(named: &Named<'_>, value: &Value, op: Op, at: &Vocabulary<'_>) -> Resu
         Some(known) if !known.contains(&word) => {
             let side = matches!((words, word), (Words::Cell, "tp" | "fp" | "fn" | "tn"));
             let meant = match side {
-                true => Some("Did you mean `confusion.llm` or `confusion.classifier`?".to_owned()),
+                true => Some("did you mean `confusion.llm` or `confusion.classifier`?".to_owned()),
                 false => did_you_mean(&alike(word, known.iter().copied()), quoted),
             };
             let message = format!("`{shown}` is never {}", literal(value));
-            Err(refusal(message, Some(told(meant, &listed(&known, quoted)))))
+            Err(refusal(message, Some(told(meant, &listed("it can be", &known, quoted)))))
         }
         _ => Ok(()),
     }
@@ -312,11 +312,11 @@ fn contains(named: &Named<'_>, value: &Value, at: &Vocabulary<'_>) -> Result<(),
     match sort(variable.kind) {
         Sort::Number | Sort::Truth => {
             let message = format!("`{shown}` is {} and contains nothing", with_article(variable.kind));
-            Err(refusal(message, Some("Compare it with ==, !=, <, <=, > or >=.".to_owned())))
+            Err(refusal(message, Some("compare it with ==, !=, <, <=, > or >=".to_owned())))
         }
         Sort::Text | Sort::Several if value.kind() != ValueKind::String => {
             let message = format!("`{shown}` holds text, and {} is none", literal(value));
-            Err(refusal(message, Some("Texts stand in quotes: \"yes\".".to_owned())))
+            Err(refusal(message, Some("texts stand in quotes: \"yes\"".to_owned())))
         }
         Sort::Text | Sort::Several => Ok(()),
     }
@@ -328,11 +328,11 @@ fn hint_of_kind(variable: &Variable, value: &Value, at: &Vocabulary<'_>) -> Opti
         _ => None,
     };
     match (sort(variable.kind), words) {
-        (_, Some(words)) => Some(listed(&words, quoted)),
+        (_, Some(words)) => Some(listed("it can be", &words, quoted)),
         (Sort::Number, _) if value.kind() == ValueKind::String => {
-            Some(format!("Numbers stand without quotes, as in `{}`.", variable.example))
+            Some(format!("numbers stand without quotes, as in `{}`", variable.example))
         }
-        _ => Some(format!("Write it as in `{}`.", variable.example)),
+        _ => Some(format!("write it as in `{}`", variable.example)),
     }
 }
 
@@ -380,7 +380,7 @@ fn quoted(word: &str) -> String {
 }
 
 /// What it can be, as far as it fits.
-fn listed(words: &[&str], shown: impl Fn(&str) -> String) -> String {
+fn listed(intro: &str, words: &[&str], shown: impl Fn(&str) -> String) -> String {
     let mut all: Vec<&str> = Vec::new();
     for word in words {
         if !all.contains(word) && all.len() <= MOST_LISTED {
@@ -390,8 +390,8 @@ fn listed(words: &[&str], shown: impl Fn(&str) -> String) -> String {
     let more = if all.len() > MOST_LISTED { ", …" } else { "" };
     let list: Vec<String> = all.iter().take(MOST_LISTED).map(|word| shown(word)).collect();
     match list.as_slice() {
-        [] => "There is none.".to_owned(),
-        list => format!("There is {}{more}.", list.join(", ")),
+        [] => "there is none".to_owned(),
+        list => format!("{intro} {}{more}", list.join(", ")),
     }
 }
 

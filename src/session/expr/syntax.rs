@@ -141,7 +141,7 @@ pub(super) fn explain(error: &Error) -> ExprError {
     match error.kind() {
         ErrorKind::OutOfFuel => ExprError {
             message: "the expression takes too long or needs too much memory".into(),
-            hint: Some("Keep conditions to comparisons of single values.".to_owned()),
+            hint: Some("keep conditions to comparisons of single values".to_owned()),
         },
         ErrorKind::SyntaxError => {
             ExprError { message: format!("the expression cannot be read: {detail}").into(), hint: Some(example()) }
@@ -149,7 +149,7 @@ pub(super) fn explain(error: &Error) -> ExprError {
         ErrorKind::UnknownFilter | ErrorKind::UnknownTest | ErrorKind::UnknownFunction | ErrorKind::UnknownMethod => {
             ExprError {
                 message: format!("the expression uses something unknown: {detail}").into(),
-                hint: Some("There are filters such as `length`, `lower` and `round`, and no functions.".to_owned()),
+                hint: Some("there are filters such as `length`, `lower` and `round`, and no functions".to_owned()),
             }
         }
         kind => {
@@ -160,5 +160,5 @@ pub(super) fn explain(error: &Error) -> ExprError {
 }
 
 fn example() -> String {
-    "An expression looks like this: p.yes < 0.6 and answer == \"yes\". `help expressions` lists all names.".to_owned()
+    "an expression looks like this: p.yes < 0.6 and answer == \"yes\"; `help expressions` lists all names".to_owned()
 }
