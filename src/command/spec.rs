@@ -304,7 +304,7 @@ commands! {
             aliases: &["l"],
             group: Group::Look,
             help: "Without a node: around the one that comes next.",
-            examples: &[("list", "shows the source of the next node"), ("list deceptive", "shows that of `deceptive`")],
+            examples: &[("list", "shows the source of the next node"), ("list request", "shows that of `request`")],
             args: &[ArgSpec::optional("NODE", K::Place)],
             keys: &[key("l", "list {node}", "source")],
             needs: &[Need::Policy],
@@ -555,7 +555,7 @@ commands! {
             aliases: &["u"],
             group: Group::Step,
             help: "Stops earlier at a breakpoint, or at another leaf where the walk never gets there.",
-            examples: &[("until deceptive", "goes on and stands before the node `deceptive`")],
+            examples: &[("until request", "goes on and stands before the node `request`")],
             args: &[ArgSpec::required("PLACE", K::Place)],
             keys: &[key("u", "until {node}", "until")],
             needs: &[Need::Live, Need::Walk, Need::Policy, Need::Model],
@@ -595,9 +595,9 @@ commands! {
                    `break * if EXPR` looks at every node.\n\nAn answer with a space is quoted: break intent=\"not sure\". \
                    See `help expressions` for what an expression can name. Names and words that there are not are refused.",
             examples: &[
-                ("break deceptive", "stops before the node `deceptive`"),
-                ("break deceptive=yes", "stops when `deceptive` was answered yes"),
-                ("break deceptive if p.yes < 0.6", "stops when it was answered and yes is not likely"),
+                ("break request", "stops before the node `request`"),
+                ("break request=yes", "stops when `request` was answered yes"),
+                ("break request if p.yes < 0.6", "stops when it was answered and yes is not likely"),
                 ("break * if coverage < 0.5", "stops wherever the model wanted to say something else"),
             ],
             args: BREAK,
@@ -611,7 +611,7 @@ commands! {
             aliases: &["tb"],
             group: Group::Break,
             help: "The breakpoint is removed after its first stop.",
-            examples: &[("tbreak remove", "stops at the leaf `remove`, once")],
+            examples: &[("tbreak phishing", "stops at the leaf `phishing`, once")],
             args: BREAK,
             needs: &[Need::Live, Need::Policy],
         }
@@ -688,7 +688,7 @@ commands! {
                    was answered last, or with `of NODE` about that one.",
             examples: &[
                 ("x prompt", "shows the prompt of the last answered node"),
-                ("x tokens of deceptive", "shows the tokens of the node `deceptive`"),
+                ("x tokens of request", "shows the tokens of the node `request`"),
                 ("x top 5 @12", "shows the five most likely tokens after the first twelve"),
                 ("x/20", "shows the twenty most likely tokens where the answer is read"),
             ],
@@ -716,7 +716,7 @@ commands! {
             group: Group::Change,
             help: "The walk branches before that node, the node is answered so and marked as overridden. The walk it came from \
                    stays as it is.",
-            examples: &[("set answer deceptive=no", "goes on as if `deceptive` had been answered no")],
+            examples: &[("set answer request=no", "goes on as if `request` had been answered no")],
             args: &[ArgSpec::required("NODE=ANSWER", K::NodeAnswer)],
             keys: &[prompt("a", "set answer {node}=", "answer")],
             needs: &[Need::Live, Need::Policy, Need::Walk],
@@ -754,7 +754,7 @@ commands! {
                    node. The walk it came from stays as it is.",
             examples: &[
                 ("rerun", "asks again what changed in the policy"),
-                ("rerun deceptive", "asks again from the node `deceptive`"),
+                ("rerun request", "asks again from the node `request`"),
             ],
             args: &[ArgSpec::optional("NODE", K::Node)],
             needs: &[Need::Live, Need::Walk, Need::Policy],
@@ -804,7 +804,7 @@ commands! {
             summary: "Run the commands of a file",
             group: Group::Program,
             help: "One command a line, as typed here, with `#` comments. Errors name file and line; the first one ends it.",
-            examples: &[("source testdata/scripts/first-steps.cmd", "runs the commands of that file")],
+            examples: &[("source testdata/scripts/demo.cmd", "runs the commands of that file")],
             args: &[ArgSpec::required("PATH", K::Path)],
         }
 
