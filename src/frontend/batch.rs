@@ -1,11 +1,12 @@
 //! Batch: commands from files, arguments and a stream, a transcript or JSON lines out, an exit code at the end.
 //!
-//! Must not edit lines, show progress or stream tokens: the output is the same whatever it is written to.
+//! Must not edit lines or stream tokens, and must keep progress out of the output, which is the same whatever it is written to.
 
 use super::interrupt::Interrupt;
+use super::progress::ProgressView;
 use super::runner::{Input, Rules, Runner};
 use super::script::{Script, ScriptLine};
-use super::show::{JsonShow, Show, TextShow, WIDTH};
+use super::show::{Aside, JsonShow, Show, TextShow, WIDTH};
 use super::{Client, Outcome};
 use std::io::{self, BufRead, Write};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
@@ -40,14 +41,20 @@ pub fn run<R: BufRead + Send + 'static>(
     options: Options,
     interrupt: &Interrupt,
     out: &mut dyn Write,
+    err: &mut dyn Write,
 ) -> io::Result<Outcome> {
     let rules = Rules { keep_going: options.keep_going, can_switch: false };
     let mut runner = Runner::new(client, interrupt, rules);
-    if options.json {
-        carry_out(&mut runner, inputs, stdin, interrupt, &mut JsonShow::new(out))?;
+    let (mut json, mut text);
+    let show: &mut dyn Show = if options.json {
+        json = JsonShow::new(out);
+        &mut json
     } else {
-        carry_out(&mut runner, inputs, stdin, interrupt, &mut TextShow::transcript(out, options.color, WIDTH))?;
-    }
+        text = TextShow::transcript(out, options.color, WIDTH);
+        &mut text
+    };
+    let mut show = Aside::new(show, ProgressView::lines(err));
+    carry_out(&mut runner, inputs, stdin, interrupt, &mut show)?;
     Ok(Outcome::Exit(runner.worst().code()))
 }
 

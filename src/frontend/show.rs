@@ -2,12 +2,13 @@
 //!
 //! Must write to the stream it was given and nowhere else, and must show untrusted text escaped only (JSON escapes by itself).
 
-use super::live::Live;
+use super::progress::ProgressView;
+use super::transient::Transient;
 use super::{Client, words};
 use crate::command::{ParseError, ViewCommand};
 use crate::engine::{Event, Failure, Notice, Stop};
 use crate::judge::Progress;
-use crate::report::{Doc, Line, Role, ansi, fault, json, plain};
+use crate::report::{Doc, Line, Role, ansi, failure, fault, json, plain};
 use crate::session::{Fact, FailureKind, wire};
 use crate::text::Escaped;
 use serde_json::{Value, json};
@@ -41,8 +42,8 @@ pub struct TextShow<'a> {
     pub width: usize,
     /// Whether lines are shown before they are carried out; not where a person just typed them.
     pub echo: bool,
-    /// Progress, and the rationale as it is written: for a terminal that can move its cursor.
-    live: Option<Live>,
+    /// Progress, and the rationale as it is written: for a terminal.
+    live: Option<Transient>,
     /// Whether a fact told already that the running command was stopped.
     told: bool,
 }
@@ -55,7 +56,12 @@ impl<'a> TextShow<'a> {
 
     /// For a terminal, which is at least `width` cells wide.
     pub fn terminal(out: &'a mut dyn Write, color: bool, width: usize) -> Self {
-        Self { live: Some(Live::default()), ..Self::transcript(out, color, width) }
+        Self { live: Some(Transient::default()), ..Self::transcript(out, color, width) }
+    }
+
+    /// For a terminal that cannot move its cursor.
+    pub fn dumb_terminal(out: &'a mut dyn Write, color: bool, width: usize) -> Self {
+        Self { live: Some(Transient::for_dumb_terminal()), ..Self::transcript(out, color, width) }
     }
 
     /// Shows a document.
@@ -72,6 +78,7 @@ impl<'a> TextShow<'a> {
         match (notice, &mut self.live) {
             (Notice::Examined(_, found), _) => self.doc(&words::examined(found, client, self.width)),
             (Notice::Progress(_, Progress::Token(piece)), Some(live)) => live.token(piece.raw(), self.width, self.out),
+            (Notice::Progress(_, Progress::Note(text)), Some(_)) => self.doc(&failure::note(text, self.width)),
             (Notice::Progress(_, progress), Some(live)) => {
                 live.progress(progress);
                 Ok(())
@@ -136,6 +143,46 @@ impl Show for TextShow<'_> {
             return if self.told { Ok(()) } else { self.doc(&Doc(vec![line])) };
         }
         self.doc(&words::failed(failure, place, self.width))
+    }
+}
+
+/// What another shows, and progress in a view of its own: for output that is the same whatever it is written to.
+pub struct Aside<'a, 'v> {
+    show: &'a mut dyn Show,
+    view: ProgressView<'v>,
+}
+
+impl<'a, 'v> Aside<'a, 'v> {
+    /// Progress goes to `view`, everything else to `show`.
+    pub fn new(show: &'a mut dyn Show, view: ProgressView<'v>) -> Self {
+        Self { show, view }
+    }
+}
+
+impl Show for Aside<'_, '_> {
+    fn line(&mut self, text: &str, place: Option<&Escaped>) -> io::Result<()> {
+        self.show.line(text, place)
+    }
+
+    fn misread(&mut self, text: &str, place: Option<&Escaped>, error: &ParseError) -> io::Result<()> {
+        self.show.misread(text, place, error)
+    }
+
+    fn event(&mut self, event: &Event, client: &Client) -> io::Result<()> {
+        match event {
+            Event::Notice(Notice::Progress(_, progress)) => self.view.show(progress),
+            Event::Notice(Notice::Done { .. }) => self.view.clear(),
+            _ => {}
+        }
+        self.show.event(event, client)
+    }
+
+    fn answer(&mut self, command: &ViewCommand, client: &Client) -> io::Result<Result<(), Failure>> {
+        self.show.answer(command, client)
+    }
+
+    fn failure(&mut self, failure: &Failure, place: Option<&Escaped>) -> io::Result<()> {
+        self.show.failure(failure, place)
     }
 }
 

@@ -48,3 +48,15 @@ pub fn failed(failed: &Failure, place: Option<&Escaped>, width: usize) -> Doc {
     };
     failure::failure(failed.kind, &message, failed.hint.as_deref(), width)
 }
+
+/// An error as lines for stderr: what went wrong, and what to do.
+pub fn told(message: &Untrusted, hint: Option<&str>) -> String {
+    let mut text = String::new();
+    for (word, part) in [("error: ", Some(message.raw())), ("hint: ", hint)] {
+        for (number, line) in part.unwrap_or_default().lines().enumerate() {
+            let head = if number == 0 { word } else { "  " };
+            text.push_str(&format!("{head}{}\n", Escaped::line(line)));
+        }
+    }
+    text
+}

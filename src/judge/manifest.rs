@@ -27,14 +27,14 @@ pub struct Manifest {
     pub file: String,
     /// About how large the file is, for people.
     pub megabytes: u64,
-    /// Its exact size in bytes, where it is known.
+    /// Its exact size in bytes; without a digest it has to be given.
     pub size: Option<u64>,
-    /// Its digest, where it could be checked when the manifest was written.
+    /// Its digest, where it was known when the manifest was written.
     #[serde(default, deserialize_with = "digest")]
     pub sha256: Option<Digest>,
     /// Licence of the weights.
     pub licence: String,
-    /// GGUF architecture.
+    /// GGUF architecture: the family, which the file has to name where there is no digest.
     pub architecture: String,
     /// Chat format of its template.
     pub chat_format: String,
@@ -57,7 +57,7 @@ pub enum Source {
     Hub {
         /// `owner/name`.
         repo: String,
-        /// A commit, or a branch where no commit could be pinned.
+        /// A commit: 40 hexadecimal digits.
         revision: String,
         /// Path of the file in the repository.
         file: String,
@@ -82,15 +82,35 @@ pub enum ManifestError {
     /// A name that would leave the models folder.
     #[error("the file name {0:?} is not a plain name")]
     FileName(String),
+    /// A branch or tag, which may name another file tomorrow.
+    #[error("the revision {0:?} is not a commit (40 hexadecimal digits)")]
+    Revision(String),
+    /// Nothing says which file is meant.
+    #[error(
+        "without a sha256 a model needs its size in bytes, its architecture and commits of the hub as its only sources"
+    )]
+    Unpinned,
 }
 
 impl Manifest {
-    /// Reads one manifest.
+    /// Reads one manifest. What it names has to be one file for ever: a digest, or commits with a size and a family.
     pub fn parse(text: &str) -> Result<Self, ManifestError> {
         let manifest: Self = toml::from_str(text)?;
         let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
         if manifest.file.starts_with('.') || manifest.file.is_empty() || !manifest.file.chars().all(plain) {
             return Err(ManifestError::FileName(manifest.file));
+        }
+        for source in &manifest.sources {
+            match source {
+                Source::Hub { revision, .. } if !is_commit(revision) => {
+                    return Err(ManifestError::Revision(revision.clone()));
+                }
+                Source::Wheel { .. } if manifest.sha256.is_none() => return Err(ManifestError::Unpinned),
+                Source::Hub { .. } | Source::Wheel { .. } => {}
+            }
+        }
+        if manifest.sha256.is_none() && (manifest.size.is_none() || manifest.architecture.is_empty()) {
+            return Err(ManifestError::Unpinned);
         }
         Ok(manifest)
     }
@@ -116,6 +136,10 @@ impl Source {
     }
 }
 
+fn is_commit(revision: &str) -> bool {
+    revision.len() == 40 && revision.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 fn digest<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Digest>, D::Error> {
     let hex = String::deserialize(deserializer)?;
     Digest::from_hex(&hex).map(Some).ok_or_else(|| de::Error::custom("a sha256 has 64 hexadecimal digits"))
@@ -126,33 +150,47 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_built_in_manifest_is_read_and_the_default_one_is_fully_pinned() {
+    fn every_built_in_manifest_names_one_file_for_ever() {
         let all = Manifest::all();
         assert_eq!(
             all.iter().map(|m| m.name.as_str()).collect::<Vec<_>>(),
             [DEFAULT, "qwen2.5-0.5b", "qwen2.5-1.5b", "qwen3-4b"]
         );
-        let default = Manifest::find(DEFAULT).expect("it is there");
-        assert!(default.sha256.is_some() && default.size.is_some());
-        assert!(
-            matches!(default.sources.as_slice(), [Source::Hub { revision, .. }, Source::Wheel { .. }] if revision.len() == 40)
-        );
         for manifest in all {
-            assert!(!manifest.sources.is_empty() && manifest.megabytes > 0, "{}", manifest.name);
-            assert!(manifest.size.is_none_or(|size| size / 1_000_000 == manifest.megabytes), "{}", manifest.name);
+            let name = &manifest.name;
+            let commits = manifest.sources.iter().all(|source| match source {
+                Source::Hub { revision, .. } => is_commit(revision),
+                Source::Wheel { .. } => manifest.sha256.is_some(),
+            });
+            let size = manifest.size.unwrap_or_else(|| panic!("{name} has no size"));
+            assert!(commits && !manifest.sources.is_empty() && !manifest.architecture.is_empty(), "{name}");
+            assert_eq!(size / 1_000_000, manifest.megabytes, "{name}");
+            assert!(manifest.sha256.is_some(), "{name}: all that are here now have a digest");
         }
     }
 
     #[test]
-    fn a_manifest_that_would_write_elsewhere_or_has_a_bad_hash_is_refused() {
+    fn a_manifest_that_would_write_elsewhere_or_pins_nothing_is_refused() {
         let text = BUILT_IN[0];
-        for (from, to) in [
-            (r#"file = "SmolLM2-135M-Instruct.Q4_1.gguf""#, r#"file = "../x.gguf""#),
-            (r#"file = "SmolLM2-135M-Instruct.Q4_1.gguf""#, r#"file = ".hidden""#),
-            (r#"sha256 = "b179"#, r#"sha256 = "b17"#),
-            ("licence =", "license ="),
+        let sha = r#"sha256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53""#;
+        let wheel = text.find("[[source]]\nkind = \"wheel\"").expect("it has a wheel");
+        let hub_only = text.get(..wheel).expect("text");
+        let pinned_otherwise = hub_only.replacen(sha, "", 1);
+        assert!(Manifest::parse(&pinned_otherwise).is_ok(), "a commit, a size and a family are enough");
+        for (text, from, to) in [
+            (text, r#"file = "SmolLM2-135M-Instruct.Q4_1.gguf""#, r#"file = "../x.gguf""#),
+            (text, r#"file = "SmolLM2-135M-Instruct.Q4_1.gguf""#, r#"file = ".hidden""#),
+            (text, r#"sha256 = "b179"#, r#"sha256 = "b17"#),
+            (text, "licence =", "license ="),
+            (text, "ab810cf68114990406fdf996510dd3d3c6adbdf5", "main"),
+            (text, "ab810cf68114990406fdf996510dd3d3c6adbdf5", "v1.0"),
+            (text, "ab810cf68114990406fdf996510dd3d3c6adbdf5", "ab810cf6811499"),
+            (text, sha, ""),
+            (&pinned_otherwise, "size = 98362432", ""),
+            (&pinned_otherwise, r#"architecture = "llama""#, r#"architecture = """#),
         ] {
-            assert!(Manifest::parse(&text.replacen(from, to, 1)).is_err(), "{to}");
+            assert!(text.contains(from), "{from}");
+            assert!(Manifest::parse(&text.replacen(from, to, 1)).is_err(), "{from} -> {to}");
         }
     }
 }

@@ -40,6 +40,15 @@ pub enum Progress {
         /// Bytes in all.
         total: Option<u64>,
     },
+    /// Somebody else has to do something first.
+    Waiting {
+        /// What is waited for.
+        what: Untrusted,
+        /// Seconds so far.
+        seconds: u64,
+    },
+    /// Something to know even where all ends well. May have several lines.
+    Note(Untrusted),
     /// A model is being loaded or verified, 0..=1000 per mille.
     Loading {
         /// Which step of it.

@@ -18,9 +18,24 @@ pub fn failure(kind: FailureKind, message: &Untrusted, hint: Option<&str>, width
     doc
 }
 
-/// `hint: …`
+/// `hint: …`, its line breaks kept: a way that has several steps is read step by step. An address that is wider than the page
+/// stays whole on its line, so that it can be copied.
 pub fn hint(text: &str, width: usize) -> Doc {
     let mut doc = Doc::new();
-    doc.words(Line::new().with(Role::Hint, "hint: "), Role::Text, text, width);
+    let mut prefix = Line::new().with(Role::Hint, "hint: ");
+    let indent = prefix.width();
+    for line in text.lines() {
+        let whole =
+            line.split_whitespace().any(|word| word.contains("://") && word.len() > width.saturating_sub(indent));
+        doc.paragraph(prefix, Role::Text, &line.into(), if whole { usize::MAX } else { width });
+        prefix = Line::new().with(Role::Text, " ".repeat(indent));
+    }
+    doc
+}
+
+/// `note: …`: something to know even where all ends well.
+pub fn note(text: &Untrusted, width: usize) -> Doc {
+    let mut doc = Doc::new();
+    doc.paragraph(Line::new().with(Role::Warning, "note: "), Role::Text, text, width);
     doc
 }

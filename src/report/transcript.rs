@@ -121,7 +121,8 @@ pub fn brief(state: &SessionState, basis: &Basis, fact: &Fact, page: Page) -> Do
             .with(Role::Muted, "; no answer was taken"),
         Fact::Failed { kind, message } => {
             let word = if *kind == FailureKind::Internal { "internal error: " } else { "error: " };
-            line.with(Role::Error, word).untrusted(Role::Text, message)
+            let lines: Vec<&str> = message.raw().lines().collect();
+            line.with(Role::Error, word).untrusted(Role::Text, &lines.join("; ").into())
         }
         Fact::Saved { path } => line.with(Role::Good, "saved").with(Role::Text, " to ").untrusted(Role::Value, path),
     }])

@@ -4,6 +4,7 @@
 
 use crate::engine::Failure;
 use crate::frontend::bench::BenchError;
+use crate::frontend::words;
 use crate::judge::JudgeError;
 use crate::llm::LlmError;
 use crate::session::{FailureKind, JournalError};
@@ -49,14 +50,7 @@ impl Stopped {
     /// Says it on `err` and gives the exit code.
     pub fn tell(&self, err: &mut dyn Write) -> u8 {
         if !self.message.is_empty() {
-            let mut text = String::new();
-            for (number, line) in self.message.raw().lines().enumerate() {
-                let head = if number == 0 { "error: " } else { "  " };
-                text.push_str(&format!("{head}{}\n", Untrusted::from(line).escaped()));
-            }
-            if let Some(hint) = &self.hint {
-                text.push_str(&format!("hint: {}\n", Untrusted::from(hint.as_str()).escaped()));
-            }
+            let text = words::told(&self.message, self.hint.as_deref());
             // Where stderr is closed there is nobody to tell.
             drop(err.write_all(text.as_bytes()));
         }

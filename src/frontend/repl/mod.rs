@@ -58,7 +58,7 @@ pub fn run(
     let mut editor = editor(setup, &paste)?;
     let cells = width(&mut editor);
     let mut show = match setup.dumb {
-        true => TextShow::transcript(out, setup.color, cells),
+        true => TextShow::dumb_terminal(out, setup.color, cells),
         false => TextShow::terminal(out, setup.color, cells),
     };
     let quiet = Quiet::begin();

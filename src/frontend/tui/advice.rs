@@ -2,6 +2,7 @@
 //!
 //! Must hold no words that the table or a report could give.
 
+use super::log::WIDE;
 use super::panes;
 use super::prompt::{Advice, Candidate};
 use super::view::View;
@@ -13,6 +14,7 @@ use crate::frontend::names::SessionNames;
 use crate::report::{self, Doc, Line, Page, Role, compare, examination, transcript, value};
 use crate::session::Fact;
 use crate::session::expr::{self, Context};
+use crate::text::Untrusted;
 
 /// What the command language says of a line with the cursor at byte `at`.
 pub fn of(line: &str, at: usize, names: &SessionNames) -> Advice {
@@ -94,9 +96,30 @@ pub fn reached(view: View<'_>) -> Option<Line> {
 /// A failure in one line: what went wrong and what to do.
 pub fn failure(failure: &Failure) -> Line {
     let role = if failure.cancelled { Role::Warning } else { Role::Error };
-    let line = Line::new().untrusted(role, &failure.message);
+    let line = Line::new().untrusted(role, &first_line(failure.message.raw()).into());
     match &failure.hint {
-        Some(hint) => line.with(Role::Hint, format!(" · {hint}")),
+        Some(hint) => line.with(Role::Hint, format!(" · {}", first_line(hint))),
         None => line,
     }
+}
+
+/// A failure that has more to say than a line holds, in full.
+pub fn failure_in_lines(failure: &Failure) -> Option<Doc> {
+    let hint = failure.hint.as_deref();
+    let long = failure.message.raw().contains('\n') || hint.is_some_and(|hint| hint.contains('\n'));
+    long.then(|| report::failure::failure(failure.kind, &failure.message, hint, WIDE))
+}
+
+/// Something to know, in one line.
+pub fn note(text: &Untrusted) -> Line {
+    Line::new().with(Role::Warning, "note: ").untrusted(Role::Text, &first_line(text.raw()).into())
+}
+
+/// The same in full, for the log.
+pub fn note_in_lines(text: &Untrusted) -> Doc {
+    report::failure::note(text, WIDE)
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
 }

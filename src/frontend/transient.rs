@@ -1,20 +1,21 @@
-//! What a terminal shows while a command runs: progress, and the rationale as the model writes it.
+//! `Transient`: what a terminal shows only while a command runs: progress, and the rationale as the model writes it.
 //!
 //! Must be able to take back what it showed: the step that is printed when the node is answered holds the whole rationale.
 
-use super::progress::Meter;
+use super::progress::ProgressView;
 use crate::judge::Progress;
 use crate::text::{Escaped, Stream, width};
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 use unicode_segmentation::UnicodeSegmentation as _;
 
 /// What stands before each row of the rationale.
 const INDENT: &str = "  ";
 
 /// What is on the terminal for as long as a command runs.
-#[derive(Default)]
-pub struct Live {
-    meter: Meter,
+pub struct Transient {
+    view: ProgressView<'static>,
+    /// The terminal can move its cursor, so what is written can be taken back.
+    movable: bool,
     writing: Option<Writing>,
 }
 
@@ -26,17 +27,31 @@ struct Writing {
     column: usize,
 }
 
-impl Live {
+impl Default for Transient {
+    fn default() -> Self {
+        Self { view: ProgressView::of(io::stderr().is_terminal(), io::stderr()), movable: true, writing: None }
+    }
+}
+
+impl Transient {
+    /// For a terminal that cannot move its cursor: lines that stay, and no rationale before it is whole.
+    pub fn for_dumb_terminal() -> Self {
+        Self { view: ProgressView::lines(io::stderr()), movable: false, writing: None }
+    }
+
     /// Shows how far something is, unless a rationale is being written.
     pub fn progress(&mut self, progress: &Progress) {
         if self.writing.is_none() {
-            self.meter.show(progress);
+            self.view.show(progress);
         }
     }
 
     /// Shows a piece of rationale, wrapped at `cells`.
     pub fn token(&mut self, piece: &str, cells: usize, out: &mut dyn Write) -> io::Result<()> {
-        self.meter.clear();
+        if !self.movable {
+            return Ok(());
+        }
+        self.view.clear();
         if self.writing.is_none() {
             out.write_all(INDENT.as_bytes())?;
         }
@@ -52,7 +67,7 @@ impl Live {
 
     /// Takes the rationale off the terminal.
     pub fn erase(&mut self, out: &mut dyn Write) -> io::Result<()> {
-        self.meter.clear();
+        self.view.clear();
         if let Some(writing) = self.writing.take() {
             if writing.rows > 0 {
                 write!(out, "\x1b[{}A", writing.rows)?;
@@ -64,7 +79,7 @@ impl Live {
 
     /// Leaves the rationale where it is and goes to the next row.
     pub fn leave(&mut self, out: &mut dyn Write) -> io::Result<()> {
-        self.meter.clear();
+        self.view.clear();
         if let Some(mut writing) = self.writing.take() {
             let rest = std::mem::take(&mut writing.stream).finish();
             writing.write(&rest, usize::MAX, out)?;
@@ -117,7 +132,7 @@ mod tests {
             "\u{1b}[2J\u{202e}",
         ] {
             let mut out = b"above\n".to_vec();
-            let mut live = Live::default();
+            let mut live = Transient::default();
             for c in text.chars() {
                 live.token(&c.to_string(), 20, &mut out).expect("a vector can be written");
             }
@@ -134,7 +149,7 @@ mod tests {
     #[test]
     fn a_rationale_that_was_cut_off_stays() {
         let mut out = Vec::new();
-        let mut live = Live::default();
+        let mut live = Transient::default();
         live.token("because of", 20, &mut out).expect("a vector can be written");
         live.leave(&mut out).expect("a vector can be written");
         assert_eq!(screen(&out), "  because of");
