@@ -2,6 +2,7 @@
 //!
 //! Must not hold words about single commands; those stand in the table.
 
+use super::need::Need;
 use super::resolve::{self, Resolved};
 use super::spec::{CommandSpec, Group, Scope, TABLE};
 
@@ -44,8 +45,8 @@ pub const TOPICS: [(&str, &str); 2] = [
 /// What `help` shows: `None` is all commands, otherwise one of them, or all that begin with that word.
 ///
 /// Fails with the names of the commands that could have been meant.
-pub fn help(topic: Option<&str>) -> Result<Vec<Block>, Vec<&'static str>> {
-    let Some(topic) = topic else { return Ok(overview()) };
+pub fn help(topic: Option<&str>, live: bool) -> Result<Vec<Block>, Vec<&'static str>> {
+    let Some(topic) = topic else { return Ok(overview(live)) };
     let mut words = topic.split_whitespace();
     let (first, second) = (words.next().unwrap_or_default(), words.next());
     match resolve::resolve(first, second) {
@@ -81,6 +82,10 @@ pub fn command(spec: &CommandSpec) -> Vec<Block> {
             blocks.extend(words.iter().map(|w| Block::Item { term: format!("  {}", w.0), text: w.1.to_owned() }));
         }
     }
+    if !spec.needs.is_empty() {
+        let needs = spec.needs.iter().map(|need| need.noun()).collect::<Vec<_>>().join(", ");
+        blocks.push(Block::Item { term: "needs".to_owned(), text: needs });
+    }
     if !spec.aliases.is_empty() {
         blocks.push(Block::Item { term: "also".to_owned(), text: spec.aliases.join(", ") });
     }
@@ -92,11 +97,20 @@ pub fn command(spec: &CommandSpec) -> Vec<Block> {
     blocks
 }
 
-fn overview() -> Vec<Block> {
+/// All commands; in a recorded session those that are not refused there.
+fn overview(live: bool) -> Vec<Block> {
     let mut blocks = Vec::new();
+    let offered = |spec: &&CommandSpec| live || !spec.needs.contains(&Need::Live);
     for group in Group::ALL {
-        blocks.push(Block::Heading(group.title().to_owned()));
-        blocks.extend(TABLE.iter().copied().filter(|s| s.group == group).map(summary));
+        let items: Vec<_> = TABLE.iter().copied().filter(|s| s.group == group).filter(offered).map(summary).collect();
+        if !items.is_empty() {
+            blocks.push(Block::Heading(group.title().to_owned()));
+            blocks.extend(items);
+        }
+    }
+    if !live {
+        let text = "This is a recorded session: the commands that would ask a model or write something are left out.";
+        blocks.push(Block::Paragraph(text.to_owned()));
     }
     blocks.push(Block::Paragraph(LANGUAGE.to_owned()));
     blocks.push(Block::Paragraph("`help COMMAND` explains one, `apropos WORD` finds one.".to_owned()));
@@ -138,6 +152,10 @@ fn entry(spec: &CommandSpec) -> String {
     if spec.repeat {
         facts.push("an empty line repeats it".to_owned());
     }
+    let needs: Vec<_> = spec.needs.iter().map(|need| need.noun()).collect();
+    if !needs.is_empty() {
+        facts.push(format!("needs {}", needs.join(", ")));
+    }
     if spec.scope == Scope::Engine {
         facts.push("recorded in the session".to_owned());
     }
@@ -171,14 +189,21 @@ mod tests {
 
     #[test]
     fn the_overview_names_every_command() {
-        let blocks = help(None).expect("the overview");
-        let items = blocks.iter().filter(|b| matches!(b, Block::Item { .. })).count();
-        assert_eq!(items, TABLE.len());
+        let blocks = help(None, true).expect("the overview");
+        let items = |blocks: &[Block]| blocks.iter().filter(|b| matches!(b, Block::Item { .. })).count();
+        assert_eq!(items(&blocks), TABLE.len());
+        let refused = TABLE.iter().filter(|s| s.needs.contains(&Need::Live)).count();
+        assert!(refused > 10, "{refused}");
+        assert_eq!(
+            items(&help(None, false).expect("the overview")),
+            TABLE.len() - refused,
+            "not in a recorded session"
+        );
     }
 
     #[test]
     fn help_on_one_command_follows_abbreviations_and_names_what_was_meant() {
-        let usage = |topic| match help(Some(topic)) {
+        let usage = |topic| match help(Some(topic), true) {
             Ok(blocks) => match blocks.first() {
                 Some(Block::Usage(usage)) => usage.clone(),
                 other => format!("{other:?}"),
@@ -188,7 +213,7 @@ mod tests {
         assert_eq!(usage("b"), "break PLACE [if EXPR]");
         assert_eq!(usage("load policy"), "load policy PATH");
         assert_eq!(usage("stpe"), "step");
-        assert_eq!(help(Some("set")).map(|blocks| blocks.len()), Ok(2));
+        assert_eq!(help(Some("set"), true).map(|blocks| blocks.len()), Ok(2));
     }
 
     #[test]

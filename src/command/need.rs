@@ -46,6 +46,17 @@ impl Has {
 }
 
 impl Need {
+    /// What it is called.
+    pub const fn noun(self) -> &'static str {
+        match self {
+            Self::Policy => "a policy",
+            Self::Samples => "samples",
+            Self::Model => "a model",
+            Self::Walk => "a walk",
+            Self::Live => "a live session",
+        }
+    }
+
     /// What is missing.
     pub const fn missing(self) -> &'static str {
         match self {

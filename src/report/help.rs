@@ -5,6 +5,7 @@
 use super::view::ViewError;
 use super::{Doc, Line, Page, Role, words};
 use crate::command::help::{self, Block};
+use crate::domain::Provenance;
 use crate::text::{alike::alike, width};
 
 /// Help for one command, a group of them, a topic such as `words`, or all commands.
@@ -12,7 +13,7 @@ pub fn help(topic: Option<&str>, page: Page) -> Result<Doc, ViewError> {
     if let Some(blocks) = topic.and_then(|word| words::topic(word.trim())) {
         return Ok(self::blocks(&blocks, page));
     }
-    match help::help(topic) {
+    match help::help(topic, page.source != Provenance::Recorded) {
         Ok(blocks) => Ok(self::blocks(&blocks, page)),
         Err(mut names) => {
             let topics = help::TOPICS.iter().map(|(name, _)| *name);
