@@ -22,6 +22,9 @@ pub(super) struct Family {
 /// What stands between system and user content where they share a turn.
 pub(super) const BLANK_LINE: &str = "\n\n";
 
+/// The name that chooses the model file's own template, whatever it is.
+pub(super) const EMBEDDED: &str = "embedded";
+
 /// No scaffolding at all: for base models, which never saw a chat format.
 pub(super) const PLAIN: &str = "plain";
 

@@ -3,8 +3,9 @@
 //! Must not trust a token's type in the model file: converters forget types, and a file may be hostile. A spelling that is
 //! scaffolding is a control token, in the format as in content, where it then cannot come about.
 
+use super::error::ChatError;
 use super::families::Family;
-use super::{ChatError, ChatTemplate};
+use super::template::ChatTemplate;
 use crate::llm::gguf::Metadata;
 use crate::llm::tokenizer::{TYPES, TokenType, Tokenizer};
 use crate::text::Escaped;

@@ -2,7 +2,8 @@
 //!
 //! Must never be given content: what a template does may not depend on what a sample says.
 
-use super::{ChatError, python};
+use super::error::ChatError;
+use super::python;
 use crate::domain::Digest;
 use crate::text::Untrusted;
 use fancy_regex::{Captures, Regex};

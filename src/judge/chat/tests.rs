@@ -1,7 +1,14 @@
 //! Templates as they are found in model files, and hostile ones.
 
-use super::*;
+use super::families::{EMBEDDED, FAMILIES, Family};
+use super::sandbox::{Around, Content, Sandbox};
+use super::template::KEY;
+use super::{ChatError, ChatTemplate, open};
+use crate::domain::{Part, Piece, Prompt};
+use crate::judge::JudgeError;
 use crate::llm::gguf::write::GgufWriter;
+use crate::llm::tokenizer::Tokenizer;
+use crate::text::Untrusted;
 use proptest::prelude::*;
 
 /// A vocabulary of bytes and the given control tokens; the first of them is the begin-of-text token.

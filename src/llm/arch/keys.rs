@@ -8,7 +8,7 @@ use crate::llm::gguf::{GgufError, Metadata};
 
 /// What keys of image encoders begin with. They say nothing about the decoder of text, and a file that has such an encoder is
 /// refused for its tensors, which this decoder does not use.
-const OF_IMAGES: &[&str] = &["clip.", "mm.", "vision."];
+const OF_IMAGES: &[&str] = &["clip.", "image_token_index", "mm.", "spatial_merge_size", "vision."];
 
 /// Keys under the family's name that are understood in every family; any other changes the model in a way we would not
 /// follow.

@@ -74,7 +74,9 @@ fn keys_of_an_image_encoder_say_nothing_about_the_decoder_of_text() {
         .u32("gemma3.vision.embedding_length", 1152)
         .f32("gemma3.vision.attention.layer_norm_epsilon", 1e-6);
     assert_eq!(read(&published).unwrap(), plain);
-    assert!(read(&base("mistral3").u32("mistral3.vision.image_size", 1540)).is_ok());
+    let mistral = base("mistral3").u32("mistral3.vision.image_size", 1540).u32("mistral3.spatial_merge_size", 2);
+    let mistral = mistral.u32("mistral3.image_token_index", 10).bool("mistral3.mm.projector_bias", false);
+    assert_eq!(read(&mistral).unwrap(), read(&base("mistral3")).unwrap());
     for key in ["gemma3.visions", "gemma3.mmap", "gemma3.rope.scaling.beta", "gemma3.attention.vision.x"] {
         assert!(read(&gemma().u32(key, 1)).unwrap_err().contains("this variant"), "{key}");
     }
