@@ -6,10 +6,10 @@ mod said;
 
 pub use said::Said;
 
-use crate::domain::{Device, Mode, Programs};
+use crate::domain::{Device, Mode, Programs, path_text};
 use crate::policy::GraphFormat;
 use crate::text::Untrusted;
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::builder::{OsStringValueParser, PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -97,6 +97,11 @@ pub enum ModeChoice {
     Rationale,
 }
 
+/// A path (or a name that may be one) as text, whatever its bytes are.
+fn path() -> impl TypedValueParser<Value = String> {
+    OsStringValueParser::new().map(|path| path_text::of(&path))
+}
+
 /// Where models live and how they are fetched.
 #[derive(Clone, Debug, Default, Args)]
 pub struct ModelsArgs {
@@ -115,7 +120,7 @@ pub struct ModelsArgs {
 #[derive(Clone, Debug, Default, Args)]
 pub struct ModelArgs {
     /// Model name (see `crossexam models list`), path of a GGUF file, or `none`.
-    #[arg(long, value_name = "NAME|PATH|none")]
+    #[arg(long, value_name = "NAME|PATH|none", value_parser = path())]
     pub llm: Option<String>,
     /// Where models live.
     #[command(flatten)]
@@ -156,7 +161,8 @@ const THREADS_PER_CORE: usize = 4;
 /// Direct answers or rationales.
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub struct ModeArgs {
-    /// Whether the model reasons before it answers.
+    /// Whether the model reasons before it answers. Without it: direct, in `check` and in the debugger alike; a session that is
+    /// opened again keeps its mode.
     #[arg(long, value_enum)]
     pub mode: Option<ModeChoice>,
     /// The most tokens of rationale per node.
@@ -165,9 +171,10 @@ pub struct ModeArgs {
 }
 
 impl ModeArgs {
-    /// The mode, or `default` where none was given.
-    pub fn mode(self, default: ModeChoice) -> Mode {
-        match self.mode.unwrap_or(default) {
+    /// The mode. Direct where none was given: it is the cheaper one by far, and one default makes what an analyst sees
+    /// comparable to what `check` counted.
+    pub fn mode(self) -> Mode {
+        match self.mode.unwrap_or(ModeChoice::Direct) {
             ModeChoice::Direct => Mode::Direct,
             ModeChoice::Rationale => Mode::Rationale { max_tokens: self.rationale_tokens },
         }
@@ -178,10 +185,10 @@ impl ModeArgs {
 #[derive(Clone, Debug, Default, Args)]
 pub struct OpenArgs {
     /// Policy file to load.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = path())]
     pub policy: Option<String>,
     /// Samples file to load (JSON lines); the first sample is selected.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = path())]
     pub samples: Option<String>,
     /// The judge.
     #[command(flatten)]
@@ -233,7 +240,7 @@ pub struct ReplArgs {
 #[derive(Clone, Debug, Args)]
 pub struct CheckArgs {
     /// Policy file.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = path())]
     pub policy: String,
     /// The judge.
     #[command(flatten)]
@@ -283,7 +290,7 @@ fn graphs() -> impl TypedValueParser<Value = GraphFormat> {
 /// Arguments of `lint`.
 #[derive(Clone, Debug, Args)]
 pub struct LintArgs {
-    /// Policy files.
+    /// Policy files, samples (`.jsonl`), and folders of both.
     #[arg(required = true)]
     pub policies: Vec<PathBuf>,
     /// One JSON object per diagnostic.
@@ -331,6 +338,7 @@ pub enum ModelsCommand {
 #[derive(Clone, Debug, Args)]
 pub struct ModelArg {
     /// Model name, or path of a GGUF file.
+    #[arg(value_parser = path())]
     pub model: String,
     /// Where models live.
     #[command(flatten)]
@@ -352,6 +360,7 @@ pub enum BenchPart {
 #[derive(Clone, Debug, Args)]
 pub struct BenchArgs {
     /// Model name, or path of a GGUF file.
+    #[arg(value_parser = path())]
     pub model: String,
     /// Where models live.
     #[command(flatten)]
@@ -399,6 +408,8 @@ pub struct DemoArgs {
 /// What the environment says.
 #[derive(Clone, Debug)]
 pub struct Environment {
+    /// The user's home folder, where the environment names one.
+    pub home: Option<PathBuf>,
     /// Where models are kept: `$XDG_CACHE_HOME/crossexam/models`.
     pub models_dir: PathBuf,
     /// Where sessions are kept: `$XDG_STATE_HOME/crossexam/sessions`.
@@ -429,7 +440,8 @@ impl Environment {
 
     /// Reads what `get` returns, for tests.
     pub fn from_lookup(get: impl Fn(&str) -> Option<OsString>) -> Self {
-        let home = get("HOME").or_else(|| get("USERPROFILE")).map_or_else(|| PathBuf::from("."), PathBuf::from);
+        let named = get("HOME").or_else(|| get("USERPROFILE")).map(PathBuf::from);
+        let home = named.clone().unwrap_or_else(|| PathBuf::from("."));
         let dir = |name: &str, fallback: &str| {
             // The XDG specification tells programs to ignore relative paths.
             let set = get(name).map(PathBuf::from).filter(|p| p.is_absolute());
@@ -438,6 +450,7 @@ impl Environment {
         let (cache, state) = (dir("XDG_CACHE_HOME", ".cache"), dir("XDG_STATE_HOME", ".local/state"));
         let term = get("TERM");
         Self {
+            home: named,
             models_dir: cache.join("models"),
             sessions_dir: state.join("sessions"),
             history: state.join("history"),

@@ -11,6 +11,7 @@ mod guarded;
 mod judgement;
 mod name;
 mod outcome;
+pub mod path_text;
 mod place;
 mod probability;
 mod program;

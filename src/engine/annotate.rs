@@ -4,12 +4,11 @@
 
 use super::{Engine, Failure, Notice, Run, Stop, breakpoint::failure_of, host, meant, prompt};
 use crate::command::{ExamineWhat, Has, Need};
-use crate::domain::{Mode, Name, Target};
+use crate::domain::{Mode, Name, Target, path_text};
 use crate::judge::Look;
 use crate::policy::Policy;
 use crate::session::expr::{self, Vocabulary};
 use crate::session::{Fact, Journal, Stamp, Subject, state::Walk};
-use std::path::Path;
 use std::sync::Arc;
 
 /// The range of a score of which nothing else is known.
@@ -18,7 +17,7 @@ const PROBABILITIES: (f64, f64) = (0.0, 1.0);
 /// `save` after a write failed: what was acknowledged is copied, and nothing of it can be recorded any more. A failure, since
 /// the session goes on unrecorded.
 pub(super) fn rescue(journal: &mut Journal, path: &str) -> Result<Stop, Failure> {
-    journal.copy_to(Path::new(path), false).map_err(|e| Failure::user(e.to_string()).hinted(e.hint()))?;
+    journal.copy_to(&path_text::path(path), false).map_err(|e| Failure::user(e.to_string()).hinted(e.hint()))?;
     Err(Failure::user(format!("all that was acknowledged is now in {path}; this session is no longer recorded"))
         .hinted("quit, and go on with --session and that file"))
 }
@@ -103,10 +102,11 @@ impl Engine {
     }
 
     pub(super) fn save(&mut self, run: &mut Run, path: &str) -> Result<Stop, Failure> {
+        let path = self.path(path);
         let journal = self.journal.as_mut().ok_or_else(|| {
             Failure::user("this session is not recorded").hinted("start without --no-record, or with --session FILE")
         })?;
-        journal.copy_to(Path::new(path), false).map_err(|e| Failure::user(e.to_string()).hinted(e.hint()))?;
+        journal.copy_to(&path_text::path(&path), false).map_err(|e| Failure::user(e.to_string()).hinted(e.hint()))?;
         self.done(run, Fact::Saved { path: path.into() })
     }
 

@@ -30,12 +30,13 @@ pub use recorded::Recorded;
 pub use setup::{Builtin, policy_of_file};
 
 use crate::command::{EngineCommand, Has, Need, Times};
-use crate::domain::{Cancel, Name};
+use crate::domain::{Cancel, Name, path_text};
 use crate::judge::{Judge, JudgeSource};
 use crate::policy::Policy;
 use crate::session::{Fact, Journal, Policies, SessionState};
 use crate::text::Untrusted;
 use samples::SampleSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What an engine is made of.
@@ -58,6 +59,8 @@ pub struct Engine {
     journal: Option<Journal>,
     builtins: &'static [Builtin],
     author: Untrusted,
+    /// What `~` stands for in the paths of commands.
+    home: Option<PathBuf>,
     state: SessionState,
     policy: Option<Arc<Policy>>,
     policies: Policies,
@@ -105,6 +108,7 @@ impl Engine {
             journal: parts.journal,
             builtins: parts.builtins,
             author: parts.author,
+            home: None,
             state,
             policy,
             policies,
@@ -113,6 +117,17 @@ impl Engine {
             breakpoints_made,
             displays_made,
         }
+    }
+
+    /// The same engine, for a user whose home folder this is: `~` in the path of a command stands for it.
+    #[must_use]
+    pub fn at_home(self, home: Option<PathBuf>) -> Self {
+        Self { home, ..self }
+    }
+
+    /// The path of a command, as text.
+    fn path(&self, written: &str) -> String {
+        path_text::at_home(written, self.home.as_deref())
     }
 
     /// Executes one command. Its canonical line is recorded first, then what follows from it.
@@ -127,7 +142,7 @@ impl Engine {
         if let (EngineCommand::Save(path), Some(journal)) = (command, &mut self.journal)
             && journal.is_poisoned()
         {
-            return annotate::rescue(journal, path);
+            return annotate::rescue(journal, &path_text::at_home(path, self.home.as_deref()));
         }
         self.record(&mut run, Fact::Command { line: command.to_string() })?;
         let result = self.ready_for(command).and_then(|()| self.dispatch(&mut run, command));

@@ -2,7 +2,7 @@
 //!
 //! Must not interpret what it reads; `policy` parses.
 
-use crate::domain::{Cancel, GuardedFile};
+use crate::domain::{Cancel, GuardedFile, path_text};
 use crate::policy::limits;
 use std::io::{self, Read};
 use std::path::Path;
@@ -29,7 +29,7 @@ pub fn read_text(path: &Path, cancel: &Cancel) -> Result<String, String> {
 pub fn read_include(policy: &Path, path: &str, cancel: &Cancel) -> Result<String, String> {
     let parent = policy.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let folder = parent.canonicalize().map_err(reason)?;
-    let file = Path::new(path).canonicalize().map_err(reason)?;
+    let file = path_text::path(path).canonicalize().map_err(reason)?;
     if !file.starts_with(&folder) {
         return Err("it is a link that leads out of the policy's folder".to_owned());
     }

@@ -5,11 +5,10 @@
 use super::{Engine, Failure, Run, Stop, policy_file, samples::SampleSet};
 use crate::command::{Has, Need};
 use crate::domain::sample_file::{self, Loaded};
-use crate::domain::{Cancel, GuardedFile};
+use crate::domain::{Cancel, GuardedFile, path_text};
 use crate::policy::{self, Parsed, Policy, limits};
 use crate::session::{Fact, PolicyRecord, SourceFile};
 use std::io::{self, BufReader};
-use std::path::Path;
 
 /// A file inside the program, found as `builtin:NAME`.
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +51,7 @@ fn read_text(path: &str, builtins: &[Builtin], cancel: &Cancel) -> Result<String
     if let Some(text) = builtin(path, builtins) {
         return text.map(str::to_owned);
     }
-    let bytes = GuardedFile::read_whole(Path::new(path), POLICY_LIMIT, || cancel.is_cancelled());
+    let bytes = GuardedFile::read_whole(&path_text::path(path), POLICY_LIMIT, || cancel.is_cancelled());
     String::from_utf8(bytes.map_err(|e| unreadable(path, &e))?)
         .map_err(|e| Failure::user(format!("{path} is not UTF-8 at byte {}", e.utf8_error().valid_up_to())))
 }
@@ -61,7 +60,7 @@ fn load_samples(path: &str, builtins: &[Builtin], cancel: &Cancel) -> Result<Loa
     if let Some(text) = builtin(path, builtins) {
         return sample_file::load(text?.as_bytes()).map_err(|e| unreadable(path, &e));
     }
-    GuardedFile::open(Path::new(path), SAMPLES_LIMIT, || cancel.is_cancelled())
+    GuardedFile::open(&path_text::path(path), SAMPLES_LIMIT, || cancel.is_cancelled())
         .and_then(|file| sample_file::load(BufReader::with_capacity(1 << 16, file)))
         .map_err(|e| unreadable(path, &e))
 }
@@ -70,7 +69,7 @@ fn parse_policy(path: &str, builtins: &[Builtin], cancel: &Cancel) -> Result<(Po
     let text = read_text(path, builtins, cancel)?;
     let mut read = |include: &str| match path.starts_with("builtin:") {
         true => read_text(&format!("builtin:{include}"), builtins, cancel).map_err(|f| f.message.into_raw()),
-        false => policy_file::read_include(Path::new(path), include, cancel),
+        false => policy_file::read_include(&path_text::path(path), include, cancel),
     };
     let parsed = policy::parse(path, &text, &mut read);
     match parsed.policy {
@@ -92,7 +91,7 @@ pub fn policy_of_file(path: &str, builtins: &[Builtin], cancel: &Cancel) -> Resu
 
 impl Engine {
     pub(super) fn load_policy(&mut self, run: &mut Run, path: &str) -> Result<Stop, Failure> {
-        let (policy, files) = parse_policy(path, self.builtins, run.cancel)?;
+        let (policy, files) = parse_policy(&self.path(path), self.builtins, run.cancel)?;
         self.use_policy(run, policy, files)
     }
 
@@ -135,6 +134,8 @@ impl Engine {
     }
 
     pub(super) fn load_samples(&mut self, run: &mut Run, path: &str) -> Result<Stop, Failure> {
+        let path = self.path(path);
+        let path = path.as_str();
         let loaded = load_samples(path, self.builtins, run.cancel)?;
         let bad = loaded.bad;
         if loaded.samples.is_empty() {
@@ -156,10 +157,11 @@ impl Engine {
     }
 
     pub(super) fn load_model(&mut self, run: &mut Run, name: &str) -> Result<Stop, Failure> {
+        let name = self.path(name);
         let (ticket, cancel) = (run.ticket, run.cancel);
         let emit = &mut *run.emit;
         let mut progress = |p| emit(super::Event::Notice(super::Notice::Progress(ticket, p)));
-        let judge = self.source.open(name, &mut progress, cancel)?;
+        let judge = self.source.open(&name, &mut progress, cancel)?;
         self.record(run, Fact::ModelLoaded(judge.info().clone()))?;
         self.judge = Some(judge);
         Ok(Stop::Done)

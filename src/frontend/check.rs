@@ -9,7 +9,7 @@ use crate::engine::many::{Item, Many, Sink, Source, Tally};
 use crate::judge::{Judge, JudgeError};
 use crate::policy::Policy;
 use crate::record::{Fault, FaultKind, Record};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{self, BufRead, Write};
@@ -69,6 +69,9 @@ pub enum CheckError {
 /// Lines that are read ahead.
 const AHEAD: usize = 64;
 
+/// How often the progress is drawn at least.
+const TICK: Duration = Duration::from_millis(250);
+
 /// How often a wait for input looks whether it was interrupted.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -104,7 +107,7 @@ impl Summary {
     }
 
     /// What came of it, for stderr.
-    pub fn tell(&self, policy: &Policy, err: &mut dyn Write) -> io::Result<()> {
+    pub fn tell(&self, policy: &Policy, mode: Mode, err: &mut dyn Write) -> io::Result<()> {
         let tally = &self.tally;
         let plural = |n: u64, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
         let mut parts: Vec<String> = Vec::new();
@@ -120,7 +123,7 @@ impl Summary {
             n => format!("; {} skipped", plural(n, "blank line")),
         };
         let how = if tally.interrupted { "interrupted after " } else { "" };
-        writeln!(err, "{how}{}{said}{blank}", plural(tally.records, "record"))?;
+        writeln!(err, "{how}{} in mode {}{said}{blank}", plural(tally.records, "record"), mode.as_str())?;
         if tally.computed == 0 {
             return Ok(());
         }
@@ -252,11 +255,21 @@ fn bar(progress: Progress) -> ProgressBar {
         Progress::Hidden => return ProgressBar::hidden(),
         Progress::Samples => (ProgressBar::new_spinner(), "{spinner} {pos} samples, {per_sec}, {elapsed}"),
         Progress::Bytes(all) => {
-            (ProgressBar::new(all), "{bar:24} {percent}% {msg} samples, {elapsed} gone, {eta} left")
+            (ProgressBar::new(all).with_message("0"), "{bar:24} {percent}% {msg} samples, {elapsed} gone, {left} left")
         }
     };
+    // Nothing can be said of the rest before there is a first record.
+    let left = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+        let said = if state.pos() == 0 { "?".to_owned() } else { HumanDuration(state.eta()).to_string() };
+        // Where it cannot be written there is no progress, which harms nobody.
+        out.write_str(&said).ok();
+    };
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner());
     bar.set_draw_target(ProgressDrawTarget::stderr());
-    bar.with_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner()))
+    let bar = bar.with_style(style.with_key("left", left));
+    // Time goes on between records, too.
+    bar.enable_steady_tick(TICK);
+    bar
 }
 
 #[cfg(test)]

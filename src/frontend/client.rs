@@ -3,15 +3,18 @@
 //! Must not draw or print, and must not look at what a command is.
 
 use crate::command::EngineCommand;
+use crate::domain::path_text;
 use crate::engine::{Canceller, Driver, Event, Host, Live, Recorded, Ticket};
 use crate::report::Basis;
 use crate::session::{Fact, SessionState};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// A live session, or a recorded one in which the same commands move through what happened.
 pub struct Client {
     driver: Box<dyn Driver>,
     basis: Basis,
+    home: Option<PathBuf>,
 }
 
 impl Client {
@@ -27,7 +30,18 @@ impl Client {
 
     fn new(driver: Box<dyn Driver>) -> Self {
         let basis = Basis::of(driver.state(), driver.policies());
-        Self { driver, basis }
+        Self { driver, basis, home: None }
+    }
+
+    /// The same client, for a user whose home folder this is: `~` in the path of a command stands for it.
+    #[must_use]
+    pub fn at_home(self, home: Option<PathBuf>) -> Self {
+        Self { home, ..self }
+    }
+
+    /// The path that a command of the front end names.
+    pub fn path(&self, written: &str) -> PathBuf {
+        path_text::path(&path_text::at_home(written, self.home.as_deref()))
     }
 
     /// Hands a command over and returns at once. Every ticket gets exactly one [`crate::engine::Notice::Done`].

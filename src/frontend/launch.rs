@@ -5,6 +5,7 @@
 mod exit;
 mod session;
 mod sources;
+mod streams;
 
 use super::batch;
 use super::check::{Check, CheckError, Progress};
@@ -15,11 +16,11 @@ use super::progress::ProgressView;
 use super::runner::Input;
 use super::{Client, Outcome, bench, builtin, lint, models_manage, models_score, repl, replay, sessions, tui};
 use crate::cli::{
-    BenchArgs, CheckArgs, Cli, ColorChoice, DemoArgs, Environment, LintArgs, ModeChoice, ModelsArgs, ModelsCommand,
-    OpenArgs, ReplArgs, ReplayArgs, Said, SessionsArgs, Sub,
+    BenchArgs, CheckArgs, Cli, ColorChoice, DemoArgs, Environment, LintArgs, ModelsArgs, ModelsCommand, OpenArgs,
+    ReplArgs, ReplayArgs, Said, SessionsArgs, Sub,
 };
 use crate::command::FrontendCommand;
-use crate::domain::Cancel;
+use crate::domain::{Cancel, path_text};
 use crate::engine::policy_of_file;
 use crate::judge::source::{Resolved, resolve};
 use crate::judge::{JudgeError, hub, manifest};
@@ -32,14 +33,18 @@ use exit::Stopped;
 use session::Opened;
 use std::io::{self, BufRead, BufReader, IsTerminal, StdinLock, Write};
 use std::path::{Path, PathBuf};
+use streams::Messages;
 
 /// Runs the program and returns its exit code; errors are written to stderr.
 pub fn run(cli: Cli, env: &Environment) -> u8 {
     exit::tell_panics();
     let interrupt = Interrupt::new();
-    let result = interrupt.connect().map_err(Stopped::from).and_then(|()| dispatch(cli, env, &interrupt));
+    let result = ready().and_then(|()| interrupt.connect().map_err(Stopped::from));
+    let result = result.and_then(|()| dispatch(cli, env, &interrupt));
+    // What is still in the buffer can fail, too.
+    let result = result.and_then(|code| io::stdout().flush().map(|()| code).map_err(Stopped::from));
     result.unwrap_or_else(|stopped| {
-        let code = stopped.tell(&mut io::stderr());
+        let code = stopped.tell(&mut Messages::new());
         if interrupt.ended_by_signal() { exit::INTERRUPTED } else { code }
     })
 }
@@ -48,15 +53,25 @@ pub fn run(cli: Cli, env: &Environment) -> u8 {
 pub fn say(said: &Said, env: &Environment) -> u8 {
     let color = |terminal| !env.dumb_terminal && env.color(ColorChoice::Auto, terminal);
     if said.is_error() {
-        let (mut err, text) = (io::stderr(), said.text(color(io::stderr().is_terminal())));
+        let (mut err, text) = (Messages::new(), said.text(color(io::stderr().is_terminal())));
         // Where stderr is closed there is nobody to tell.
         drop(err.write_all(text.as_bytes()));
         return said.code();
     }
     let (mut out, text) = (io::stdout(), said.text(color(io::stdout().is_terminal())));
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    let told = ready().and_then(|()| out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Stopped::from));
+    match told {
         Ok(()) => said.code(),
-        Err(error) => Stopped::from(error).tell(&mut io::stderr()),
+        Err(stopped) => stopped.tell(&mut Messages::new()),
+    }
+}
+
+/// Whether there is anywhere to write to.
+fn ready() -> Result<(), Stopped> {
+    match streams::stdout_was_closed() {
+        true => Err(Stopped::failed("stdout is closed, so there is nowhere to write results to")
+            .hinted("send it to a file, or to /dev/null where nobody wants it")),
+        false => Ok(()),
     }
 }
 
@@ -68,7 +83,7 @@ fn dispatch(cli: Cli, env: &Environment, interrupt: &Interrupt) -> Result<u8, St
         Some(Sub::Check(args)) => check(&args, env, interrupt),
         Some(Sub::Replay(args)) => run_replay(&args, env, interrupt),
         Some(Sub::Sessions(args)) => run_sessions(&args, env),
-        Some(Sub::Lint(args)) => Ok(run_lint(&args, env)),
+        Some(Sub::Lint(args)) => run_lint(&args, env),
         Some(Sub::Models(command)) => run_models(&command, env, interrupt),
         Some(Sub::Demo(args)) => demo(&args, env, interrupt),
         Some(Sub::Bench(args)) => run_bench(&args, env, interrupt),
@@ -189,7 +204,7 @@ fn typed(
 ) -> Result<u8, Stopped> {
     let lines = inputs.iter().map(|input| match input {
         Input::Line(line) => line.clone(),
-        Input::File(path) => FrontendCommand::Source(path.to_string_lossy().into_owned()).to_string(),
+        Input::File(path) => FrontendCommand::Source(path_text::of(path)).to_string(),
     });
     opened.startup = lines.collect();
     show(opened, env, screen, Outcome::SwitchToRepl, interrupt)
@@ -214,14 +229,16 @@ fn check(args: &CheckArgs, env: &Environment, interrupt: &Interrupt) -> Result<u
         return Err(Stopped::usage("check needs a model").hinted("--llm NAME|PATH; crossexam models list shows names"));
     };
     let cancel = interrupt.flag();
-    let policy = policy_of_file(&args.policy, builtin::ALL, &cancel).map_err(Stopped::from)?;
+    let policy = path_text::at_home(&args.policy, env.home.as_deref());
+    let policy = policy_of_file(&policy, builtin::ALL, &cancel).map_err(Stopped::from)?;
     let mut source = sources::new(&args.model, env)?;
     let terminal = io::stderr().is_terminal();
+    let mode = args.mode.mode();
     let mut check = Check {
         policy: &policy,
-        mode: args.mode.mode(ModeChoice::Direct),
+        mode,
         open: &mut || {
-            let mut err = io::stderr();
+            let mut err = Messages::new();
             let mut view = ProgressView::of(terminal, &mut err);
             let judge = source.open(llm, &mut |progress| view.show(&progress), &cancel);
             view.clear();
@@ -236,7 +253,7 @@ fn check(args: &CheckArgs, env: &Environment, interrupt: &Interrupt) -> Result<u
     };
     match check.run(BufReader::new(io::stdin()), &mut io::stdout()) {
         Ok(summary) => {
-            summary.tell(&policy, &mut io::stderr())?;
+            summary.tell(&policy, mode, &mut Messages::new())?;
             Ok(summary.exit_code())
         }
         Err(CheckError::Judge(JudgeError::Cancelled)) => Ok(exit::INTERRUPTED),
@@ -270,25 +287,27 @@ fn run_replay(args: &ReplayArgs, env: &Environment, interrupt: &Interrupt) -> Re
     };
     if args.plain || !screen.full {
         let replay = replay::Replay { path: &path, width: 100, color: screen.color };
-        return Ok(replay.run(&mut io::stdout(), &mut io::stderr())?);
+        return Ok(replay.run(&mut io::stdout(), &mut Messages::new())?);
     }
     let (facts, recovery) = journal::read(&path).map_err(Stopped::from)?;
     for notice in recovery.notices() {
-        writeln!(io::stderr(), "note: {notice}")?;
+        writeln!(Messages::new(), "note: {notice}")?;
     }
-    let name = Untrusted::new(path.to_string_lossy());
-    let opened = Opened { client: Client::recorded(facts), name, recorded: false, startup: Vec::new() };
+    let name = Untrusted::new(path_text::of(&path));
+    let client = Client::recorded(facts).at_home(env.home.clone());
+    let opened = Opened { client, name, recorded: false, startup: Vec::new() };
     show(opened, env, &screen, Outcome::SwitchToTui, interrupt)
 }
 
 /// The newest session of a folder, told on stderr: the reader did not name it.
 fn newest_session(folder: &Path) -> Result<PathBuf, Stopped> {
-    let unread = |e: io::Error| Stopped::failed(format!("cannot read the sessions folder {}: {e}", folder.display()));
+    let unread =
+        |e: io::Error| Stopped::failed(format!("cannot read the sessions folder {}: {e}", path_text::of(folder)));
     let Some(path) = sessions::newest(folder).map_err(unread)? else {
-        return Err(Stopped::failed(format!("there is no session in {}", folder.display()))
+        return Err(Stopped::failed(format!("there is no session in {}", path_text::of(folder)))
             .hinted("crossexam records one; replay FILE opens one that lies elsewhere"));
     };
-    writeln!(io::stderr(), "note: the newest session, {}", Untrusted::new(path.to_string_lossy()).escaped())?;
+    writeln!(Messages::new(), "note: the newest session, {}", Untrusted::new(path_text::of(&path)).escaped())?;
     Ok(path)
 }
 
@@ -301,7 +320,7 @@ fn run_sessions(args: &SessionsArgs, env: &Environment) -> Result<u8, Stopped> {
     Ok(exit::OK)
 }
 
-fn run_lint(args: &LintArgs, env: &Environment) -> u8 {
+fn run_lint(args: &LintArgs, env: &Environment) -> Result<u8, Stopped> {
     let terminal = io::stdout().is_terminal();
     let options = lint::LintOptions {
         json: args.json,
@@ -311,14 +330,14 @@ fn run_lint(args: &LintArgs, env: &Environment) -> u8 {
         terminal,
         width: 0,
     };
-    lint::run(&args.policies, &options, &mut io::stdout(), &mut io::stderr())
+    lint::run(&args.policies, &options, &mut io::stdout(), &mut Messages::new())
+        .map_err(|error| Stopped::from(error).at_least(exit::USAGE))
 }
 
 fn run_models(command: &ModelsCommand, env: &Environment, interrupt: &Interrupt) -> Result<u8, Stopped> {
     let place = |args: &ModelsArgs| sources::hub_options(args, env);
     let cancel = interrupt.flag();
-    let (mut out, mut err) = (io::stdout(), io::stderr());
-    let bar = err.is_terminal();
+    let (mut out, mut err, bar) = (io::stdout(), Messages::new(), io::stderr().is_terminal());
     let mut streams = models_manage::Streams { out: &mut out, err: &mut err, bar };
     let code = match command {
         ModelsCommand::List(args) => {
@@ -375,9 +394,8 @@ fn model_file(model: &str, place: &ModelsArgs, env: &Environment, cancel: &Cance
 }
 
 fn fetch(manifest: &manifest::Manifest, options: &hub::Options, cancel: &Cancel) -> Result<PathBuf, Stopped> {
-    let mut err = io::stderr();
-    let bar = err.is_terminal();
-    let mut view = ProgressView::of(bar, &mut err);
+    let mut err = Messages::new();
+    let mut view = ProgressView::of(io::stderr().is_terminal(), &mut err);
     let fetched = hub::fetch(manifest, options, &mut |progress| view.show(&progress), cancel);
     view.clear();
     let fetched = fetched.map_err(JudgeError::from)?;

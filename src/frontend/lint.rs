@@ -1,11 +1,13 @@
-//! `lint`: checks policy files and says what is wrong, for a person, a pipe or a program; draws the tree; compares layouts.
+//! `lint`: checks policies, samples and folders of both, and says what is wrong, for a person, a pipe or a program; draws the tree; compares layouts.
 //!
-//! Must hold no checks of its own (those are in `policy`) and must not print untrusted text other than escaped.
+//! Must hold no checks of its own (those are in `policy` and `domain::sample_file`) and must not print untrusted text other than escaped.
 
+mod folder;
 mod graphical;
 mod samples;
 
-use crate::domain::Cancel;
+use crate::domain::sample_file::SampleError;
+use crate::domain::{Cancel, path_text};
 use crate::engine::policy_file::{read_include, read_text};
 use crate::policy::{Diagnostic, GraphFormat, Parsed, Place, Policy, cost, graph, parse};
 use crate::text::{Untrusted, json};
@@ -38,14 +40,13 @@ const ERRORS: u8 = 1;
 const UNREADABLE: u8 = 2;
 
 /// Checks `paths` in order and gives the exit code: 0 clean or warnings only, 1 errors, 2 nothing to check or a file that
-/// cannot be read or written to. The worst of several counts.
-pub fn run(paths: &[PathBuf], options: &LintOptions, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
-    lint(paths, options, out, err).unwrap_or(UNREADABLE)
-}
-
-fn lint(paths: &[PathBuf], options: &LintOptions, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
+/// cannot be read. The worst of several counts.
+///
+/// # Errors
+/// Where `out` or `err` cannot be written.
+pub fn run(paths: &[PathBuf], options: &LintOptions, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
     if paths.is_empty() {
-        writeln!(err, "error: no policy file given (hint: crossexam lint POLICY.toml)")?;
+        writeln!(err, "error: no policy file given (hint: crossexam lint POLICY.toml, or the folder)")?;
         return Ok(UNREADABLE);
     }
     let sample_chars = match options.samples.as_deref().map(samples::mean_chars) {
@@ -56,9 +57,34 @@ fn lint(paths: &[PathBuf], options: &LintOptions, out: &mut dyn Write, err: &mut
         Some(Ok(mean)) => Some(mean),
         None => None,
     };
+    let paths = match folder::files(paths) {
+        Ok(paths) => paths,
+        Err(message) => {
+            writeln!(err, "error: {}", Untrusted::from(message).escaped())?;
+            return Ok(UNREADABLE);
+        }
+    };
     let mut worst = CLEAN;
-    let (mut errors, mut warnings) = (0, 0);
-    for path in paths {
+    let (mut errors, mut warnings, mut policies) = (0, 0, 0);
+    for path in &paths {
+        if folder::is_samples(path) {
+            let faults = samples::faults(path, &mut |fault| {
+                let line = if options.json { sample_json(path, fault)? } else { sample_line(path, fault) };
+                writeln!(sink_for(options, out, err), "{line}")
+            })?;
+            match faults {
+                Ok(count) => {
+                    errors += count;
+                    worst = worst.max(if count > 0 { ERRORS } else { CLEAN });
+                }
+                Err(message) => {
+                    writeln!(err, "error: {}", Untrusted::from(message).escaped())?;
+                    worst = worst.max(UNREADABLE);
+                }
+            }
+            continue;
+        }
+        policies += 1;
         let parsed = match parse_file(path) {
             Ok(parsed) => parsed,
             Err(message) => {
@@ -92,7 +118,11 @@ fn lint(paths: &[PathBuf], options: &LintOptions, out: &mut dyn Write, err: &mut
     }
     if !options.json {
         let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
-        let checked = count(paths.len(), "policy file");
+        let checked = match (policies, paths.len() - policies) {
+            (_, 0) => count(policies, "policy file"),
+            (0, samples) => count(samples, "samples file"),
+            (_, samples) => format!("{} and {}", count(policies, "policy file"), count(samples, "samples file")),
+        };
         writeln!(err, "{checked} checked: {}, {}", count(errors, "error"), count(warnings, "warning"))?;
     }
     Ok(worst)
@@ -105,7 +135,7 @@ fn sink_for<'w>(options: &LintOptions, out: &'w mut dyn Write, err: &'w mut dyn 
 
 /// Reads and parses one policy file with what it includes; the error says which file cannot be read and why.
 fn parse_file(path: &Path) -> Result<Parsed, String> {
-    let shown = path.to_string_lossy();
+    let shown = path_text::of(path);
     // Nobody listens for signals here, so they end the program at once.
     let cancel = Cancel::new();
     let text = read_text(path, &cancel).map_err(|why| format!("cannot read {shown}: {why}"))?;
@@ -122,6 +152,24 @@ fn plain_line(d: &Diagnostic) -> String {
         out.push_str(&format!(" ({}: {})", message.escaped(), place(at)));
     }
     out
+}
+
+/// A bad line of samples as [`plain_line`] shows a fault of a policy.
+fn sample_line(path: &Path, fault: &SampleError) -> String {
+    let at = format!("{}:{}:{}", Untrusted::from(path_text::of(path)).escaped(), fault.line, fault.col);
+    let hint = Untrusted::from(fault.hint.as_str());
+    format!("{at}: error[{SAMPLE_CODE}]: {} (hint: {})", fault.message.escaped(), hint.escaped())
+}
+
+/// What stands for a code where a line of samples is at fault.
+const SAMPLE_CODE: &str = "S001";
+
+fn sample_json(path: &Path, fault: &SampleError) -> io::Result<String> {
+    let value = json!({
+        "v": 1, "code": SAMPLE_CODE, "name": "invalid-sample", "severity": "error", "message": fault.message.raw(),
+        "hint": fault.hint, "file": path_text::of(path), "line": fault.line, "col": fault.col, "related": [],
+    });
+    json::to_string(&value).map_err(io::Error::other)
 }
 
 fn place(p: &Place) -> String {

@@ -4,7 +4,7 @@
 
 use super::progress::ProgressView;
 use super::words;
-use crate::domain::Cancel;
+use crate::domain::{Cancel, path_text};
 use crate::engine::Failure;
 use crate::judge::JudgeError;
 use crate::judge::hub::{self, Compared, Options, State};
@@ -62,7 +62,7 @@ pub fn list(options: &Options) -> Doc {
         };
         doc.push(Line::new().with(Role::Muted, format!("  {hash}")));
     }
-    let folder = Untrusted::from(options.models_dir.display().to_string());
+    let folder = Untrusted::from(path_text::of(&options.models_dir));
     doc.push(Line::new().with(Role::Key, "models folder: ").untrusted(Role::Value, &folder));
     doc.push(Line::new().with(Role::Hint, "any other GGUF file works too: give its path instead of a name"));
     doc
@@ -141,7 +141,7 @@ fn verify_manifest(manifest: &Manifest, options: &Options, streams: &mut Streams
 }
 
 fn print_path(path: &Path, streams: &mut Streams) -> io::Result<u8> {
-    writeln!(streams.out, "{}", Escaped::line(&path.display().to_string()))?;
+    writeln!(streams.out, "{}", Escaped::line(&path_text::of(path)))?;
     Ok(DONE)
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Must show recorded values only, marked as such, and must say on the other stream what was wrong with the file.
 
+use crate::domain::path_text;
 use crate::report::{Basis, Doc, Page, ansi, plain, transcript};
 use crate::session::{Fact, Policies, Recovery, SessionState, journal};
 use crate::text::Escaped;
@@ -54,7 +55,7 @@ impl Replay<'_> {
     }
 
     fn tell(&self, recovery: &Recovery, err: &mut dyn Write) -> io::Result<u8> {
-        let path = Escaped::line(&self.path.to_string_lossy());
+        let path = Escaped::line(&path_text::of(self.path));
         let damaged = recovery.damage.is_some();
         let notices = recovery.notices();
         let (warnings, error) = notices.split_at(notices.len() - usize::from(damaged));

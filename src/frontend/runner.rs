@@ -7,7 +7,7 @@ use super::script::{self, MOST_DEEP, Place, Script, ScriptLine};
 use super::show::Show;
 use super::{Client, Outcome};
 use crate::command::{Command, EngineCommand, FrontendCommand, parse};
-use crate::domain::GuardedFile;
+use crate::domain::{GuardedFile, path_text};
 use crate::engine::{Event, Failure, Notice};
 use crate::session::FailureKind;
 use crate::text::{Escaped, Untrusted};
@@ -142,7 +142,7 @@ impl<'a> Runner<'a> {
             },
             Command::Frontend(command) => match command {
                 FrontendCommand::Quit => Ok(Ended::Leave(Outcome::Exit(0))),
-                FrontendCommand::Source(path) => self.file(Path::new(&path), place, show),
+                FrontendCommand::Source(path) => self.file(&self.client.path(&path), place, show),
                 FrontendCommand::Tui if self.rules.can_switch => Ok(Ended::Leave(Outcome::SwitchToTui)),
                 FrontendCommand::Repl if self.rules.can_switch => Ok(Ended::Done),
                 FrontendCommand::Tui | FrontendCommand::Repl => {
@@ -192,7 +192,7 @@ impl<'a> Runner<'a> {
 
     /// Carries out the lines of a file.
     pub fn file(&mut self, path: &Path, from: Option<&Escaped>, show: &mut dyn Show) -> io::Result<Ended> {
-        let name = Untrusted::from(path.to_string_lossy().into_owned());
+        let name = Untrusted::from(path_text::of(path));
         if self.deep >= MOST_DEEP {
             return self.failed(&script::too_deep(), from, show);
         }

@@ -3,6 +3,7 @@
 //! Must not carry anything out, and must not hold more than one line in memory.
 
 use crate::command::lex;
+use crate::domain::path_text;
 use crate::domain::sample_file::RawLines;
 use crate::engine::Failure;
 use crate::text::{Escaped, Untrusted};
@@ -132,13 +133,13 @@ pub fn whole(path: &Path) -> io::Result<Vec<ScriptLine>> {
     if about.len() > MOST_BYTES {
         return Err(io::Error::other(format!("this is no script: it has more than {MOST_BYTES} bytes")));
     }
-    let name = Untrusted::from(path.to_string_lossy().into_owned());
+    let name = Untrusted::from(path_text::of(path));
     Script::new(name, BufReader::new(File::open(path)?.take(MOST_BYTES))).collect()
 }
 
 /// Why a script was not read, as a failed command.
 pub fn unreadable(path: &Path, error: &io::Error) -> Failure {
-    Failure::user(format!("cannot read {}: {error}", path.display()))
+    Failure::user(format!("cannot read {}: {error}", path_text::of(path)))
         .hinted("paths are taken from the folder in which the program was started")
 }
 

@@ -3,6 +3,7 @@
 //! Must not change a session, and must not take longer the longer the files are that it does not list: of those only the
 //! first line is read.
 
+use crate::domain::path_text;
 use crate::report::transcript::base_name;
 use crate::report::{Doc, Line, Role, number::plural};
 use crate::session::{SessionState, journal};
@@ -60,7 +61,7 @@ pub fn newest(folder: &Path) -> io::Result<Option<PathBuf>> {
 pub fn list(folder: &Path, most: usize) -> io::Result<Doc> {
     let entries = entries(folder)?;
     let mut doc = Doc::new();
-    let shown = Untrusted::from(folder.to_string_lossy().into_owned());
+    let shown = Untrusted::from(path_text::of(folder));
     if entries.is_empty() {
         doc.push(Line::new().with(Role::Muted, "no sessions yet in ").untrusted(Role::Value, &shown));
         return Ok(doc);
@@ -77,7 +78,7 @@ pub fn list(folder: &Path, most: usize) -> io::Result<Doc> {
 }
 
 fn row(entry: &Entry) -> Doc {
-    let name = Untrusted::from(entry.path.file_name().unwrap_or_default().to_string_lossy().into_owned());
+    let name = Untrusted::from(path_text::of(entry.path.file_name().unwrap_or_default()));
     let mut doc = Doc::new();
     let opened = match &entry.opened {
         Ok(opened) => Untrusted::from(opened.replace('T', " ").replace('Z', "")).escaped(),

@@ -2,7 +2,7 @@
 //!
 //! Must not know of policies, sessions or screens. How a model computes is `llm`'s business; what an answer is, is this floor's.
 
-use crate::domain::{Cancel, Examination, Judgement, Mode, ModelInfo, Name, Prompt};
+use crate::domain::{Cancel, Examination, Judgement, Mode, ModelInfo, Name, Prompt, path_text};
 use crate::llm::LlmError;
 use crate::llm::gguf::GgufError;
 use crate::text::Untrusted;
@@ -180,7 +180,7 @@ impl JudgeError {
     pub fn in_file(self, path: &Path) -> Self {
         match self {
             Self::Unusable { message, hint } => {
-                Self::Unusable { message: format!("{}: {}", path.display(), message.raw()).into(), hint }
+                Self::Unusable { message: format!("{}: {}", path_text::of(path), message.raw()).into(), hint }
             }
             other => other,
         }

@@ -5,7 +5,7 @@
 use super::{Judge, JudgeError, Look, Progress, Question};
 use crate::domain::{
     Cancel, Digest, Examination, GuardedFile, Judgement, Mode, ModelInfo, Part, Piece, Rationale, Readout, StopReason,
-    Usage,
+    Usage, path_text,
 };
 
 /// Probabilities of the answers of a question, and the rationale.
@@ -76,7 +76,7 @@ impl Scripted {
             message: format!("{argument}: {what}").into(),
             hint: Some("scripted:P or scripted:FILE".to_owned()),
         };
-        let bytes = GuardedFile::read_whole(argument.as_ref(), MOST_TEXT, || cancel.is_cancelled());
+        let bytes = GuardedFile::read_whole(&path_text::path(argument), MOST_TEXT, || cancel.is_cancelled());
         let bytes = bytes.map_err(|e| match GuardedFile::was_stopped(&e) {
             true => JudgeError::Cancelled,
             false => unusable(&e),

@@ -5,7 +5,7 @@
 use super::hub::{self, Options};
 use super::manifest::Manifest;
 use super::{Judge, JudgeError, JudgeSource, Progress, local};
-use crate::domain::Cancel;
+use crate::domain::{Cancel, path_text};
 use std::path::{Path, PathBuf};
 
 /// Opens a GGUF file as a judge that calls itself by the given name.
@@ -47,7 +47,7 @@ pub fn resolve(name: &str, models_dir: &Path) -> Result<Resolved, JudgeError> {
     if let Some(manifest) = Manifest::find(name) {
         return Ok(Resolved::Manifest(Box::new(manifest)));
     }
-    let there = [PathBuf::from(name), models_dir.join(name)].into_iter().find(|path| path.is_file());
+    let there = [path_text::path(name), models_dir.join(path_text::path(name))].into_iter().find(|path| path.is_file());
     if let Some(path) = there {
         return Ok(Resolved::File(path));
     }

@@ -9,7 +9,7 @@
 use super::record::{self, MAGIC, Record};
 use super::wire::{self, WireError};
 use super::{Fact, JournalError};
-use crate::domain::Digest;
+use crate::domain::{Digest, path_text};
 use crate::text::{Escaped, Untrusted};
 use std::path::{Path, PathBuf};
 
@@ -113,7 +113,7 @@ impl Damage {
 
 /// A path for a message.
 pub(super) fn shown(path: &Path) -> Escaped {
-    Escaped::line(&path.to_string_lossy())
+    Escaped::line(&path_text::of(path))
 }
 
 /// What a journal's bytes hold.

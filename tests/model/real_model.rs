@@ -67,7 +67,12 @@ fn the_readmes_tutorial_runs_as_written_and_shows_what_the_readme_shows() {
         "testdata/samples/scams.jsonl",
         "--llm",
         "smollm2-135m",
+        "--mode",
+        "rationale",
     ];
+    let opening =
+        format!("crossexam {}", args.iter().filter(|a| **a != "--batch").copied().collect::<Vec<_>>().join(" "));
+    assert!(readme.contains(&opening), "the README says how its transcript is made: {opening}");
     let output = crossexam(&args, &models, home.path(), &script);
     let (out, err) = (text(&output.stdout), text(&output.stderr));
     assert_eq!(output.status.code(), Some(0), "{out}\n{err}");

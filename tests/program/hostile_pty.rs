@@ -121,6 +121,8 @@ fn no_control_function_of_theirs_reaches_the_terminal() {
         "samples.jsonl",
         "--llm",
         "scripted:rationale.txt",
+        "--mode",
+        "rationale",
         "--no-record",
     ];
     let program = Path::new(env!("CARGO_BIN_EXE_crossexam"));

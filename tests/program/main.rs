@@ -7,10 +7,13 @@
 mod common;
 
 mod arguments;
+mod check;
 mod content;
 mod crash;
+mod exit_codes;
 mod hostile_pty;
 mod parity;
+mod paths;
 mod pty_harness;
 mod repl;
 mod sessions;

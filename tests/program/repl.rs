@@ -8,8 +8,17 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 /// What a session begins with here. The first answer of every node has probability 0.2, so the second is followed.
-const OPEN: &[&str] =
-    &["--policy", "builtin:scams.toml", "--samples", "builtin:scams.jsonl", "--llm", "scripted:0.2", "--no-record"];
+const OPEN: &[&str] = &[
+    "--policy",
+    "builtin:scams.toml",
+    "--samples",
+    "builtin:scams.jsonl",
+    "--llm",
+    "scripted:0.2",
+    "--mode",
+    "rationale",
+    "--no-record",
+];
 
 fn batch(dir: &Path, args: &[&str], stdin: &[u8]) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_crossexam"))
@@ -122,7 +131,7 @@ fn json_is_one_object_a_line_and_holds_the_facts() {
     let objects: Vec<serde_json::Value> =
         shown.lines().map(|l| serde_json::from_str(l).unwrap_or_else(|e| panic!("{l}: {e}"))).collect();
     let count = |event: &str| objects.iter().filter(|o| o["event"] == event).count();
-    assert_eq!((count("view"), count("error"), count("command")), (1, 1, 9), "{shown}");
+    assert_eq!((count("view"), count("error"), count("command")), (1, 1, 10), "{shown}");
     assert!(count("fact") > 5 && count("done") > 5, "{shown}");
     assert!(objects.iter().all(|o| o["v"] == 1));
     assert!(objects.iter().any(|o| o["event"] == "error" && o["kind"] == "usage" && o["place"] == "stdin:5"));

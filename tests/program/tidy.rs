@@ -38,7 +38,7 @@ const WALLS: &[(&str, &[&str])] = &[
     ("crossterm", &["src/frontend/tui"]),
     ("tui_input", &["src/frontend/tui"]),
     ("rustyline", &["src/frontend/repl", "src/frontend/history"]),
-    ("rustix", &["src/frontend/repl", "src/frontend/interrupt", "src/domain/guarded"]),
+    ("rustix", &["src/frontend/repl", "src/frontend/interrupt", "src/domain/guarded", "src/frontend/launch/streams"]),
     ("candle_core", &["src/llm", "src/classify"]),
     ("tokenizers", &["src/llm", "src/classify"]),
     ("hf_hub", &["src/judge/hub"]),

@@ -16,6 +16,8 @@ fn open(dir: &Path, llm: &str, size: (u16, u16)) -> Pty {
         samples.to_str().expect("a path of plain text"),
         "--llm",
         llm,
+        "--mode",
+        "rationale",
         "--no-record",
     ];
     Pty::start(&Start { program: Path::new(env!("CARGO_BIN_EXE_crossexam")), args: &args, env: &[], dir, size })

@@ -40,7 +40,7 @@ fn checked(input: &[u8]) -> (Summary, Vec<Value>, String) {
     let text = String::from_utf8(out).expect("text");
     assert!(text.lines().all(|line| !line.chars().any(crate::text::is_hidden)), "{text:?}");
     let mut said = Vec::new();
-    summary.tell(&policy, &mut said).expect("memory takes everything");
+    summary.tell(&policy, Mode::Direct, &mut said).expect("memory takes everything");
     let records = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     (summary, records, String::from_utf8(said).expect("text"))
 }
@@ -58,7 +58,7 @@ fn blank_lines_are_skipped_as_load_samples_does_and_still_count_as_lines() {
     let (summary, records, said) = checked(b"{\"text\":\"a\"}\n\n \t\r\n{\"text\":\"b\"}\n\n");
     assert_eq!((summary.blank, summary.exit_code()), (3, 0));
     assert_eq!(records.iter().map(|r| &r["line"]).collect::<Vec<_>>(), [&json!(1), &json!(4)]);
-    assert_eq!(said, "2 records: 2 violating; 3 blank lines skipped\n");
+    assert_eq!(said, "2 records in mode direct: 2 violating; 3 blank lines skipped\n");
 }
 
 #[test]
@@ -68,12 +68,12 @@ fn a_bad_line_gets_its_record_with_the_hint_and_the_end_counts_it() {
     assert_eq!(summary.exit_code(), 1);
     let hints: Vec<&str> = records.iter().filter_map(|r| r["error"]["hint"].as_str()).collect();
     assert!(hints[0].starts_with("give \"text\"") && hints[1].contains("both halves"), "{hints:?}");
-    assert_eq!(said, "3 records: 1 violating, 2 failed (their records have an `error`)\n");
+    assert_eq!(said, "3 records in mode direct: 1 violating, 2 failed (their records have an `error`)\n");
 }
 
 #[test]
 fn an_empty_input_says_so() {
-    assert_eq!(checked(b"").2, "0 records\n");
+    assert_eq!(checked(b"").2, "0 records in mode direct\n");
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn the_end_tells_rows_and_the_layout_that_would_have_been_much_cheaper() {
             tally.asked.add(&policy, &sample, std::iter::once(&policy.root));
         }
         let mut said = Vec::new();
-        Summary { blank: 0, tally }.tell(&policy, &mut said).expect("memory takes everything");
+        Summary { blank: 0, tally }.tell(&policy, Mode::Direct, &mut said).expect("memory takes everything");
         String::from_utf8(said).expect("text")
     };
     let short = said("hi", 100, 1000);

@@ -47,6 +47,11 @@ impl Stopped {
         self
     }
 
+    /// With this exit code, unless it is a success.
+    pub fn at_least(self, code: u8) -> Self {
+        Self { code: if self.code == OK { OK } else { code }, ..self }
+    }
+
     /// Says it on `err` and gives the exit code.
     pub fn tell(&self, err: &mut dyn Write) -> u8 {
         if !self.message.is_empty() {
@@ -75,6 +80,9 @@ impl From<io::Error> for Stopped {
         match error.kind() {
             // The reader of a pipe went away: that is its right, and no fault.
             io::ErrorKind::BrokenPipe => Self { code: OK, ..Self::usage("") },
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                Self::failed(format!("writing results: {error}")).hinted("free some space, or write somewhere else")
+            }
             _ => Self::failed(error.to_string()),
         }
     }

@@ -4,13 +4,15 @@
 
 use super::exit::Stopped;
 use super::sources;
-use crate::cli::{Environment, ModeChoice, OpenArgs};
+use super::streams::Messages;
+use crate::cli::{Environment, OpenArgs};
 use crate::command::{EngineCommand, SampleRef};
+use crate::domain::path_text;
 use crate::engine::{Engine, Host, Parts, host};
 use crate::frontend::{Client, builtin};
 use crate::session::{Fact, Journal, private_folder};
 use crate::text::Untrusted;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// A session about to be shown.
@@ -30,6 +32,7 @@ pub fn open(args: &OpenArgs, env: &Environment) -> Result<Opened, Stopped> {
     let source = sources::new(&args.model, env)?;
     let (journal, facts, name) = journal(args, env)?;
     let recorded = journal.is_some();
+    let resumed = facts.iter().any(|fact| matches!(fact, Fact::Resumed { .. }));
     let parts = Parts {
         source,
         journal,
@@ -37,8 +40,9 @@ pub fn open(args: &OpenArgs, env: &Environment) -> Result<Opened, Stopped> {
         builtins: builtin::ALL,
         author: author(args.author.as_deref(), env),
     };
-    let client = Client::live(Host::start(Engine::new(parts))?, &facts);
-    Ok(Opened { client, name, recorded, startup: startup(args).iter().map(ToString::to_string).collect() })
+    let home = || env.home.clone();
+    let client = Client::live(Host::start(Engine::new(parts).at_home(home()))?, &facts).at_home(home());
+    Ok(Opened { client, name, recorded, startup: startup(args, resumed).iter().map(ToString::to_string).collect() })
 }
 
 /// Who writes notes: as told, else the name under which the user is logged in.
@@ -47,10 +51,12 @@ pub fn author(told: Option<&str>, env: &Environment) -> Untrusted {
 }
 
 /// The commands that `args` stand for. The model comes last, so that policy and sample are on the screen while it loads.
-fn startup(args: &OpenArgs) -> Vec<EngineCommand> {
+///
+/// The mode is set in every new session, so that the session says it; one that is opened again keeps its own.
+fn startup(args: &OpenArgs, resumed: bool) -> Vec<EngineCommand> {
     let mut commands: Vec<_> = args.policy.clone().map(EngineCommand::LoadPolicy).into_iter().collect();
-    if args.mode.mode.is_some() {
-        commands.push(EngineCommand::SetMode(args.mode.mode(ModeChoice::Rationale)));
+    if args.mode.mode.is_some() || !resumed {
+        commands.push(EngineCommand::SetMode(args.mode.mode()));
     }
     if let Some(samples) = &args.samples {
         commands.extend([EngineCommand::LoadSamples(samples.clone()), EngineCommand::Sample(SampleRef::Number(1))]);
@@ -69,7 +75,7 @@ fn journal(args: &OpenArgs, env: &Environment) -> Result<Recorded, Stopped> {
     if let Some(path) = args.session.as_ref().filter(|path| path.exists()) {
         let (mut journal, mut facts, recovery) = Journal::resume(path)?;
         for notice in recovery.notices() {
-            writeln!(io::stderr(), "note: {notice}")?;
+            writeln!(Messages::new(), "note: {notice}")?;
         }
         let resumed = Fact::Resumed { at: host::now() };
         journal.append(&resumed)?;
@@ -85,13 +91,13 @@ fn journal(args: &OpenArgs, env: &Environment) -> Result<Recorded, Stopped> {
 }
 
 fn shown(path: &Path) -> Untrusted {
-    path.to_string_lossy().into_owned().into()
+    path_text::of(path).into()
 }
 
 /// A new file for a session in `dir`: named by the time, and by a number where that is taken.
 fn new_path(dir: &Path) -> Result<PathBuf, Stopped> {
     private_folder(dir).map_err(|e| {
-        Stopped::failed(format!("cannot make the sessions folder {}: {e}", dir.display()))
+        Stopped::failed(format!("cannot make the sessions folder {}: {e}", path_text::of(dir)))
             .hinted("--sessions-dir DIR names another one, --no-record keeps the session in memory")
     })?;
     let stamp: String = host::now().chars().filter(|c| c.is_ascii_alphanumeric()).collect();
@@ -100,5 +106,5 @@ fn new_path(dir: &Path) -> Result<PathBuf, Stopped> {
         n => format!("{stamp}-{n}.jsonl"),
     };
     let free = (0..1000).map(|n| dir.join(name(n))).find(|path| !path.exists());
-    free.ok_or_else(|| Stopped::failed(format!("no free name for a session in {}", dir.display())))
+    free.ok_or_else(|| Stopped::failed(format!("no free name for a session in {}", path_text::of(dir))))
 }

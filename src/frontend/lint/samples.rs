@@ -1,21 +1,21 @@
-//! Measuring the samples that `lint` compares prompt layouts for.
+//! The samples that `lint` reads: checked line by line, or measured to compare prompt layouts for them.
 //!
-//! Must not keep what it reads, only its length.
+//! Must not keep what it reads.
 
-use crate::domain::sample_file::RawLines;
-use crate::domain::{Content, GuardedFile, Sample};
+use crate::domain::sample_file::{RawLines, SampleError};
+use crate::domain::{GuardedFile, path_text};
 use std::io::{self, BufReader};
 use std::path::Path;
 
 /// The mean length of the samples in a file, in characters; lines that cannot be read are left out.
 pub(super) fn mean_chars(path: &Path) -> Result<f64, String> {
-    let shown = path.to_string_lossy();
+    let shown = path_text::of(path);
     let fail = |e: io::Error| format!("cannot read {shown}: {e}");
     let (mut count, mut chars) = (0_u64, 0_u64);
     for line in RawLines::new(BufReader::new(GuardedFile::open(path, u64::MAX, || false).map_err(fail)?)) {
         if let Ok(sample) = line.map_err(fail)?.parse() {
             count += 1;
-            chars += sample_chars(&sample);
+            chars += sample.content.chars();
         }
     }
     if count == 0 {
@@ -24,12 +24,31 @@ pub(super) fn mean_chars(path: &Path) -> Result<f64, String> {
     Ok(chars as f64 / count as f64)
 }
 
-fn sample_chars(sample: &Sample) -> u64 {
-    let chars = |t: &str| t.chars().count() as u64;
-    match &sample.content {
-        Content::Text(text) => chars(text.raw()),
-        Content::Fields(fields) => {
-            fields.iter().map(|f| chars(f.name.as_str()) + f.values.iter().map(|v| chars(v.raw())).sum::<u64>()).sum()
+/// Gives `tell` every bad line of a file and returns how many there are, or in words why it cannot be read.
+///
+/// # Errors
+/// Those of `tell`.
+pub(super) fn faults(
+    path: &Path,
+    tell: &mut dyn FnMut(&SampleError) -> io::Result<()>,
+) -> io::Result<Result<usize, String>> {
+    let fail = |e: io::Error| format!("cannot read {}: {e}", path_text::of(path));
+    let file = match GuardedFile::open(path, u64::MAX, || false) {
+        Ok(file) => file,
+        Err(error) => return Ok(Err(fail(error))),
+    };
+    let mut count = 0;
+    for line in RawLines::new(BufReader::new(file)) {
+        match line {
+            Ok(line) if line.is_blank() => {}
+            Ok(line) => {
+                if let Err(error) = line.parse() {
+                    count += 1;
+                    tell(&error)?;
+                }
+            }
+            Err(error) => return Ok(Err(fail(error))),
         }
     }
+    Ok(Ok(count))
 }

@@ -12,7 +12,7 @@ fn testdata(path: &str) -> PathBuf {
 /// Runs `lint`; the folder of this checkout becomes `testdata`.
 fn lint(paths: &[PathBuf], options: LintOptions) -> (u8, String, String) {
     let (mut out, mut err) = (Vec::new(), Vec::new());
-    let code = run(paths, &options, &mut out, &mut err);
+    let code = run(paths, &options, &mut out, &mut err).expect("memory takes everything");
     let text = |bytes: Vec<u8>| {
         let text = String::from_utf8(bytes).expect("lint writes text");
         text.replace(&*testdata("").to_string_lossy(), "testdata/")
@@ -136,4 +136,34 @@ fn layouts_are_compared_for_given_samples() {
     let (code, out, _) = lint(&[broken("00-good.toml")], options);
     assert_eq!(code, 0);
     insta::assert_snapshot!(out);
+}
+
+#[test]
+fn a_folder_is_checked_policies_and_samples_alike() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("sub")).unwrap();
+    fs::copy(broken("p061-term-twice.toml"), dir.path().join("sub/p.toml")).unwrap();
+    fs::write(dir.path().join("s.jsonl"), "{\"text\":\"a\"}\n\n{\"id\":1.0,\"text\":\"a\"}\n").unwrap();
+    let shown = |text: String| text.replace(&*dir.path().to_string_lossy(), "DIR");
+    let (code, out, err) = lint(&[dir.path().to_owned()], LintOptions::default());
+    let (out, err) = (shown(out), shown(err));
+    assert_eq!((code, err.as_str()), (1, "1 policy file and 1 samples file checked: 2 errors, 0 warnings\n"));
+    let lines: Vec<&str> = out.lines().collect();
+    assert!(lines[0].starts_with("DIR/s.jsonl:3:7: error[S001]: `id` is 1.0") && lines[0].contains("(hint: "), "{out}");
+    assert!(lines[1].starts_with("DIR/sub/p.toml:"), "{out}");
+    let (_, out, _) = lint(&[dir.path().join("s.jsonl")], LintOptions { json: true, ..LintOptions::default() });
+    let value: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((&value["code"], &value["line"]), (&"S001".into(), &3.into()));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_path_that_is_not_utf8_is_read_and_shown_escaped() {
+    use std::os::unix::ffi::OsStrExt;
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join(std::ffi::OsStr::from_bytes(b"gr\xfcn"));
+    fs::create_dir(&folder).unwrap();
+    fs::copy(broken("p061-term-twice.toml"), folder.join("p.toml")).unwrap();
+    let (code, out, _) = lint(&[folder.join("p.toml")], LintOptions::default());
+    assert!(code == 1 && out.contains("gr<U+10FFFC>n/p.toml:"), "{out}");
 }

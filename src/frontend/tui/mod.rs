@@ -31,7 +31,6 @@ use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::event::Event as Input;
 use std::io;
 use std::mem::ManuallyDrop;
-use std::path::Path;
 use std::time::{Duration, Instant};
 use terminal::Guard;
 use view::View;
@@ -179,8 +178,8 @@ fn perform(
                 client.submit(command);
             }
             Effect::Source { path, deep } => {
-                let path = Path::new(&path);
-                let lines = script::whole(path).map_err(|error| script::unreadable(path, &error));
+                let path = client.path(&path);
+                let lines = script::whole(&path).map_err(|error| script::unreadable(&path, &error));
                 inbox.push(Msg::Script { lines, deep });
             }
             Effect::Cancel => client.cancel(),

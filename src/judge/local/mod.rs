@@ -8,7 +8,7 @@ mod batch;
 use super::chat::{self, ChatTemplate};
 use super::{Judge, JudgeError, Look, Progress, Question, Questions, readout};
 use crate::domain::{
-    Cancel, Device, Examination, Judgement, Mode, ModelInfo, Part, Piece, Prompt, TokenView, TopToken,
+    Cancel, Device, Examination, Judgement, Mode, ModelInfo, Part, Piece, Prompt, TokenView, TopToken, path_text,
 };
 use crate::llm::decoder::Decoder;
 use crate::llm::device::Processor;
@@ -80,7 +80,7 @@ pub fn open_gguf(
         return Err(GgufError::tensor("token_embd.weight", problem).into());
     }
     let info = ModelInfo {
-        name: options.name.clone().map_or_else(|| path.to_string_lossy().into_owned().into(), Into::into),
+        name: options.name.clone().map_or_else(|| path_text::of(path).into(), Into::into),
         architecture: decoder.arch().name.into(),
         sha256,
         tokenizer_sha256: tokenizer.digest(),
