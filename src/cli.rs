@@ -88,6 +88,31 @@ pub enum ColorChoice {
     Never,
 }
 
+/// For which background colours are chosen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ThemeChoice {
+    /// The full-screen view asks the terminal; then COLORFGBG; else colours that can be read on both.
+    #[default]
+    Auto,
+    /// For a dark background.
+    Dark,
+    /// For a light background.
+    Light,
+    /// No colours: bold, dim and reverse.
+    Mono,
+}
+
+/// How things look on a terminal.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub struct LooksArgs {
+    /// Colours.
+    #[arg(long, value_enum, default_value_t)]
+    pub color: ColorChoice,
+    /// For which background colours are chosen.
+    #[arg(long, value_enum, default_value_t)]
+    pub theme: ThemeChoice,
+}
+
 /// With or without rationale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ModeChoice {
@@ -208,9 +233,12 @@ pub struct OpenArgs {
     /// Keep the session in memory only.
     #[arg(long, conflicts_with = "session")]
     pub no_record: bool,
-    /// Colours.
-    #[arg(long, value_enum, default_value_t)]
-    pub color: ColorChoice,
+    /// Leave the mouse to the terminal, for selecting text with it.
+    #[arg(long)]
+    pub no_mouse: bool,
+    /// Looks.
+    #[command(flatten)]
+    pub looks: LooksArgs,
 }
 
 /// Arguments of `repl`.
@@ -261,9 +289,12 @@ pub struct ReplayArgs {
     /// Print it instead of opening the full-screen view (the default where stdout is no terminal).
     #[arg(long)]
     pub plain: bool,
-    /// Colours.
-    #[arg(long, value_enum, default_value_t)]
-    pub color: ColorChoice,
+    /// Leave the mouse to the terminal, for selecting text with it.
+    #[arg(long)]
+    pub no_mouse: bool,
+    /// Looks.
+    #[command(flatten)]
+    pub looks: LooksArgs,
 }
 
 /// Arguments of `sessions`.
@@ -275,9 +306,9 @@ pub struct SessionsArgs {
     /// How many to list.
     #[arg(long, value_name = "N", default_value_t = 30)]
     pub count: usize,
-    /// Colours.
-    #[arg(long, value_enum, default_value_t)]
-    pub color: ColorChoice,
+    /// Looks.
+    #[command(flatten)]
+    pub looks: LooksArgs,
 }
 
 /// The words for how `lint --graph` draws.
@@ -302,9 +333,9 @@ pub struct LintArgs {
     /// Draw the tree.
     #[arg(long, value_parser = graphs(), num_args = 0..=1, default_missing_value = "text", require_equals = true)]
     pub graph: Option<GraphFormat>,
-    /// Colours.
-    #[arg(long, value_enum, default_value_t)]
-    pub color: ColorChoice,
+    /// Looks.
+    #[command(flatten)]
+    pub looks: LooksArgs,
 }
 
 /// The `models` subcommands.
@@ -400,9 +431,12 @@ pub struct DemoArgs {
     /// Print the demo script's transcript (the default where stdout is no terminal).
     #[arg(long)]
     pub plain: bool,
-    /// Colours.
-    #[arg(long, value_enum, default_value_t)]
-    pub color: ColorChoice,
+    /// Leave the mouse to the terminal, for selecting text with it.
+    #[arg(long)]
+    pub no_mouse: bool,
+    /// Looks.
+    #[command(flatten)]
+    pub looks: LooksArgs,
 }
 
 /// What the environment says.
@@ -426,7 +460,9 @@ pub struct Environment {
     pub no_color: bool,
     /// `COLORFGBG`, by which some terminals tell their background.
     pub colorfgbg: Option<String>,
-    /// `TERM` is `dumb` or not set: no full-screen front end.
+    /// The character set of the locale is not UTF-8: `LC_ALL`, else `LC_CTYPE`, else `LANG` names another, or none as `C` does.
+    pub ascii: bool,
+    /// `TERM` is `dumb` or not set: no full-screen front end and no colours.
     pub dumb_terminal: bool,
     /// `PATH`, and what other programs get of the environment.
     pub programs: Programs,
@@ -462,6 +498,7 @@ impl Environment {
                 .map_or_else(|| "unknown".into(), |user| user.to_string_lossy().into_owned().into()),
             no_color: get("NO_COLOR").is_some(),
             colorfgbg: get("COLORFGBG").and_then(|v| v.into_string().ok()),
+            ascii: ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(&get).is_some_and(|locale| !is_utf8(&locale)),
             dumb_terminal: term.is_none_or(|t| t == "dumb"),
             programs: Programs::from_lookup(get),
         }
@@ -472,9 +509,15 @@ impl Environment {
         match choice {
             ColorChoice::Always => true,
             ColorChoice::Never => false,
-            ColorChoice::Auto => terminal && !self.no_color,
+            ColorChoice::Auto => terminal && !self.no_color && !self.dumb_terminal,
         }
     }
+}
+
+/// Whether a locale such as `de_DE.UTF-8` says that the terminal understands UTF-8.
+fn is_utf8(locale: &std::ffi::OsStr) -> bool {
+    let name = locale.to_string_lossy().to_ascii_lowercase().replace('-', "");
+    name.contains("utf8")
 }
 
 #[cfg(test)]
@@ -528,8 +571,34 @@ mod tests {
 
     #[test]
     fn no_color_loses_against_an_explicit_choice_only() {
-        let env = Environment::from_lookup(|n| (n == "NO_COLOR").then(|| "1".into()));
-        assert!(!env.color(ColorChoice::Auto, true));
-        assert!(env.color(ColorChoice::Always, false));
+        let with = |set: &'static str| {
+            Environment::from_lookup(move |n| match n {
+                "TERM" => Some(if set == "dumb" { "dumb" } else { "xterm" }.into()),
+                n => (n == set).then(|| "1".into()),
+            })
+        };
+        assert!(with("").color(ColorChoice::Auto, true) && !with("").color(ColorChoice::Auto, false));
+        for env in [with("NO_COLOR"), with("dumb")] {
+            assert!(!env.color(ColorChoice::Auto, true));
+            assert!(env.color(ColorChoice::Always, false));
+        }
+    }
+
+    #[test]
+    fn the_locale_says_whether_the_terminal_understands_utf_8() {
+        for (set, ascii) in [
+            (&[][..], false),
+            (&[("LANG", "de_DE.UTF-8")], false),
+            (&[("LANG", "C.utf8")], false),
+            (&[("LC_CTYPE", "UTF-8")], false),
+            (&[("LANG", "C")], true),
+            (&[("LANG", "de_DE.ISO-8859-1")], true),
+            (&[("LC_ALL", "POSIX"), ("LANG", "de_DE.UTF-8")], true),
+            (&[("LC_CTYPE", "en_US.UTF-8"), ("LANG", "C")], false),
+        ] {
+            let set: Vec<(&str, &str)> = set.to_vec();
+            let env = Environment::from_lookup(|n| set.iter().find(|(k, _)| *k == n).map(|(_, v)| OsString::from(v)));
+            assert_eq!(env.ascii, ascii, "{set:?}");
+        }
     }
 }

@@ -706,7 +706,7 @@ commands! {
                 ArgSpec::after("of", "NODE", K::Node),
             ],
             slash: Some(1),
-            keys: &[key("x", "x prompt", "prompt"), key("t", "x top", "tokens")],
+            keys: &[key("x", "x prompt of {node}", "prompt"), key("t", "x tokens of {node}", "tokens")],
             needs: &[Need::Live, Need::Walk, Need::Model],
         }
 

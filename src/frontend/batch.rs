@@ -8,6 +8,7 @@ use super::runner::{Input, Rules, Runner};
 use super::script::{Script, ScriptLine};
 use super::show::{Aside, JsonShow, Show, TextShow, WIDTH};
 use super::{Client, Outcome};
+use crate::report::theme::Theme;
 use std::io::{self, BufRead, Write};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::Duration;
@@ -26,7 +27,7 @@ pub struct Options {
     /// Go on after a line that failed.
     pub keep_going: bool,
     /// Colours in text.
-    pub color: bool,
+    pub theme: Option<Theme>,
 }
 
 /// Carries out `inputs`, then the lines of `stdin`, and gives the exit code: 0, or that of the first line that failed (with
@@ -50,7 +51,7 @@ pub fn run<R: BufRead + Send + 'static>(
         json = JsonShow::new(out);
         &mut json
     } else {
-        text = TextShow::transcript(out, options.color, WIDTH);
+        text = TextShow::transcript(out, options.theme, WIDTH);
         &mut text
     };
     let mut show = Aside::new(show, ProgressView::lines(err));

@@ -16,8 +16,8 @@ use super::progress::ProgressView;
 use super::runner::Input;
 use super::{Client, Outcome, bench, builtin, lint, models_manage, models_score, repl, replay, sessions, tui};
 use crate::cli::{
-    BenchArgs, CheckArgs, Cli, ColorChoice, DemoArgs, Environment, LintArgs, ModelsArgs, ModelsCommand, OpenArgs,
-    ReplArgs, ReplayArgs, Said, SessionsArgs, Sub,
+    BenchArgs, CheckArgs, Cli, ColorChoice, DemoArgs, Environment, LintArgs, LooksArgs, ModelsArgs, ModelsCommand,
+    OpenArgs, ReplArgs, ReplayArgs, Said, SessionsArgs, Sub, ThemeChoice,
 };
 use crate::command::FrontendCommand;
 use crate::domain::{Cancel, path_text};
@@ -26,9 +26,11 @@ use crate::judge::source::{Resolved, resolve};
 use crate::judge::{JudgeError, hub, manifest};
 use crate::llm::device::{self, Processor};
 use crate::llm::linear::Arithmetic;
+use crate::report::theme::Theme;
 use crate::report::{ansi, plain};
 use crate::session::journal;
 use crate::text::Untrusted;
+use crate::text::ascii::AsciiWriter;
 use exit::Stopped;
 use session::Opened;
 use std::io::{self, BufRead, BufReader, IsTerminal, StdinLock, Write};
@@ -44,14 +46,15 @@ pub fn run(cli: Cli, env: &Environment) -> u8 {
     // What is still in the buffer can fail, too.
     let result = result.and_then(|code| io::stdout().flush().map(|()| code).map_err(Stopped::from));
     result.unwrap_or_else(|stopped| {
-        let code = stopped.tell(&mut Messages::new());
+        let ascii = env.ascii && io::stderr().is_terminal();
+        let code = stopped.tell(&mut AsciiWriter::new(Messages::new(), ascii));
         if interrupt.ended_by_signal() { exit::INTERRUPTED } else { code }
     })
 }
 
 /// Says what the argument parser has to say and returns the exit code.
 pub fn say(said: &Said, env: &Environment) -> u8 {
-    let color = |terminal| !env.dumb_terminal && env.color(ColorChoice::Auto, terminal);
+    let color = |terminal| env.color(ColorChoice::Auto, terminal);
     if said.is_error() {
         let (mut err, text) = (Messages::new(), said.text(color(io::stderr().is_terminal())));
         // Where stderr is closed there is nobody to tell.
@@ -98,20 +101,44 @@ struct Screen {
     full: bool,
     /// Somebody types and reads at a terminal.
     typed: bool,
-    color: bool,
+    /// The looks of text; plain without them.
+    theme: Option<Theme>,
+    /// Whether the full-screen front end asks the terminal for its background.
+    asks: bool,
+    /// Whether it listens to the mouse.
+    mouse: bool,
+    /// Whether the terminal shows ASCII only.
+    ascii: bool,
     dumb: bool,
 }
 
 impl Screen {
-    fn of(env: &Environment, color: ColorChoice) -> Self {
+    fn of(env: &Environment, looks: LooksArgs, no_mouse: bool) -> Self {
         let terminal = io::stdout().is_terminal();
         let (typed, dumb) = (terminal && io::stdin().is_terminal(), env.dumb_terminal);
-        Self { full: typed && !dumb, typed, color: env.color(color, terminal), dumb }
+        let theme = theme(env, looks, terminal);
+        let asks = looks.theme == ThemeChoice::Auto && theme.is_some();
+        Self { full: typed && !dumb, typed, theme, asks, mouse: !no_mouse, ascii: env.ascii && terminal, dumb }
+    }
+
+    /// Where results go: text for people, or JSON.
+    fn out(&self, json: bool) -> AsciiWriter<io::Stdout> {
+        AsciiWriter::new(io::stdout(), self.ascii && !json)
     }
 }
 
+/// The looks of text on a stream, where it may have any.
+fn theme(env: &Environment, looks: LooksArgs, terminal: bool) -> Option<Theme> {
+    env.color(looks.color, terminal).then(|| match looks.theme {
+        ThemeChoice::Auto => env.colorfgbg.as_deref().and_then(Theme::of_colorfgbg).unwrap_or_default(),
+        ThemeChoice::Dark => Theme::Dark,
+        ThemeChoice::Light => Theme::Light,
+        ThemeChoice::Mono => Theme::Mono,
+    })
+}
+
 fn open(args: &OpenArgs, env: &Environment, interrupt: &Interrupt) -> Result<u8, Stopped> {
-    let screen = Screen::of(env, args.color);
+    let screen = Screen::of(env, args.looks, args.no_mouse);
     if !screen.full {
         return Err(Stopped::usage("the full-screen debugger needs a terminal")
             .hinted("crossexam repl reads commands from stdin, crossexam check reads samples"));
@@ -149,7 +176,10 @@ fn show(
                 let setup = tui::Setup {
                     session: name.clone(),
                     recorded: client.is_recorded(),
-                    theme: tui::Theme::choose(screen.color, env.colorfgbg.as_deref()),
+                    theme: screen.theme.unwrap_or(Theme::Mono),
+                    ask_background: screen.asks,
+                    ascii: screen.ascii,
+                    mouse: screen.mouse,
                     history: history.lines(),
                     models: model_names(),
                 };
@@ -160,13 +190,13 @@ fn show(
                 interrupt.means(Meaning::Stop);
                 let setup = repl::Setup {
                     history: history.clone(),
-                    color: screen.color,
+                    theme: screen.theme,
                     can_switch: screen.full,
                     dumb: screen.dumb,
                     models: model_names(),
                 };
                 let inputs: Vec<_> = lines.into_iter().map(Input::Line).collect();
-                repl::run(&mut client, &setup, &inputs, interrupt, &mut io::stdout())?
+                repl::run(&mut client, &setup, &inputs, interrupt, &mut screen.out(false))?
             }
         };
     }
@@ -178,7 +208,7 @@ fn model_names() -> Vec<(String, String)> {
 }
 
 fn run_repl(args: &ReplArgs, env: &Environment, interrupt: &Interrupt) -> Result<u8, Stopped> {
-    let screen = Screen::of(env, args.open.color);
+    let screen = Screen::of(env, args.open.looks, args.open.no_mouse);
     let mut opened = session::open(&args.open, env)?;
     let mut inputs: Vec<_> = std::mem::take(&mut opened.startup).into_iter().map(Input::Line).collect();
     inputs.extend(args.exec_file.iter().cloned().map(Input::File));
@@ -190,8 +220,8 @@ fn run_repl(args: &ReplArgs, env: &Environment, interrupt: &Interrupt) -> Result
     // Told what to run and to end after it, nobody is asked for more; a pipe is read in any case.
     let told = !args.exec_file.is_empty() || !args.exec.is_empty();
     let stdin = (!told || !args.batch).then(|| BufReader::new(io::stdin()));
-    let options = batch::Options { json: args.json, keep_going: args.keep_going, color: screen.color };
-    run_batch(&mut opened.client, &inputs, stdin, options, interrupt)
+    let options = batch::Options { json: args.json, keep_going: args.keep_going, theme: screen.theme };
+    run_batch(&mut opened.client, &inputs, stdin, options, interrupt, &mut screen.out(args.json))
 }
 
 /// The REPL first; from there the user may go on in the TUI.
@@ -216,9 +246,10 @@ fn run_batch<R: BufRead + Send + 'static>(
     stdin: Option<R>,
     options: batch::Options,
     interrupt: &Interrupt,
+    out: &mut dyn Write,
 ) -> Result<u8, Stopped> {
     interrupt.watch(client.canceller());
-    match batch::run(client, inputs, stdin, options, interrupt, &mut io::stdout(), &mut io::stderr())? {
+    match batch::run(client, inputs, stdin, options, interrupt, out, &mut io::stderr())? {
         Outcome::Exit(code) => Ok(code),
         Outcome::SwitchToTui | Outcome::SwitchToRepl => Ok(exit::OK),
     }
@@ -280,14 +311,14 @@ fn stdin_bytes() -> Option<u64> {
 }
 
 fn run_replay(args: &ReplayArgs, env: &Environment, interrupt: &Interrupt) -> Result<u8, Stopped> {
-    let screen = Screen::of(env, args.color);
+    let screen = Screen::of(env, args.looks, args.no_mouse);
     let path = match &args.session {
         Some(path) => path.clone(),
         None => newest_session(args.sessions_dir.as_ref().unwrap_or(&env.sessions_dir))?,
     };
     if args.plain || !screen.full {
-        let replay = replay::Replay { path: &path, width: 100, color: screen.color };
-        return Ok(replay.run(&mut io::stdout(), &mut Messages::new())?);
+        let replay = replay::Replay { path: &path, width: 100, theme: screen.theme };
+        return Ok(replay.run(&mut screen.out(false), &mut Messages::new())?);
     }
     let (facts, recovery) = journal::read(&path).map_err(Stopped::from)?;
     for notice in recovery.notices() {
@@ -314,9 +345,8 @@ fn newest_session(folder: &Path) -> Result<PathBuf, Stopped> {
 fn run_sessions(args: &SessionsArgs, env: &Environment) -> Result<u8, Stopped> {
     let folder = args.sessions_dir.as_ref().unwrap_or(&env.sessions_dir);
     let doc = sessions::list(folder, args.count)?;
-    let color = env.color(args.color, io::stdout().is_terminal());
-    let text = if color { ansi::render(&doc) } else { plain::render(&doc) };
-    io::stdout().write_all(text.as_bytes())?;
+    let screen = Screen::of(env, args.looks, true);
+    screen.out(false).write_all(ansi::render_for(&doc, screen.theme).as_bytes())?;
     Ok(exit::OK)
 }
 
@@ -326,12 +356,14 @@ fn run_lint(args: &LintArgs, env: &Environment) -> Result<u8, Stopped> {
         json: args.json,
         graph: args.graph,
         samples: args.samples.clone(),
-        color: env.color(args.color, terminal),
+        theme: theme(env, args.looks, terminal),
+        ascii: env.ascii && terminal,
         terminal,
         width: 0,
     };
-    lint::run(&args.policies, &options, &mut io::stdout(), &mut Messages::new())
-        .map_err(|error| Stopped::from(error).at_least(exit::USAGE))
+    let mut out = AsciiWriter::new(io::stdout(), options.ascii && !args.json);
+    let mut err = AsciiWriter::new(Messages::new(), env.ascii && io::stderr().is_terminal());
+    lint::run(&args.policies, &options, &mut out, &mut err).map_err(|error| Stopped::from(error).at_least(exit::USAGE))
 }
 
 fn run_models(command: &ModelsCommand, env: &Environment, interrupt: &Interrupt) -> Result<u8, Stopped> {
@@ -403,7 +435,7 @@ fn fetch(manifest: &manifest::Manifest, options: &hub::Options, cancel: &Cancel)
 }
 
 fn demo(args: &DemoArgs, env: &Environment, interrupt: &Interrupt) -> Result<u8, Stopped> {
-    let screen = Screen::of(env, args.color);
+    let screen = Screen::of(env, args.looks, args.no_mouse);
     let mut model = args.model.clone();
     device::check_built(model.device.device)?;
     let name = model.llm.get_or_insert_with(|| manifest::DEFAULT.to_owned()).clone();
@@ -424,8 +456,15 @@ fn demo(args: &DemoArgs, env: &Environment, interrupt: &Interrupt) -> Result<u8,
         (false, true) if !args.plain => show(opened, env, &screen, Outcome::SwitchToRepl, interrupt),
         _ => {
             let inputs: Vec<_> = std::mem::take(&mut opened.startup).into_iter().map(Input::Line).collect();
-            let options = batch::Options { json: false, keep_going: false, color: screen.color };
-            run_batch(&mut opened.client, &inputs, Some(builtin::DEMO_SCRIPT.as_bytes()), options, interrupt)
+            let options = batch::Options { json: false, keep_going: false, theme: screen.theme };
+            run_batch(
+                &mut opened.client,
+                &inputs,
+                Some(builtin::DEMO_SCRIPT.as_bytes()),
+                options,
+                interrupt,
+                &mut screen.out(false),
+            )
         }
     }
 }

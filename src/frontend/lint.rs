@@ -10,6 +10,7 @@ use crate::domain::sample_file::SampleError;
 use crate::domain::{Cancel, path_text};
 use crate::engine::policy_file::{read_include, read_text};
 use crate::policy::{Diagnostic, GraphFormat, Parsed, Place, Policy, cost, graph, parse};
+use crate::report::theme::Theme;
 use crate::text::{Untrusted, json};
 use serde_json::json;
 use std::io::{self, Write};
@@ -25,7 +26,9 @@ pub struct LintOptions {
     /// A file of samples for which the prompt layouts are compared.
     pub samples: Option<PathBuf>,
     /// Whether colours may be used.
-    pub color: bool,
+    pub theme: Option<Theme>,
+    /// Whether the terminal can show ASCII only.
+    pub ascii: bool,
     /// Whether what is written is read on a terminal: pictures of the source instead of one line a diagnostic.
     pub terminal: bool,
     /// Columns of that terminal; 0 means unknown.

@@ -3,7 +3,8 @@
 //! Must show recorded values only, marked as such, and must say on the other stream what was wrong with the file.
 
 use crate::domain::path_text;
-use crate::report::{Basis, Doc, Page, ansi, plain, transcript};
+use crate::report::theme::Theme;
+use crate::report::{Basis, Doc, Page, ansi, transcript};
 use crate::session::{Fact, Policies, Recovery, SessionState, journal};
 use crate::text::Escaped;
 use std::io::{self, Write};
@@ -16,8 +17,8 @@ pub struct Replay<'a> {
     pub path: &'a Path,
     /// Cells to wrap at.
     pub width: usize,
-    /// With colours.
-    pub color: bool,
+    /// The looks; plain text without them.
+    pub theme: Option<Theme>,
 }
 
 impl Replay<'_> {
@@ -48,7 +49,7 @@ impl Replay<'_> {
                 Fact::Command { line } => Doc(vec![transcript::command(line)]),
                 other => transcript::fact(&state, &Basis::of(&state, &policies), other, page),
             };
-            let text = if self.color { ansi::render(&doc) } else { plain::render(&doc) };
+            let text = ansi::render_for(&doc, self.theme);
             out.write_all(text.as_bytes())?;
         }
         Ok(())
@@ -143,7 +144,7 @@ mod tests {
 
     fn replayed(path: &Path) -> (u8, String, String) {
         let (mut out, mut err) = (Vec::new(), Vec::new());
-        let replay = Replay { path, width: 78, color: false };
+        let replay = Replay { path, width: 78, theme: None };
         let code = replay.run(&mut out, &mut err).expect("memory takes everything");
         let text = |bytes| String::from_utf8(bytes).expect("text");
         (code, text(out), text(err).replace(&path.parent().expect("a folder").display().to_string(), "DIR"))

@@ -8,7 +8,8 @@ use super::{Client, words};
 use crate::command::{ParseError, ViewCommand};
 use crate::engine::{Event, Failure, Notice, Stop};
 use crate::judge::Progress;
-use crate::report::{Doc, Line, Role, ansi, failure, fault, json, plain};
+use crate::report::theme::Theme;
+use crate::report::{Doc, Line, Role, ansi, failure, fault, json};
 use crate::session::{Fact, FailureKind, wire};
 use crate::text::Escaped;
 use serde_json::{Value, json};
@@ -37,7 +38,7 @@ pub trait Show {
 /// As text.
 pub struct TextShow<'a> {
     out: &'a mut dyn Write,
-    color: bool,
+    theme: Option<Theme>,
     /// Cells to wrap at.
     pub width: usize,
     /// Whether lines are shown before they are carried out; not where a person just typed them.
@@ -50,18 +51,18 @@ pub struct TextShow<'a> {
 
 impl<'a> TextShow<'a> {
     /// A transcript; the same whatever it is written to.
-    pub fn transcript(out: &'a mut dyn Write, color: bool, width: usize) -> Self {
-        Self { out, color, width, echo: true, live: None, told: false }
+    pub fn transcript(out: &'a mut dyn Write, theme: Option<Theme>, width: usize) -> Self {
+        Self { out, theme, width, echo: true, live: None, told: false }
     }
 
     /// For a terminal, which is at least `width` cells wide.
-    pub fn terminal(out: &'a mut dyn Write, color: bool, width: usize) -> Self {
-        Self { live: Some(Transient::default()), ..Self::transcript(out, color, width) }
+    pub fn terminal(out: &'a mut dyn Write, theme: Option<Theme>, width: usize) -> Self {
+        Self { live: Some(Transient::default()), ..Self::transcript(out, theme, width) }
     }
 
     /// For a terminal that cannot move its cursor.
-    pub fn dumb_terminal(out: &'a mut dyn Write, color: bool, width: usize) -> Self {
-        Self { live: Some(Transient::for_dumb_terminal()), ..Self::transcript(out, color, width) }
+    pub fn dumb_terminal(out: &'a mut dyn Write, theme: Option<Theme>, width: usize) -> Self {
+        Self { live: Some(Transient::for_dumb_terminal()), ..Self::transcript(out, theme, width) }
     }
 
     /// Shows a document.
@@ -69,7 +70,7 @@ impl<'a> TextShow<'a> {
         if let Some(live) = &mut self.live {
             live.leave(self.out)?;
         }
-        let text = if self.color { ansi::render(doc) } else { plain::render(doc) };
+        let text = ansi::render_for(doc, self.theme);
         self.out.write_all(text.as_bytes())?;
         self.out.flush()
     }
@@ -291,7 +292,7 @@ mod tests {
         let client = Client::recorded(Vec::new());
         for facts in [0, 1, 0] {
             let mut out = Vec::new();
-            let mut show = TextShow::transcript(&mut out, false, WIDTH);
+            let mut show = TextShow::transcript(&mut out, None, WIDTH);
             show.line("step", None).expect("memory takes everything");
             for _ in 0..facts {
                 show.event(&cancelled, &client).expect("memory takes everything");

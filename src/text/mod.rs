@@ -3,6 +3,7 @@
 //! Must not know what the text means (sample, policy, model output) and must not print.
 
 pub mod alike;
+pub mod ascii;
 #[cfg(test)]
 mod corpus;
 mod emoji;

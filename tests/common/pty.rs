@@ -292,7 +292,9 @@ fn size((columns, rows): (u16, u16)) -> PtySize {
 }
 
 fn cells((columns, rows): (u16, u16)) -> (NonZeroU16, NonZeroU16) {
-    (NonZeroU16::new(columns).expect("columns"), NonZeroU16::new(rows).expect("rows"))
+    // A terminal that does not know its size is still some size.
+    let or = |cells, unknown| NonZeroU16::new(cells).or(NonZeroU16::new(unknown)).expect("not nothing");
+    (or(columns, 80), or(rows, 24))
 }
 
 /// The terminal's line settings as text, to compare before and after.

@@ -51,6 +51,14 @@ fn assert_ours(raw: &[u8]) {
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
         if c == '\u{1b}' {
+            if chars.peek() == Some(&']') {
+                let asked: String = chars.by_ref().take(7).collect();
+                assert_eq!(
+                    asked, "]11;?\u{1b}\\",
+                    "a command to the terminal that is not the question for its background"
+                );
+                continue;
+            }
             assert_eq!(chars.next(), Some('['), "an escape that is no control sequence");
             let mut parameters = String::new();
             let last = loop {
@@ -62,7 +70,7 @@ fn assert_ours(raw: &[u8]) {
             };
             let ours = match last {
                 'm' | 'H' | 'J' => !parameters.starts_with('?'),
-                'h' | 'l' => ["?1049", "?2004", "?25"].contains(&parameters.as_str()),
+                'h' | 'l' => ["?1049", "?2004", "?25", "?1000", "?1006"].contains(&parameters.as_str()),
                 _ => false,
             };
             assert!(ours, "a control sequence that is not ours, or has no end: {parameters}{last:?}");

@@ -5,6 +5,11 @@ use std::path::Path;
 
 /// The debugger on the scam policy with a judge that gives `script` as rationale, or a probability.
 fn open(dir: &Path, llm: &str, size: (u16, u16)) -> Pty {
+    open_with(dir, llm, size, &[], &[])
+}
+
+/// The same with an environment and more arguments.
+fn open_with(dir: &Path, llm: &str, size: (u16, u16), env: &[(&str, &str)], more: &[&str]) -> Pty {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let policy = root.join("testdata/policies/scams.toml");
     let samples = root.join("testdata/samples/scams.jsonl");
@@ -20,7 +25,8 @@ fn open(dir: &Path, llm: &str, size: (u16, u16)) -> Pty {
         "rationale",
         "--no-record",
     ];
-    Pty::start(&Start { program: Path::new(env!("CARGO_BIN_EXE_crossexam")), args: &args, env: &[], dir, size })
+    let args = [&args, more].concat();
+    Pty::start(&Start { program: Path::new(env!("CARGO_BIN_EXE_crossexam")), args: &args, env, dir, size })
 }
 
 #[test]
@@ -44,7 +50,7 @@ fn a_storm_of_resizes_leaves_a_whole_screen() {
         pty.resize(1 + n * 37 % 150, 1 + n * 17 % 50);
     }
     pty.resize(40, 10);
-    pty.wait_text("the panes need");
+    pty.wait_text("This terminal is 40×10");
     pty.resize(100, 30);
     pty.wait("a whole screen", |s| {
         ["Policy ·", "Node", "Sample 1/41", "q quit"].iter().all(|t| s.contents().contains(t))
@@ -80,4 +86,75 @@ fn a_termination_ends_the_program_and_gives_the_terminal_back() {
     assert!(sent.success());
     assert_eq!(pty.wait_exit().exit_code(), 130);
     pty.assert_restored();
+}
+
+/// The colour of the title of the policy pane, which has the focus.
+fn colour_of_focus(screen: &vt100::Screen) -> Option<vt100::Color> {
+    let (rows, columns) = screen.size();
+    let cells = (0..rows.get()).flat_map(|row| (0..columns.get()).map(move |column| (row, column)));
+    let mut cells = cells.filter_map(|(row, column)| screen.cell(row, column));
+    cells.find(|cell| cell.contents() == "┏").map(vt100::Cell::fgcolor)
+}
+
+#[test]
+fn a_terminal_of_no_size_is_drawn_on_as_80_by_24() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut pty = open(dir.path(), "scripted:0.9", (0, 0));
+    pty.wait("a whole screen", |s| ["Policy ·", "q quit"].iter().all(|t| s.contents().contains(t)));
+    pty.send("q");
+    assert_eq!(pty.wait_exit().exit_code(), 0);
+    pty.assert_restored();
+}
+
+#[test]
+fn the_terminal_is_asked_for_its_background_and_its_answer_is_never_typed_however_late_it_comes() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut pty = open(dir.path(), "scripted:0.9", (120, 40));
+    pty.wait_text("model scripted");
+    assert!(String::from_utf8_lossy(&pty.raw()).contains("\x1b]11;?\x1b\\"), "the question");
+    for (answer, colour) in [("\x1b]11;rgb:ffff/ffff/ffff\x1b\\", 4), ("\x1b]11;rgb:0000/0000/0000\x07", 14)] {
+        pty.send(answer);
+        pty.wait("the colours of that background", |s| colour_of_focus(s) == Some(vt100::Color::Idx(colour)));
+    }
+    // Had any of it been typed, `]` would have gone on to another sample, and digits would stand in the status line.
+    pty.send("?");
+    let screen = pty.wait_text(" Help ");
+    assert!(screen.contains("sample 1/41") && !screen.contains("rgb"), "{screen}");
+    pty.send("\x1b");
+    pty.send("q");
+    assert_eq!(pty.wait_exit().exit_code(), 0);
+    pty.assert_restored();
+}
+
+#[test]
+fn themes_are_chosen_by_flag_by_colorfgbg_and_by_the_lack_of_colours() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let default = vt100::Color::Default;
+    for (env, more, colour) in [
+        (&[][..], &["--theme", "light"][..], vt100::Color::Idx(4)),
+        (&[], &["--theme", "dark"], vt100::Color::Idx(14)),
+        (&[], &["--theme", "mono"], default),
+        (&[("COLORFGBG", "0;15")], &[], vt100::Color::Idx(4)),
+        (&[("NO_COLOR", "1")], &[], default),
+        (&[], &["--color", "never"], default),
+    ] {
+        let mut pty = open_with(dir.path(), "scripted:0.9", (120, 40), env, more);
+        pty.wait("the pane with the focus", |s| colour_of_focus(s) == Some(colour));
+        let asks = String::from_utf8_lossy(&pty.raw()).contains("\x1b]11;?");
+        assert_eq!(asks, env.first().is_some_and(|(name, _)| *name == "COLORFGBG"), "{env:?} {more:?}");
+        pty.send("q");
+        assert_eq!(pty.wait_exit().exit_code(), 0);
+    }
+}
+
+#[test]
+fn a_terminal_without_utf_8_gets_ascii_only() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut pty = open_with(dir.path(), "scripted:0.9", (120, 40), &[("LC_ALL", "C")], &[]);
+    pty.wait("the panes", |s| s.contents().contains("Policy .") && s.contents().contains("+- "));
+    pty.send("c");
+    pty.wait_text("leaf ");
+    assert!(pty.raw().is_ascii());
+    pty.send("q");
+    assert_eq!(pty.wait_exit().exit_code(), 0);
 }

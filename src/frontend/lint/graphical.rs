@@ -4,6 +4,8 @@
 
 use super::{LintOptions, place, plain_line};
 use crate::policy::{Diagnostic, Place, Severity, SourceFile};
+use crate::report::Role;
+use crate::report::theme::{Colour, Theme};
 use crate::text::Escaped;
 use miette::{
     GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, SourceCode, SourceSpan,
@@ -19,8 +21,8 @@ const LINE_CHARS: usize = 240;
 /// The picture, several lines, ending in a line break.
 pub(super) fn picture(d: &Diagnostic, files: &[SourceFile], options: &LintOptions) -> String {
     let theme = GraphicalTheme {
-        characters: ThemeCharacters::unicode(),
-        styles: if options.color { ThemeStyles::ansi() } else { ThemeStyles::none() },
+        characters: if options.ascii { ThemeCharacters::ascii() } else { ThemeCharacters::unicode() },
+        styles: options.theme.map_or_else(ThemeStyles::none, styles),
     };
     let handler = GraphicalReportHandler::new_themed(theme)
         .with_links(false)
@@ -32,6 +34,41 @@ pub(super) fn picture(d: &Diagnostic, files: &[SourceFile], options: &LintOption
         Ok(()) => out,
         // miette gives up on places it cannot find; the line says the same.
         Err(fmt::Error) => format!("{}\n", plain_line(d)),
+    }
+}
+
+/// The looks of a theme in miette's terms.
+fn styles(theme: Theme) -> ThemeStyles {
+    let style = |role| {
+        let look = theme.look(role);
+        let style = ThemeStyles::none().error;
+        let style = if look.bold { style.bold() } else { style };
+        let style = if look.dim { style.dimmed() } else { style };
+        match look.colour {
+            None => style,
+            Some(Colour::Red) => style.red(),
+            Some(Colour::Green) => style.green(),
+            Some(Colour::Blue) => style.blue(),
+            Some(Colour::Magenta) => style.magenta(),
+            Some(Colour::Cyan) => style.cyan(),
+            Some(Colour::Gray) => style.white(),
+            Some(Colour::DarkGray) => style.bright_black(),
+            Some(Colour::LightRed) => style.bright_red(),
+            Some(Colour::LightGreen) => style.bright_green(),
+            Some(Colour::LightYellow) => style.bright_yellow(),
+            Some(Colour::LightBlue) => style.bright_blue(),
+            Some(Colour::LightMagenta) => style.bright_magenta(),
+            Some(Colour::LightCyan) => style.bright_cyan(),
+        }
+    };
+    ThemeStyles {
+        error: style(Role::Error),
+        warning: style(Role::Warning),
+        advice: style(Role::Hint),
+        help: style(Role::Hint),
+        link: style(Role::Node),
+        linum: style(Role::Muted),
+        highlights: vec![style(Role::Leaf), style(Role::Answer), style(Role::Good)],
     }
 }
 

@@ -16,6 +16,7 @@ use super::{Client, Outcome};
 use crate::command::parse;
 use crate::domain::Target;
 use crate::frontend::history::History;
+use crate::report::theme::Theme;
 use crate::report::{Doc, Line, Role};
 use helper::LineHelper;
 use paste::Paste;
@@ -31,8 +32,8 @@ use std::io::{self, Write};
 pub struct Setup {
     /// Lines typed before.
     pub history: History,
-    /// Whether colours may be used.
-    pub color: bool,
+    /// The looks; plain text without them.
+    pub theme: Option<Theme>,
     /// Whether `tui` can be given.
     pub can_switch: bool,
     /// Whether the terminal cannot move its cursor.
@@ -58,8 +59,8 @@ pub fn run(
     let mut editor = editor(setup, &paste)?;
     let cells = width(&mut editor);
     let mut show = match setup.dumb {
-        true => TextShow::dumb_terminal(out, setup.color, cells),
-        false => TextShow::terminal(out, setup.color, cells),
+        true => TextShow::dumb_terminal(out, setup.theme, cells),
+        false => TextShow::terminal(out, setup.theme, cells),
     };
     let quiet = Quiet::begin();
     if let Ended::Leave(outcome) = runner.inputs(inputs, &mut show)? {
@@ -79,7 +80,7 @@ pub fn run(
         }
         let names = SessionNames::of(runner.client().state(), runner.client().basis().policy.as_deref(), &setup.models);
         let names = names.recorded(runner.client().is_recorded());
-        editor.set_helper(Some(LineHelper::new(names, setup.color)));
+        editor.set_helper(Some(LineHelper::new(names, setup.theme.is_some())));
         let begun = std::mem::take(&mut unfinished);
         let read = editor.readline_with_initial(&prompt(runner.client()), (&begun, ""));
         let pasted = paste.take();
@@ -153,7 +154,7 @@ fn remember(typed: &str, history: &History, editor: &mut LineEditor, show: &mut 
 type LineEditor = Editor<LineHelper, MemHistory>;
 
 fn editor(setup: &Setup, paste: &Paste) -> io::Result<LineEditor> {
-    let color = if setup.color { ColorMode::Enabled } else { ColorMode::Disabled };
+    let color = if setup.theme.is_some() { ColorMode::Enabled } else { ColorMode::Disabled };
     let config = Config::builder().completion_type(CompletionType::List).color_mode(color).auto_add_history(false);
     let mut editor = Editor::with_history(config.build(), MemHistory::new()).map_err(into_io)?;
     editor.set_history_ignore_dups(true).map_err(into_io)?;

@@ -1,37 +1,39 @@
-//! `App`: the state of the screen, and `update`, the only thing that changes it.
+//! `App`: `update`, the only thing that changes the state of the screen, and the commands that wait for the engine.
 //!
 //! Must do no I/O (but for the file names of a path that is being completed) and read no clock: messages come in, effects
-//! go out, and the session is read through a `View`.
+//! go out, and the session is read through a `View`. Must not paint.
 
-use super::keymap::{self, Action, Motion};
+use super::keymap::{self, Action, Motion, Standing};
 use super::layout::Pane;
 use super::live::Live;
-use super::log::{Log, WIDE};
+use super::log::WIDE;
 use super::panes::node;
 use super::panes::overlay::Overlay;
-use super::panes::tree::Laid;
-use super::prompt::{self, Prompt};
+use super::prompt::{Prompt, Typed};
 use super::queue::{Queue, Waiting};
+use super::search::Search;
 use super::theme::Theme;
+use super::ui::{Setup, Ui};
 use super::view::View;
-use super::{advice, frame};
+use super::{advice, body};
+use crate::command::arg::ArgKind;
 use crate::command::{Command, EngineCommand, FrontendCommand, ViewCommand, parse};
-use crate::domain::Name;
 use crate::engine::{Event, Failure, Notice, Progress};
 use crate::frontend::names::SessionNames;
 use crate::frontend::script::{self, ScriptLine};
-use crate::report::{Doc, Line, Page, Role};
+use crate::report::{Doc, Line, Role};
 use crate::session::Fact;
-use crate::text::{Escaped, Untrusted};
-use ratatui::crossterm::event::{KeyEvent, KeyEventKind};
+use crate::text::Escaped;
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, MouseEvent};
 use ratatui::layout::Rect;
-use std::cell::RefCell;
-use std::collections::HashMap;
-use std::rc::Rc;
+use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 /// A document of at most this many lines goes to the log; a longer one lies over the panes.
 const SHORT_DOC: usize = 6;
+
+/// Highest number before a motion.
+const MOST_COUNT: usize = 9999;
 
 /// Lines of history kept.
 const MOST_HISTORY: usize = 1000;
@@ -43,6 +45,10 @@ pub enum Msg {
     Key(KeyEvent),
     /// Text was pasted.
     Paste(String),
+    /// The mouse was used.
+    Mouse(MouseEvent),
+    /// The terminal has told its background, for which this is the theme.
+    Theme(Theme),
     /// The terminal has a new size.
     Resize(u16, u16),
     /// Time since the start.
@@ -84,44 +90,13 @@ pub enum Effect {
     Suspend,
     /// Draw everything anew.
     Redraw,
+    /// Put this text into the clipboard.
+    Copy(String),
 }
 
-/// What stays the same while the front end runs.
-#[derive(Clone, Debug, Default)]
-pub struct Setup {
-    /// Name of the session, for the title line.
-    pub session: Untrusted,
-    /// Whether a recorded session is shown and no model is there.
-    pub recorded: bool,
-    /// The looks.
-    pub theme: Theme,
-    /// Lines typed in earlier sessions, oldest first.
-    pub history: Vec<String>,
-    /// Names of models that can be loaded, each with a few words on it, for completion.
-    pub models: Vec<(String, String)>,
-}
-
-/// The state of the screen.
+/// The app: the screen, and what is on its way to the engine.
 pub struct App {
-    pub(super) setup: Setup,
-    pub(super) size: Rect,
-    pub(super) now: Duration,
-    pub(super) focus: Pane,
-    /// The pane shown at the shared place of a small screen.
-    pub(super) tab: Pane,
-    /// First rows shown, for panes that were scrolled by hand.
-    pub(super) scroll: HashMap<Pane, usize>,
-    pub(super) selected: Option<Name>,
-    /// The layout of the tree as it was drawn last.
-    laid: RefCell<Option<Rc<Laid>>>,
-    pub(super) log: Log,
-    pub(super) live: Live,
-    pub(super) prompt: Option<Prompt>,
-    pub(super) overlay: Option<Overlay>,
-    /// Waits for `y` before a running command is given up.
-    pub(super) confirm: bool,
-    /// The last thing worth saying in the status line.
-    pub(super) status: Option<Line>,
+    ui: Ui,
     /// Whether a fact has told already why the command in flight failed.
     told: bool,
     queue: Queue,
@@ -131,36 +106,30 @@ pub struct App {
     dirty: bool,
 }
 
+impl Deref for App {
+    type Target = Ui;
+
+    fn deref(&self) -> &Ui {
+        &self.ui
+    }
+}
+
+impl DerefMut for App {
+    fn deref_mut(&mut self) -> &mut Ui {
+        &mut self.ui
+    }
+}
+
 impl App {
     /// An app on a screen of this size.
     pub fn new(setup: Setup, width: u16, height: u16) -> Self {
-        let mut log = Log::default();
-        if setup.recorded {
+        let mut ui = Ui::new(setup, width, height);
+        if ui.setup.recorded {
             let line =
                 Line::new().with(Role::Warning, "◆ recorded session").with(Role::Muted, ": it is shown, not run");
-            log.doc(Doc(vec![line]));
+            ui.log.doc(Doc(vec![line]));
         }
-        Self {
-            setup,
-            size: Rect::new(0, 0, width, height),
-            now: Duration::ZERO,
-            focus: Pane::Tree,
-            tab: Pane::Sample,
-            scroll: HashMap::new(),
-            selected: None,
-            laid: RefCell::default(),
-            log,
-            live: Live::default(),
-            prompt: None,
-            overlay: None,
-            confirm: false,
-            status: None,
-            told: false,
-            queue: Queue::default(),
-            place: None,
-            repeat: None,
-            dirty: true,
-        }
+        Self { ui, told: false, queue: Queue::default(), place: None, repeat: None, dirty: true }
     }
 
     /// Whether the screen has to be drawn again; asking clears it.
@@ -170,7 +139,7 @@ impl App {
 
     /// Columns and rows of the screen.
     pub const fn size(&self) -> (u16, u16) {
-        (self.size.width, self.size.height)
+        (self.ui.size.width, self.ui.size.height)
     }
 
     /// Whether a command is in flight or waiting.
@@ -196,6 +165,11 @@ impl App {
                 self.dirty = true;
             }
             Msg::Key(_) => {}
+            Msg::Mouse(mouse) => self.dirty |= self.mouse(mouse, view),
+            Msg::Theme(theme) => {
+                self.setup.theme = theme;
+                self.dirty = true;
+            }
             Msg::Line(line) => {
                 self.line(&line, view, &mut effects);
                 self.dirty = true;
@@ -229,15 +203,38 @@ impl App {
         if self.confirm {
             self.confirm = false;
             match key.code {
-                ratatui::crossterm::event::KeyCode::Char('y' | 'Y') => effects.extend([Effect::Cancel, Effect::Quit]),
+                KeyCode::Char('y' | 'Y') => effects.extend([Effect::Cancel, Effect::Quit]),
                 _ => self.say(Line::new().with(Role::Muted, "Not quitting.")),
+            }
+            return;
+        }
+        if self.too_small() {
+            // Nobody can see what any other key would do.
+            if key.code == KeyCode::Char('q') {
+                self.line("quit", view, effects);
             }
             return;
         }
         if self.prompt.is_some() {
             return self.prompt_key(key, view, effects);
         }
-        let Some(action) = keymap::action(key, self.selected.as_ref(), view) else { return };
+        let standing = Standing {
+            view,
+            selected: self.selected.as_ref(),
+            live: &self.live,
+            searching: self.search.is_some(),
+            counting: self.count.is_some(),
+        };
+        let Some(action) = keymap::action(key, standing) else {
+            self.count = None;
+            return;
+        };
+        if let Action::Digit(digit) = action {
+            self.count = Some((self.count.unwrap_or(0) * 10 + digit).min(MOST_COUNT));
+            return;
+        }
+        let count = self.count.take();
+        let action = counted(action, count, view);
         if self.overlay.is_some() && self.overlay_action(&action) {
             return;
         }
@@ -250,6 +247,11 @@ impl App {
             }
             Action::Motion(motion) => self.motion(motion, view),
             Action::Help => self.overlay = Some(Overlay::help()),
+            Action::Search => self.prompt = Some(Prompt::search()),
+            Action::Match(forward) => self.find(forward, view),
+            Action::Zoom => self.zoomed = !self.zoomed,
+            Action::Copy => self.copy(view, effects),
+            Action::Digit(_) => {}
             Action::Repeat => match self.repeat.clone() {
                 Some(line) => self.line(&line, view, effects),
                 None => self.say(Line::new().with(Role::Muted, "Nothing to repeat yet.")),
@@ -257,6 +259,11 @@ impl App {
             Action::Cancel => self.cancel(effects),
             Action::Suspend => effects.push(Effect::Suspend),
             Action::Redraw => effects.push(Effect::Redraw),
+            Action::Escape if count.is_some() => {}
+            Action::Escape if self.search.is_some() => {
+                self.search = None;
+                self.status = None;
+            }
             Action::Escape => {
                 self.selected = None;
                 self.scroll.clear();
@@ -265,22 +272,25 @@ impl App {
     }
 
     /// Keys while an overlay is open: it scrolls, `q`, `?` and Esc close it, and everything else acts as ever.
-    fn overlay_action(&mut self, action: &Action) -> bool {
+    pub(super) fn overlay_action(&mut self, action: &Action) -> bool {
         match action {
+            Action::Escape if self.search.is_some() => return false,
             Action::Escape | Action::Help => self.overlay = None,
             Action::Line(line) if line == "quit" => self.overlay = None,
-            Action::Motion(motion @ (Motion::NextPane | Motion::PreviousPane)) => {
-                let _ = motion;
+            Action::Motion(Motion::NextPane | Motion::PreviousPane) => {
                 self.overlay = None;
                 return false;
             }
             Action::Motion(motion) => {
-                let (rows, height) = frame::overlay_rows(self);
+                let extent = body::overlay(self).1;
                 if let Some(overlay) = &mut self.overlay {
-                    overlay.top = moved(overlay.top, *motion, rows, height);
+                    overlay.top = moved(overlay.top, *motion, extent.rows, extent.height);
                 }
             }
             _ => return false,
+        }
+        if self.overlay.is_none() {
+            self.search = None;
         }
         true
     }
@@ -289,9 +299,13 @@ impl App {
         let Some(mut prompt) = self.prompt.take() else { return };
         let names = names(&self.setup, view);
         match prompt.key(key, &self.setup.history, &|line, at| advice::of(line, at, &names)) {
-            prompt::Outcome::Open => self.prompt = Some(prompt),
-            prompt::Outcome::Close => {}
-            prompt::Outcome::Submit(line) => match parse(&line) {
+            Typed::Open => self.prompt = Some(prompt),
+            Typed::Close => {}
+            Typed::Submit(text) if prompt.is_search() => {
+                self.search = (!text.is_empty()).then(|| Search::new(&text));
+                self.find(true, view);
+            }
+            Typed::Submit(line) => match parse(&line) {
                 Err(error) => {
                     let hint = error.hint.as_ref().map_or(String::new(), |h| format!(" · {h}"));
                     prompt.refuse(format!("{}{hint}", error.message), error.span.start);
@@ -472,12 +486,12 @@ impl App {
     fn answer(&mut self, command: &ViewCommand, view: View<'_>) -> bool {
         let line = command.to_string();
         let mut found = true;
-        let short = match advice::answer(command, view, self.page(frame::overlay_width(self))) {
+        let short = match advice::answer(command, view, self.page(body::overlay_width(self))) {
             Ok(doc) if doc.0.len() > SHORT_DOC => {
                 self.overlay = Some(Overlay::new(line, doc));
                 return true;
             }
-            Ok(_) => advice::answer(command, view, self.page(frame::log_width(self))).unwrap_or_else(|doc| doc),
+            Ok(_) => advice::answer(command, view, self.page(body::log_width(self))).unwrap_or_else(|doc| doc),
             Err(doc) => {
                 found = false;
                 self.status = doc.0.first().cloned();
@@ -488,11 +502,10 @@ impl App {
         self.log.doc(short);
         self.scroll.remove(&Pane::Log);
         self.tab = Pane::Log;
+        if body::screen(self).is_some_and(|s| s.is_single()) {
+            self.focus = Pane::Log;
+        }
         found
-    }
-
-    fn say(&mut self, line: Line) {
-        self.status = Some(line);
     }
 
     fn event(&mut self, event: Event, view: View<'_>, effects: &mut Vec<Effect>) {
@@ -509,9 +522,12 @@ impl App {
                 self.say(advice::note(&text));
                 self.log.doc(advice::note_in_lines(&text));
             }
-            Event::Notice(Notice::Progress(_, progress)) => self.live.progress(&progress, self.now),
+            Event::Notice(Notice::Progress(_, progress)) => {
+                let now = self.now;
+                self.live.progress(&progress, now);
+            }
             Event::Notice(Notice::Examined(_, examination)) => {
-                let page = self.page(frame::overlay_width(self));
+                let page = self.page(body::overlay_width(self));
                 let doc = advice::examination(&examination, page);
                 self.overlay = Some(Overlay::new(self.live.running().unwrap_or("x").to_owned(), doc));
             }
@@ -545,56 +561,41 @@ impl App {
             _ => {}
         }
         self.told |= matches!(fact, Fact::Failed { .. } | Fact::Cancelled { .. });
-        self.log.doc(advice::transcript(fact, view, self.page(WIDE)));
-    }
-
-    /// The layout of the tree for a pane of `width` cells; made anew only where a fact changed it.
-    pub(super) fn laid(&self, view: View<'_>, width: usize) -> Option<Rc<Laid>> {
-        let mut kept = self.laid.borrow_mut();
-        *kept = Laid::of(view, width, kept.take());
-        kept.clone()
-    }
-
-    /// How a report is to be written for a place of `width` cells.
-    pub(super) fn page(&self, width: usize) -> Page {
-        if self.setup.recorded { Page::recorded(width) } else { Page::live(width) }
-    }
-
-    /// Lets panes follow the walk again after they were scrolled or pointed elsewhere.
-    fn follow(&mut self, panes: &[Pane]) {
-        self.selected = None;
-        for pane in panes {
-            self.scroll.remove(pane);
-        }
+        let page = self.page(WIDE);
+        self.log.doc(advice::transcript(fact, view, page));
     }
 
     fn motion(&mut self, motion: Motion, view: View<'_>) {
         match motion {
-            Motion::NextPane => self.focus_on(self.focus.shifted(1)),
-            Motion::PreviousPane => self.focus_on(self.focus.shifted(Pane::ALL.len() - 1)),
+            Motion::NextPane => {
+                let next = self.focus.shifted(1);
+                self.focus_on(next);
+            }
+            Motion::PreviousPane => {
+                let previous = self.focus.shifted(Pane::ALL.len() - 1);
+                self.focus_on(previous);
+            }
             _ if self.focus == Pane::Tree => self.select(motion, view),
             _ => {
-                let Some((rows, height, top)) = frame::extent(self, view, self.focus) else { return };
-                let moved = moved(top, motion, rows, height);
-                if moved + height >= rows && self.focus == Pane::Log {
-                    self.scroll.remove(&Pane::Log);
-                } else {
-                    self.scroll.insert(self.focus, moved);
-                }
+                let focus = self.focus;
+                self.scrolled(focus, motion, view);
             }
         }
     }
 
-    fn focus_on(&mut self, pane: Pane) {
-        self.focus = pane;
-        if Pane::TABS.contains(&pane) {
-            self.tab = pane;
+    pub(super) fn scrolled(&mut self, pane: Pane, motion: Motion, view: View<'_>) {
+        let Some(extent) = body::extent(self, view, pane) else { return };
+        let moved = moved(extent.top, motion, extent.rows, extent.height);
+        if moved + extent.height >= extent.rows && pane == Pane::Log {
+            self.scroll.remove(&Pane::Log);
+        } else {
+            self.scroll.insert(pane, moved);
         }
     }
 
     /// Moves the selection in the policy; the node pane follows it.
     fn select(&mut self, motion: Motion, view: View<'_>) {
-        let Some(laid) = self.laid(view, frame::tree_width(self)) else { return };
+        let Some(laid) = self.laid(view, body::tree_width(self)) else { return };
         let subject = node::subject(view, None, &self.live).map(|s| s.id);
         let current = self.selected.clone().or_else(|| view.next_node()).or(subject);
         let by = match motion {
@@ -607,7 +608,34 @@ impl App {
             Motion::NextPane | Motion::PreviousPane => 0,
         };
         self.selected = laid.moved(current.as_ref(), by);
+        self.scroll.remove(&Pane::Tree);
         self.scroll.remove(&Pane::Node);
+    }
+}
+
+/// A key with a number before it: the motion so often, the command with that count, the sample so many further on.
+fn counted(action: Action, count: Option<usize>, view: View<'_>) -> Action {
+    let Some(count) = count else { return action };
+    match action {
+        Action::Motion(Motion::Up(n)) => Action::Motion(Motion::Up(n.saturating_mul(count))),
+        Action::Motion(Motion::Down(n)) => Action::Motion(Motion::Down(n.saturating_mul(count))),
+        Action::Line(line) => Action::Line(counted_line(line, count, view)),
+        other => other,
+    }
+}
+
+fn counted_line(line: String, count: usize, view: View<'_>) -> String {
+    let samples = view.state.samples.as_ref().map_or(1, |(_, good, _)| *good);
+    let now = view.walk().map(|walk| walk.index + 1);
+    match line.as_str() {
+        "next-sample" => format!("sample {}", now.unwrap_or(0).saturating_add(count).min(samples.max(1))),
+        "previous-sample" => format!("sample {}", now.unwrap_or(1).saturating_sub(count).max(1)),
+        _ => match parse(&line).ok().flatten().map(|command| command.spec()) {
+            Some(spec) if line == spec.name && spec.args.first().is_some_and(|arg| arg.kind == ArgKind::Count) => {
+                format!("{line} {count}")
+            }
+            _ => line,
+        },
     }
 }
 

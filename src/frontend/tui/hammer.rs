@@ -2,7 +2,8 @@
 //!
 //! Must not be used by the product; must do with effects what the front end does, as far as that needs no terminal.
 
-use super::app::{App, Effect, Msg, Setup};
+use super::app::{App, Effect, Msg};
+use super::ui::Setup;
 use super::{frame, view};
 use crate::frontend::Client;
 use ratatui::Terminal;

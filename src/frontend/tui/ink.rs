@@ -2,7 +2,7 @@
 //!
 //! Must take text from outside as `Escaped` or as a checked `Name` only; `&str` is for our own words and numbers.
 
-use super::theme::Theme;
+use super::theme::{Styles, Theme};
 use crate::domain::Name;
 use crate::report::{self, Role};
 use crate::text::{Escaped, Untrusted, width};
@@ -29,7 +29,7 @@ impl Ink {
 
     /// Lines that only divide.
     pub fn faint(self, text: impl Into<String>) -> Span<'static> {
-        Span::styled(text.into(), self.0.faint())
+        Span::styled(text.into(), self.0.dividing())
     }
 
     /// Escaped text, with the markers of hidden characters set off from the rest.

@@ -2,6 +2,8 @@
 //!
 //! Must not be a second list of commands: a key of a command is written in the command table and nowhere else.
 
+use super::live::Live;
+use super::panes::node;
 use super::view::View;
 use crate::command::spec::{CommandSpec, Group, Key, Scope};
 use crate::command::{Command, EngineCommand, Has, TABLE, parse};
@@ -20,6 +22,16 @@ pub enum Action {
     Motion(Motion),
     /// Show the help overlay.
     Help,
+    /// Type a text to search for.
+    Search,
+    /// To the next match, or to the one before.
+    Match(bool),
+    /// Give the pane with the focus the whole screen, or take it back.
+    Zoom,
+    /// Copy what is selected, or the pane.
+    Copy,
+    /// A digit of the number before a motion.
+    Digit(usize),
     /// Submit the last repeatable line again.
     Repeat,
     /// Stop what runs.
@@ -54,20 +66,42 @@ pub enum Motion {
 }
 
 /// Keys of the view, as help shows them: key, what it does.
-const VIEW_KEYS: [(&str, &str); 9] = [
+const VIEW_KEYS: [(&str, &str); 16] = [
     ("Tab", "next pane; Shift-Tab goes back"),
     ("j k ↓ ↑", "scroll, or select in the policy"),
     ("PgDn PgUp", "scroll by a screen"),
     ("Home End", "to the start, to the end"),
+    ("0-9", "a number before a key: 3j, 10], 2s"),
+    ("/", "search in the pane, or in what lies over it"),
+    ("n N", "next match, the one before; Esc ends the search"),
+    ("z", "this pane alone, and back"),
+    ("y", "copy the selected row or the pane (OSC 52)"),
+    ("Mouse", "click to select, wheel to scroll (--no-mouse)"),
     ("Enter", "repeat the last step"),
     ("Esc", "close, or back to the walk"),
     (":", "type a command"),
     ("?", "this help"),
     ("Ctrl-C", "stop what is running"),
+    ("Ctrl-Z Ctrl-L", "stop as a job; draw anew"),
 ];
 
+/// What a key depends on.
+#[derive(Clone, Copy)]
+pub struct Standing<'a> {
+    /// The session.
+    pub view: View<'a>,
+    /// The node or leaf that was selected.
+    pub selected: Option<&'a Name>,
+    /// What is going on.
+    pub live: &'a Live,
+    /// Whether a search is on.
+    pub searching: bool,
+    /// Whether a number is being typed.
+    pub counting: bool,
+}
+
 /// The action of a key.
-pub fn action(key: KeyEvent, selected: Option<&Name>, view: View<'_>) -> Option<Action> {
+pub fn action(key: KeyEvent, standing: Standing<'_>) -> Option<Action> {
     if key.modifiers.contains(KeyModifiers::CONTROL) {
         return match key.code {
             KeyCode::Char('c') => Some(Action::Cancel),
@@ -78,30 +112,38 @@ pub fn action(key: KeyEvent, selected: Option<&Name>, view: View<'_>) -> Option<
             _ => None,
         };
     }
-    let motion = match key.code {
-        KeyCode::Tab => Motion::NextPane,
-        KeyCode::BackTab => Motion::PreviousPane,
-        KeyCode::Up | KeyCode::Char('k') => Motion::Up(1),
-        KeyCode::Down | KeyCode::Char('j') => Motion::Down(1),
-        KeyCode::PageUp => Motion::PageUp,
-        KeyCode::PageDown => Motion::PageDown,
-        KeyCode::Home => Motion::Top,
-        KeyCode::End => Motion::Bottom,
-        KeyCode::Enter => return Some(Action::Repeat),
-        KeyCode::Esc => return Some(Action::Escape),
-        KeyCode::Char(':') => return Some(Action::Prompt(String::new())),
-        KeyCode::Char('?') => return Some(Action::Help),
-        code => {
-            let (_, bound) = bindings().find(|(_, k)| code_of(k.key) == Some(code))?;
-            return Some(command(bound, selected, view));
+    Some(match key.code {
+        KeyCode::Tab => Action::Motion(Motion::NextPane),
+        KeyCode::BackTab => Action::Motion(Motion::PreviousPane),
+        KeyCode::Up | KeyCode::Char('k') => Action::Motion(Motion::Up(1)),
+        KeyCode::Down | KeyCode::Char('j') => Action::Motion(Motion::Down(1)),
+        KeyCode::PageUp => Action::Motion(Motion::PageUp),
+        KeyCode::PageDown => Action::Motion(Motion::PageDown),
+        KeyCode::Home => Action::Motion(Motion::Top),
+        KeyCode::End => Action::Motion(Motion::Bottom),
+        KeyCode::Enter => Action::Repeat,
+        KeyCode::Esc => Action::Escape,
+        KeyCode::Char(':') => Action::Prompt(String::new()),
+        KeyCode::Char('?') => Action::Help,
+        KeyCode::Char('/') => Action::Search,
+        KeyCode::Char('z') => Action::Zoom,
+        KeyCode::Char('y') => Action::Copy,
+        KeyCode::Char('n') if standing.searching => Action::Match(true),
+        KeyCode::Char('N') if standing.searching => Action::Match(false),
+        KeyCode::Char(c @ '0'..='9') if c != '0' || standing.counting => {
+            Action::Digit(c.to_digit(10).map_or(0, |digit| digit as usize))
         }
-    };
-    Some(Action::Motion(motion))
+        code => {
+            let (spec, bound) = bindings().find(|(_, k)| code_of(k.key) == Some(code))?;
+            command(spec, bound, standing)
+        }
+    })
 }
 
 /// The line of a bound key, with `{node}` filled in. A second `b` at the same place takes the breakpoint away again.
-fn command(key: &Key, selected: Option<&Name>, view: View<'_>) -> Action {
-    let node = selected.cloned().or_else(|| place(view)).map_or_else(String::new, |n| quoted(n.as_str()));
+fn command(spec: &CommandSpec, key: &Key, standing: Standing<'_>) -> Action {
+    let view = standing.view;
+    let node = meant(spec.name, standing).map_or_else(String::new, |n| quoted(n.as_str()));
     let line = key.line.replace("{node}", &node);
     if key.prompt || (key.line.contains("{node}") && node.is_empty()) {
         return Action::Prompt(line);
@@ -112,6 +154,18 @@ fn command(key: &Key, selected: Option<&Name>, view: View<'_>) -> Action {
         return Action::Line(EngineCommand::Delete(Some(set.id)).to_string());
     }
     Action::Line(line)
+}
+
+/// The node or leaf that a key of a command is about: the selected one. Where none is selected, breakpoints are about where
+/// execution stands, an answer is one to the node that is asked next, and all else is about the node of the node pane.
+fn meant(command: &str, standing: Standing<'_>) -> Option<Name> {
+    let Standing { view, selected, live, .. } = standing;
+    let subject = || node::subject(view, selected, live).map(|subject| subject.id);
+    match command {
+        "break" | "tbreak" | "until" => selected.cloned().or_else(|| place(view)),
+        "set answer" if selected.is_none() => view.next_node().or_else(subject),
+        _ => subject(),
+    }
 }
 
 /// Where execution stands: the node asked next, else the leaf, else the root.

@@ -1,11 +1,14 @@
-//! Layout: which panes are on the screen and where, as a function of the size alone.
+//! Layout: which panes are on the screen and where, as a function of its size and of what is looked at.
 //!
 //! Must not be kept across frames; every area lies inside the screen it was made for.
 
 use ratatui::layout::{Constraint, Layout, Rect};
 
-/// Least size at which panes are drawn.
-pub const LEAST: (u16, u16) = (80, 24);
+/// Least size at which something is drawn: one pane at a time.
+pub const LEAST: (u16, u16) = (40, 12);
+
+/// Size from which three panes are on the screen.
+const THREE: (u16, u16) = (80, 24);
 
 /// Size from which all five panes are on the screen at once.
 const FIVE: (u16, u16) = (110, 32);
@@ -50,6 +53,17 @@ impl Pane {
     }
 }
 
+/// What is looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrangement {
+    /// The pane at the shared place of a small screen.
+    pub tab: Pane,
+    /// The pane with the focus: the one that is shown where there is room for one.
+    pub focus: Pane,
+    /// Whether it has the whole screen anyway.
+    pub zoomed: bool,
+}
+
 /// The screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Screen {
@@ -57,25 +71,48 @@ pub struct Screen {
     pub title: Rect,
     /// Panes that are shown, borders included.
     pub panes: Vec<(Pane, Rect)>,
-    /// Whether one place is shared by [`Pane::TABS`].
-    pub tabbed: bool,
+    /// The panes that share one place, where some do; that place shows one of them.
+    pub shared: &'static [Pane],
     /// The prompt or status line.
     pub prompt: Rect,
     /// The key bar.
     pub keys: Rect,
 }
 
-/// Where everything goes; `None` where the screen is too small. `tab` is the pane shown at the shared place.
-pub fn screen(area: Rect, tab: Pane) -> Option<Screen> {
-    if area.width < LEAST.0 || area.height < LEAST.1 {
+impl Screen {
+    /// The place of a pane.
+    pub fn place_of(&self, pane: Pane) -> Option<Rect> {
+        self.panes.iter().find(|(p, _)| *p == pane).map(|(_, rect)| *rect)
+    }
+
+    /// Whether one pane has the whole screen.
+    pub fn is_single(&self) -> bool {
+        self.panes.len() == 1
+    }
+}
+
+/// Whether nothing can be drawn here but that it is too small.
+pub const fn too_small(area: Rect) -> bool {
+    area.width < LEAST.0 || area.height < LEAST.1
+}
+
+/// Where everything goes; `None` where the screen is too small.
+pub fn screen(area: Rect, looked_at: Arrangement) -> Option<Screen> {
+    if too_small(area) {
         return None;
     }
     let [title, body, prompt, keys] =
         Layout::vertical([Constraint::Length(1), Constraint::Min(0), Constraint::Length(1), Constraint::Length(1)])
             .areas(area);
-    let tabbed = area.width < FIVE.0 || area.height < FIVE.1;
-    let panes = if tabbed { folded(body, tab) } else { five(body) };
-    Some(Screen { title, panes, tabbed, prompt, keys })
+    let below = |size: (u16, u16)| area.width < size.0 || area.height < size.1;
+    let (panes, shared): (_, &'static [Pane]) = if looked_at.zoomed || below(THREE) {
+        (vec![(looked_at.focus, body)], &Pane::ALL)
+    } else if below(FIVE) {
+        (folded(body, looked_at.tab), &Pane::TABS)
+    } else {
+        (five(body), &[])
+    };
+    Some(Screen { title, panes, shared, prompt, keys })
 }
 
 fn five(body: Rect) -> Vec<(Pane, Rect)> {

@@ -4,7 +4,12 @@
 
 mod advice;
 mod app;
+mod backend;
+mod background;
+mod body;
+mod clipboard;
 mod frame;
+mod gestures;
 mod hammer;
 mod ink;
 mod keyboard;
@@ -15,8 +20,10 @@ mod log;
 mod panes;
 mod prompt;
 mod queue;
+mod search;
 mod terminal;
 mod theme;
+mod ui;
 mod view;
 
 #[cfg(test)]
@@ -25,9 +32,10 @@ mod tests;
 use super::interrupt::{INTERRUPTED, Interrupt};
 use super::{Client, Outcome, script};
 use app::{App, Effect, Msg};
+use backend::Screen;
+use background::{Ear, Heard};
 use keyboard::Keyboard;
 use ratatui::Terminal;
-use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::event::Event as Input;
 use std::io;
 use std::mem::ManuallyDrop;
@@ -35,10 +43,10 @@ use std::time::{Duration, Instant};
 use terminal::Guard;
 use view::View;
 
-pub use app::Setup;
 #[doc(hidden)]
 pub use hammer::Hammer;
 pub use theme::Theme;
+pub use ui::Setup;
 
 /// How long one wait for a key may take: 30 frames a second.
 const FRAME: Duration = Duration::from_millis(33);
@@ -65,7 +73,10 @@ pub fn run(
     // Whether there are colours is for the theme to say; left to itself the library would answer `NO_COLOR` by resetting
     // bold and reverse too.
     ratatui::crossterm::style::force_color_output(true);
-    let outcome = Console::take(interrupt).and_then(|console| show(client, setup, lines, remember, console, interrupt));
+    let outcome = Console::take(&setup, interrupt).and_then(|mut console| {
+        let outcome = show(client, setup, lines, remember, &mut console, interrupt);
+        console.finish().and(outcome)
+    });
     interrupt.farewell(None);
     match outcome {
         Err(_) if interrupt.ended_by_signal() => Ok(Outcome::Exit(INTERRUPTED)),
@@ -78,20 +89,24 @@ fn show(
     setup: Setup,
     lines: &[String],
     remember: Remember<'_>,
-    mut console: Console,
+    console: &mut Console,
     interrupt: &Interrupt,
 ) -> io::Result<Outcome> {
     let size = console.screen.size()?;
+    let asks = setup.ask_background;
     let mut app = App::new(setup, size.width, size.height);
-    let start = Instant::now();
+    let start = console.start;
     let mut inbox: Vec<Msg> = lines.iter().map(|line| Msg::Line(line.clone())).collect();
+    if asks {
+        inbox.extend(console.ask_background()?);
+    }
     loop {
         if interrupt.take() || interrupt.ending() {
             return Ok(Outcome::Exit(INTERRUPTED));
         }
         for msg in std::mem::take(&mut inbox) {
             let effects = app.update(msg, view(client));
-            if let Some(outcome) = perform(effects, client, &mut console, remember, &mut inbox)? {
+            if let Some(outcome) = perform(effects, client, console, remember, &mut inbox)? {
                 return Ok(outcome);
             }
         }
@@ -105,44 +120,74 @@ fn show(
         }
         let mut wait = FRAME;
         for _ in 0..MOST_EVENTS {
-            let Some(input) = console.key(wait)? else { break };
-            inbox.extend(message(input));
+            let Some(heard) = console.hear(wait)? else { break };
+            inbox.extend(heard);
             wait = Duration::ZERO;
         }
         inbox.push(Msg::Tick(start.elapsed()));
         for _ in 0..MOST_EVENTS {
             let Some(event) = client.event(Duration::ZERO) else { break };
             let effects = app.update(Msg::Event(event), view(client));
-            if let Some(outcome) = perform(effects, client, &mut console, remember, &mut inbox)? {
+            if let Some(outcome) = perform(effects, client, console, remember, &mut inbox)? {
                 return Ok(outcome);
             }
         }
     }
 }
 
-type Screen = Terminal<CrosstermBackend<io::Stdout>>;
-
 /// The terminal while it is ours: what is drawn on, and what is read. The keyboard rests before the guard gives it back.
 struct Console {
     keyboard: Option<Keyboard>,
+    ear: Ear,
+    start: Instant,
     /// Never dropped: where the cursor cannot be shown again, ratatui's drop prints to stderr, which panics on a terminal that
     /// is gone. The guard shows the cursor.
-    screen: ManuallyDrop<Screen>,
+    screen: ManuallyDrop<Terminal<Screen<io::Stdout>>>,
     guard: Guard,
 }
 
 impl Console {
-    fn take(interrupt: &Interrupt) -> io::Result<Self> {
-        let guard = Guard::new()?;
+    fn take(setup: &Setup, interrupt: &Interrupt) -> io::Result<Self> {
+        let guard = Guard::new(setup.mouse)?;
         interrupt.farewell(Some(guard.farewell()));
-        let screen = ManuallyDrop::new(Terminal::new(CrosstermBackend::new(guard.writer()))?);
-        let mut console = Self { keyboard: Some(Keyboard::start()?), screen, guard };
+        let screen = ManuallyDrop::new(Terminal::new(Screen::new(guard.writer(), setup.ascii))?);
+        let keyboard = Some(Keyboard::start()?);
+        let mut console = Self { keyboard, ear: Ear::default(), start: Instant::now(), screen, guard };
         console.redraw()?;
         Ok(console)
     }
 
-    fn key(&self, wait: Duration) -> io::Result<Option<Input>> {
-        self.keyboard.as_ref().map_or(Ok(None), |keyboard| keyboard.next(wait))
+    /// What comes from the terminal within `wait`; `None` where nothing does.
+    fn hear(&mut self, wait: Duration) -> io::Result<Option<Vec<Msg>>> {
+        let input = self.keyboard.as_ref().map_or(Ok(None), |keyboard| keyboard.next(wait))?;
+        let now = self.start.elapsed();
+        let silent = input.is_none();
+        let heard = match input {
+            Some(input) => self.ear.take(input, now),
+            None => self.ear.settle(now),
+        };
+        let nothing = silent && heard.is_empty();
+        Ok((!nothing).then(|| heard.into_iter().filter_map(message).collect()))
+    }
+
+    /// Asks the terminal for its background and waits a little for the answer; gives what came meanwhile.
+    fn ask_background(&mut self) -> io::Result<Vec<Msg>> {
+        self.ear.asked(self.start.elapsed());
+        self.screen.backend_mut().send(background::QUESTION)?;
+        self.await_answer(background::PATIENCE)
+    }
+
+    fn await_answer(&mut self, patience: Duration) -> io::Result<Vec<Msg>> {
+        let mut inbox = Vec::new();
+        while self.ear.waits(self.start.elapsed(), patience) {
+            inbox.extend(self.hear(Duration::from_millis(5))?.into_iter().flatten());
+        }
+        Ok(inbox)
+    }
+
+    /// Before the terminal is given back: an answer that is still on its way must not be typed to whoever reads next.
+    fn finish(&mut self) -> io::Result<()> {
+        self.await_answer(background::LONGER).map(drop)
     }
 
     /// Gives the terminal back while `other` runs.
@@ -188,17 +233,20 @@ fn perform(
             Effect::SwitchToRepl => return Ok(Some(Outcome::SwitchToRepl)),
             Effect::Suspend => console.lend(terminal::stop)?,
             Effect::Redraw => console.redraw()?,
+            Effect::Copy(text) => console.screen.backend_mut().send(clipboard::sequence(&text).as_bytes())?,
         }
     }
     Ok(None)
 }
 
-fn message(input: Input) -> Option<Msg> {
-    match input {
-        Input::Key(key) => Some(Msg::Key(key)),
-        Input::Paste(text) => Some(Msg::Paste(text)),
-        Input::Resize(width, height) => Some(Msg::Resize(width, height)),
-        Input::FocusGained | Input::FocusLost | Input::Mouse(_) => None,
+fn message(heard: Heard) -> Option<Msg> {
+    match heard {
+        Heard::Background(rgb) => Some(Msg::Theme(Theme::of_background(rgb))),
+        Heard::Event(Input::Key(key)) => Some(Msg::Key(key)),
+        Heard::Event(Input::Paste(text)) => Some(Msg::Paste(text)),
+        Heard::Event(Input::Mouse(mouse)) => Some(Msg::Mouse(mouse)),
+        // The size is asked for before every frame: not every terminal tells of a change.
+        Heard::Event(Input::Resize(..) | Input::FocusGained | Input::FocusLost) => None,
     }
 }
 

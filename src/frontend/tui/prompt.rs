@@ -38,7 +38,7 @@ pub type Adviser<'a> = &'a dyn Fn(&str, usize) -> Advice;
 
 /// What a key did.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum Typed {
     /// The prompt stays open.
     Open,
     /// The line was submitted.
@@ -58,6 +58,8 @@ pub struct Prompt {
     recall: Option<(usize, String)>,
     /// Why the line was refused.
     error: Option<String>,
+    /// Whether a text to search for is typed, and no command.
+    search: bool,
 }
 
 impl Prompt {
@@ -66,6 +68,21 @@ impl Prompt {
         let mut prompt = Self { input: Input::new(text.to_owned()), ..Self::default() };
         prompt.advise(adviser);
         prompt
+    }
+
+    /// Opens the prompt for a text to search for.
+    pub fn search() -> Self {
+        Self { search: true, ..Self::default() }
+    }
+
+    /// Whether a text to search for is typed, and no command.
+    pub const fn is_search(&self) -> bool {
+        self.search
+    }
+
+    /// What stands before the line.
+    pub const fn sigil(&self) -> &'static str {
+        if self.search { "/" } else { ":" }
     }
 
     /// The line.
@@ -106,17 +123,17 @@ impl Prompt {
     }
 
     /// Takes a key.
-    pub fn key(&mut self, key: KeyEvent, history: &[String], adviser: Adviser<'_>) -> Outcome {
+    pub fn key(&mut self, key: KeyEvent, history: &[String], adviser: Adviser<'_>) -> Typed {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         let word = control || key.modifiers.contains(KeyModifiers::ALT);
         let request = match key.code {
-            KeyCode::Enter => return Outcome::Submit(self.text().to_owned()),
-            KeyCode::Esc => return Outcome::Close,
-            KeyCode::Char('c') if control => return Outcome::Close,
-            KeyCode::Backspace if self.text().is_empty() => return Outcome::Close,
+            KeyCode::Enter => return Typed::Submit(self.text().to_owned()),
+            KeyCode::Esc => return Typed::Close,
+            KeyCode::Char('c') if control => return Typed::Close,
+            KeyCode::Backspace if self.text().is_empty() => return Typed::Close,
             KeyCode::Tab | KeyCode::BackTab => {
                 self.complete(key.code == KeyCode::Tab, adviser);
-                return Outcome::Open;
+                return Typed::Open;
             }
             KeyCode::Up => return self.recall(true, history, adviser),
             KeyCode::Down => return self.recall(false, history, adviser),
@@ -144,13 +161,13 @@ impl Prompt {
             KeyCode::Char(c) if !control => {
                 self.insert(c);
                 self.edited(adviser);
-                return Outcome::Open;
+                return Typed::Open;
             }
-            _ => return Outcome::Open,
+            _ => return Typed::Open,
         };
         self.input.handle(request);
         self.edited(adviser);
-        Outcome::Open
+        Typed::Open
     }
 
     /// Takes pasted text as part of the line; what is in lines is not for the prompt.
@@ -175,6 +192,9 @@ impl Prompt {
     }
 
     fn advise(&mut self, adviser: Adviser<'_>) {
+        if self.search {
+            return;
+        }
         self.advice = adviser(self.text(), self.before_cursor().len());
     }
 
@@ -203,14 +223,17 @@ impl Prompt {
         self.advice.hint = adviser(self.text(), self.before_cursor().len()).hint;
     }
 
-    fn recall(&mut self, older: bool, history: &[String], adviser: Adviser<'_>) -> Outcome {
+    fn recall(&mut self, older: bool, history: &[String], adviser: Adviser<'_>) -> Typed {
+        if self.search {
+            return Typed::Open;
+        }
         let (at, draft) = self.recall.clone().unwrap_or_else(|| (history.len(), self.text().to_owned()));
         let at = if older { at.saturating_sub(1) } else { (at + 1).min(history.len()) };
         let line = history.get(at).cloned().unwrap_or_else(|| draft.clone());
         self.input = Input::new(line);
         self.edited(adviser);
         self.recall = Some((at, draft));
-        Outcome::Open
+        Typed::Open
     }
 }
 
@@ -228,7 +251,7 @@ mod tests {
         Advice { candidates, ..Advice::default() }
     }
 
-    fn press(prompt: &mut Prompt, code: KeyCode) -> Outcome {
+    fn press(prompt: &mut Prompt, code: KeyCode) -> Typed {
         prompt.key(KeyEvent::from(code), &["one".to_owned(), "two".to_owned()], &adviser)
     }
 
@@ -241,7 +264,7 @@ mod tests {
         }
         press(&mut prompt, KeyCode::BackTab);
         assert_eq!(prompt.text(), "back ");
-        assert_eq!(press(&mut prompt, KeyCode::Enter), Outcome::Submit("back ".into()));
+        assert_eq!(press(&mut prompt, KeyCode::Enter), Typed::Submit("back ".into()));
     }
 
     #[test]

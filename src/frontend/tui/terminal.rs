@@ -4,8 +4,11 @@
 
 use ratatui::crossterm::cursor::{Hide, Show};
 use ratatui::crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
+#[cfg(windows)]
+use ratatui::crossterm::event::{DisableMouseCapture, EnableMouseCapture};
 use ratatui::crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
 use ratatui::crossterm::{Command, execute};
+use std::fmt;
 use std::io::{self, Stdout, stdout};
 use std::panic::{PanicHookInfo, set_hook, take_hook};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,6 +24,9 @@ struct Changes {
     alternate: bool,
     paste: bool,
     hidden: bool,
+    /// Whether the mouse is wanted, and whether it is ours.
+    wants_mouse: bool,
+    mouse: bool,
 }
 
 impl Changes {
@@ -31,6 +37,9 @@ impl Changes {
         }
         change(&mut self.alternate, true, EnterAlternateScreen)?;
         change(&mut self.paste, true, EnableBracketedPaste)?;
+        if self.wants_mouse {
+            change(&mut self.mouse, true, Buttons(true))?;
+        }
         change(&mut self.hidden, true, Hide)
     }
 
@@ -39,9 +48,24 @@ impl Changes {
         // First the line settings: this never waits, which writing to a terminal that takes nothing does.
         let cooked = if std::mem::take(&mut self.raw) { disable_raw_mode() } else { Ok(()) };
         let shown = change(&mut self.hidden, false, Show);
+        let moused = change(&mut self.mouse, false, Buttons(false));
         let pasted = change(&mut self.paste, false, DisableBracketedPaste);
         let left = change(&mut self.alternate, false, LeaveAlternateScreen);
-        cooked.and(shown).and(pasted).and(left)
+        cooked.and(shown).and(moused).and(pasted).and(left)
+    }
+}
+
+/// Asks for clicks and the wheel. The library asks for every movement too, which is a flood that nobody reads.
+struct Buttons(bool);
+
+impl Command for Buttons {
+    fn write_ansi(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        out.write_str(if self.0 { "\x1b[?1000h\x1b[?1006h" } else { "\x1b[?1006l\x1b[?1000l" })
+    }
+
+    #[cfg(windows)]
+    fn execute_winapi(&self) -> io::Result<()> {
+        if self.0 { EnableMouseCapture.execute_winapi() } else { DisableMouseCapture.execute_winapi() }
     }
 }
 
@@ -62,10 +86,11 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// Takes the terminal over: raw mode, alternate screen, bracketed paste, hidden cursor. Where a step fails, the ones
-    /// before it are undone.
-    pub fn new() -> io::Result<Self> {
+    /// Takes the terminal over: raw mode, alternate screen, bracketed paste, hidden cursor, and the mouse where it is wanted.
+    /// Where a step fails, the ones before it are undone.
+    pub fn new(mouse: bool) -> io::Result<Self> {
         let guard = Self::hooked();
+        lock(&guard.changes).wants_mouse = mouse;
         lock(&guard.changes).make()?;
         Ok(guard)
     }

@@ -2,9 +2,8 @@
 
 use super::fixture::*;
 use crate::domain::{Examination, Mode, Part, Piece, TokenView, TopToken};
-use crate::report::{
-    Basis, Doc, Line, Page, Role, ansi, beside, compare, examination, failure, json, plain, theme, walk,
-};
+use crate::report::theme::Theme;
+use crate::report::{Basis, Doc, Line, Page, Role, ansi, beside, compare, examination, failure, json, plain, walk};
 use crate::session::{Fact, FailureKind, Policies, SessionState, WalkId};
 
 const PAGE: Page = Page::live(80);
@@ -129,17 +128,19 @@ fn small() -> Doc {
 
 #[test]
 fn renderers() {
-    insta::assert_snapshot!(ansi::render(&small()).replace('\u{1b}', "ESC"), @r"
+    insta::assert_snapshot!(ansi::render(&small(), Theme::Dark).replace('\u{1b}', "ESC"), @r"
     ESC[1mA *title*ESC[0m
 
-    ESC[1;34mrequestESC[0m → aESC[7;31m<U+001B>ESC[0mb```
+    ESC[1;94mrequestESC[0m → aESC[7;91m<U+001B>ESC[0mb```
     ");
 }
 
 #[test]
 fn no_colour_is_used_alone_for_two_roles_of_opposite_meaning() {
     for (a, b) in [(Role::Violating, Role::NonViolating), (Role::Good, Role::Bad), (Role::Good, Role::Warning)] {
-        assert_ne!(theme::look(a), theme::look(b));
+        for theme in [Theme::Dark, Theme::Light, Theme::Either] {
+            assert_ne!(theme.look(a), theme.look(b));
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! Must show a key whole or not at all.
 
 use crate::frontend::tui::ink::{Ink, Row, cells, fit};
+use crate::frontend::tui::theme::Styles;
 use crate::report::Role;
 use ratatui::text::Span;
 

@@ -9,11 +9,14 @@ use crate::report::transcript::base_name;
 use crate::text::{Escaped, Untrusted};
 use ratatui::text::Span;
 
+/// On a narrower screen the program's own name gives way.
+const NARROW: usize = 80;
+
 /// The line, `width` cells wide.
 pub fn row(ink: Ink, view: View<'_>, session: &Untrusted, recorded: bool, width: usize) -> Row {
     let mark = if recorded { "◆ recorded " } else { "● live " };
     let right = vec![ink.own(if recorded { Role::Warning } else { Role::Good }, mark)];
-    let head = vec![ink.own(Role::Heading, " crossexam")];
+    let head = vec![ink.own(Role::Heading, if width < NARROW { "" } else { " crossexam" })];
     let room = width.saturating_sub(cells(&right) + cells(&head) + 1);
     let mut items = items(ink, view, session);
     while items.iter().map(|(_, spans)| 3 + cells(spans)).sum::<usize>() > room {
@@ -21,8 +24,8 @@ pub fn row(ink: Ink, view: View<'_>, session: &Untrusted, recorded: bool, width:
         items.remove(least);
     }
     let mut left = head;
-    for (_, item) in items {
-        left.push(ink.faint(" │ "));
+    for (i, (_, item)) in items.into_iter().enumerate() {
+        left.push(ink.faint(if i == 0 && width < NARROW { " " } else { " │ " }));
         left.extend(item);
     }
     spread(Row::from(left), Row::from(right), width)
@@ -49,17 +52,17 @@ fn items(ink: Ink, view: View<'_>, session: &Untrusted) -> Vec<(u8, Vec<Span<'st
         None => items.push((0, vec![ink.own(Role::Muted, "no policy")])),
     }
     match &under.model {
-        Some(model) => items.push((3, short(ink, Role::Value, &base_name(&model.name), 28))),
-        None => items.push((3, vec![ink.own(Role::Muted, "no model")])),
+        Some(model) => items.push((4, short(ink, Role::Value, &base_name(&model.name), 28))),
+        None => items.push((4, vec![ink.own(Role::Muted, "no model")])),
     }
-    items.push((4, vec![ink.own(Role::Text, under.mode.as_str())]));
+    items.push((1, vec![ink.own(Role::Text, under.mode.as_str())]));
     if let Some(walk) = view.walk() {
         let of = state.samples.as_ref().map_or(String::new(), |(_, count, _)| format!("/{count}"));
         let mut spans = vec![ink.own(Role::Text, format!("sample {}{of} ", walk.index + 1))];
         spans.extend(short(ink, Role::Muted, &walk.sample.id, 20));
-        items.push((1, spans));
+        items.push((2, spans));
         let fork = walk.forked_from.map_or(String::new(), |(from, _)| format!(" from {}", from.0));
-        items.push((2, vec![ink.own(Role::Text, format!("walk {}{fork}", walk.id.0))]));
+        items.push((3, vec![ink.own(Role::Text, format!("walk {}{fork}", walk.id.0))]));
     }
     if !session.is_empty() {
         items.push((5, short(ink, Role::Muted, &base_name(session), 28)));

@@ -18,7 +18,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 /// Cells of a row that are kept for what stands behind its indentation.
-const WORDS: usize = 20;
+const WORDS: usize = 18;
 
 /// Most levels of one block in the pane.
 const LEVELS: usize = 16;

@@ -229,3 +229,159 @@ fn display_without_an_expression_lists_what_is_displayed() {
     assert_eq!(stage.effects.iter().filter(|e| !matches!(e, Effect::Remember(_))).count(), 0);
     assert!(stage.draw().backend().to_string().contains("info display"));
 }
+
+/// A press of a key must not be about another node than the one on the screen.
+#[test]
+fn keys_about_a_node_are_about_the_selected_one_and_say_which() {
+    let at_the_leaf = |stage: &mut Stage| stage.facts(to_the_leaf());
+    for (select, node) in [("", "deceptive"), ("<home>", "is_report"), ("<home>j", "asks_for_value")] {
+        for (key, line) in [("x", "x prompt of "), ("t", "x tokens of "), ("b", "break "), ("u", "until ")] {
+            // With nothing selected, breakpoints are about where the walk stands.
+            let node = if select.is_empty() && matches!(key, "b" | "u") { "clean" } else { node };
+            check(at_the_leaf, &format!("{select}{key}"), &[&format!("{line}{node}")]);
+        }
+        let mut stage = Stage::new(120, 40);
+        at_the_leaf(&mut stage);
+        stage.keys(&format!("{select}a"));
+        let typed = stage.app.prompt.as_ref().map(|p| p.text().to_owned());
+        assert_eq!(typed, Some(format!("set answer {node}=")));
+    }
+    let mut stage = Stage::new(120, 40);
+    stage.facts(to_the_leaf());
+    stage.keys("<home>x");
+    stage.notice(crate::engine::Notice::Examined(
+        crate::engine::Ticket(1),
+        crate::domain::Examination::Tokens(Vec::new()),
+    ));
+    assert_eq!(stage.app.overlay.as_ref().map(|o| o.title.as_str()), Some("x prompt of is_report"));
+}
+
+#[test]
+fn a_number_before_a_key_is_how_often_or_how_far() {
+    check(|_| {}, "2s", &["step 2"]);
+    check(|_| {}, "10]", &["sample 13"]);
+    check(|_| {}, "999]", &["sample 30"]);
+    check(|_| {}, "2[", &["sample 1"]);
+    check(|_| {}, "10[", &["sample 1"]);
+    check(|_| {}, "3<esc>]", &["next-sample"]);
+    check(|_| {}, "0]", &["next-sample"]);
+    check(|_| {}, "3c", &["continue"]);
+    let mut stage = Stage::new(120, 40);
+    stage.keys("<home>3j");
+    let third = stage.app.selected.clone();
+    stage.keys("<home>jjj");
+    assert_eq!(stage.app.selected, third);
+}
+
+#[test]
+fn slash_searches_in_every_pane_and_in_what_lies_over_them_and_n_goes_on() {
+    for (pane, text) in [("", "recruits"), ("<tab>", "giveaway"), ("<tab><tab>", "quote"), ("<tab><tab><tab>", "spam")]
+    {
+        let mut stage = Stage::new(80, 24);
+        stage.keys(&format!("{pane}/{text}<ret>"));
+        let screen = stage.draw().backend().to_string();
+        assert!(screen.contains(text) && screen.contains("match 1 of"), "{text}:\n{screen}");
+        assert_eq!(stage.submitted(), Vec::<String>::new());
+        stage.keys("nN<esc>n");
+        assert_eq!(stage.submitted(), ["next"], "n is a command again after the search");
+    }
+    let mut stage = Stage::new(80, 24);
+    stage.keys("?/breakpoint<ret>nn");
+    let top = stage.app.overlay.as_ref().map(|o| o.top);
+    assert!(top.is_some_and(|top| top > 0));
+    stage.keys("N<esc><esc>");
+    assert!(stage.app.overlay.is_none() && stage.app.search.is_none());
+    stage.keys("/no such text<ret>");
+    assert!(stage.draw().backend().to_string().contains("Nothing here holds"));
+}
+
+#[test]
+fn z_gives_a_pane_the_whole_screen_and_takes_it_back() {
+    let mut stage = Stage::new(120, 40);
+    let before = stage.draw().backend().to_string();
+    stage.keys("z");
+    let alone = stage.draw().backend().to_string();
+    assert!(!alone.contains("scamnet") && alone.contains("asks_for_value"), "{alone}");
+    stage.keys("<tab><tab><tab>");
+    assert!(stage.draw().backend().to_string().contains("scamnet"));
+    stage.keys("<s-tab><s-tab><s-tab>z");
+    assert_eq!(stage.draw().backend().to_string(), before);
+}
+
+#[test]
+fn y_copies_what_is_on_the_screen_and_nothing_that_acts() {
+    let copied = |keys: &str| {
+        let mut stage = Stage::new(120, 40);
+        stage.facts(to_the_leaf());
+        stage.keys(keys);
+        match stage.effects.pop() {
+            Some(Effect::Copy(text)) => text,
+            other => panic!("{keys}: {other:?}"),
+        }
+    };
+    assert_eq!(copied("<home>jy"), "┗━ no  0.94 ● asks_for_value     ✓gold");
+    assert!(copied("<tab>y").starts_with("caption     Double your coins today!"));
+    assert!(copied("<tab><tab>y").starts_with("Is the reason that the text gives"));
+    assert!(copied("?y").contains("Tab"));
+}
+
+#[test]
+fn the_mouse_selects_a_row_of_the_policy_and_scrolls_what_it_is_over() {
+    use ratatui::crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+    let mouse = |kind, column, row| super::Msg::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE });
+    let mut stage = Stage::new(120, 40);
+    stage.tell(mouse(MouseEventKind::Down(MouseButton::Left), 50, 3));
+    assert_eq!((stage.app.focus, stage.app.selected.clone()), (Pane::Sample, None));
+    stage.tell(mouse(MouseEventKind::Down(MouseButton::Left), 10, 4));
+    assert_eq!((stage.app.focus, stage.app.selected.clone()), (Pane::Tree, Some(name("asks_for_value"))));
+    let mut stage = Stage::new(80, 24);
+    stage.facts(to_the_leaf());
+    let node = stage.app.scroll.get(&Pane::Node).copied();
+    stage.tell(mouse(MouseEventKind::ScrollUp, 50, 5));
+    assert_ne!(stage.app.scroll.get(&Pane::Node).copied(), node);
+    assert_eq!(stage.app.focus, Pane::Tree);
+    stage.keys("?");
+    stage.tell(mouse(MouseEventKind::ScrollDown, 50, 5));
+    assert_eq!(stage.app.overlay.as_ref().map(|o| o.top), Some(3));
+    for kind in [MouseEventKind::Moved, MouseEventKind::Up(MouseButton::Left), MouseEventKind::ScrollLeft] {
+        stage.tell(mouse(kind, 200, 200));
+    }
+}
+
+#[test]
+fn on_a_screen_for_one_pane_every_pane_can_be_reached_and_below_that_only_quitting_acts() {
+    for size in [(60, 15), (40, 12), (79, 50), (200, 12)] {
+        let mut stage = Stage::new(size.0, size.1);
+        for text in ["is_report", "caption", "Does the text", "scamnet", "walk 1"] {
+            let screen = stage.draw().backend().to_string();
+            assert!(screen.contains(text), "{text} at {size:?}:\n{screen}");
+            stage.keys("<tab>");
+        }
+        stage.keys("s");
+        assert_eq!(stage.submitted(), ["step"]);
+    }
+    for size in [(39, 12), (40, 11), (1, 1), (10, 3)] {
+        let mut stage = Stage::new(size.0, size.1);
+        stage.draw();
+        stage.keys("sc]x:step<ret><tab>?/z<c-c>b");
+        assert_eq!((stage.submitted(), stage.app.selected.clone()), (Vec::new(), None), "{size:?}");
+        assert!(stage.app.prompt.is_none() && stage.app.overlay.is_none() && !stage.app.zoomed);
+        stage.keys("q");
+        assert_eq!(stage.effects, [Effect::Quit]);
+    }
+    let screen = Stage::new(39, 12).draw().backend().to_string();
+    assert!(screen.contains("39×12") && screen.contains("40×12"), "{screen}");
+}
+
+#[test]
+fn the_readme_lists_every_key() {
+    let readme = include_str!("../../../../README.md");
+    let table: String = super::super::keymap::all()
+        .iter()
+        .map(|(key, what, line)| {
+            let line = if line.is_empty() { String::new() } else { format!(" (`{line}`)") };
+            format!("| `{key}` | {what}{line} |\n")
+        })
+        .collect();
+    assert!(readme.contains(&table), "README.md has to hold:\n{table}");
+}

@@ -9,8 +9,9 @@ mod keys;
 mod screens;
 mod tree;
 
-use super::app::{App, Effect, Msg, Setup};
+use super::app::{App, Effect, Msg};
 use super::frame;
+use super::ui::Setup;
 use super::view::View;
 use crate::domain::Name;
 use crate::engine::{Event, Notice, Progress, Ticket};

@@ -4,11 +4,12 @@ use super::fixture::{edited_record, first_step, name, to_the_leaf};
 use super::{App, Notice, Setup, Stage, Ticket};
 use crate::domain::{Examination, Part, TokenView};
 use crate::frontend::tui::Theme;
+use crate::frontend::tui::theme::Styles;
 use crate::report::Role;
 use crate::session::{Fact, WalkId};
 use ratatui::style::{Color, Style};
 
-const SIZES: [(u16, u16); 3] = [(120, 40), (80, 24), (40, 10)];
+const SIZES: [(u16, u16); 4] = [(120, 40), (80, 24), (60, 15), (40, 10)];
 
 fn snapshots(title: &str, prepare: impl Fn(&mut Stage)) {
     for (width, height) in SIZES {
@@ -135,9 +136,10 @@ fn roles_reach_the_cells_and_mono_uses_no_colour_at_all() {
         ("✗gold yes", Role::Bad),
         ("┡━ ", Role::Answer),
     ] {
-        let (found, wanted) = (style_at(&stage, text), Theme::Dark.style(role));
+        let (found, wanted) = (style_at(&stage, text), Theme::default().style(role));
         assert_eq!((found.fg, found.add_modifier), (wanted.fg.or(Some(Color::Reset)), wanted.add_modifier), "{text}");
     }
+    assert_eq!(stage.app.setup.theme, Theme::default());
     stage.app.setup.theme = Theme::Mono;
     for keys in ["", "?", "<esc>:co"] {
         stage.keys(keys);

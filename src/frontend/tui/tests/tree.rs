@@ -55,7 +55,7 @@ fn a_frame_of_a_huge_tree_costs_what_is_on_the_screen() {
     for (policy, last) in [(diamonds(25), "b24"), (chain(2000), "n1999")] {
         let mut stage = stage(policy, 120, 40);
         stage.draw();
-        let laid = || stage.app.laid(stage.view(), crate::frontend::tui::frame::tree_width(&stage.app)).unwrap();
+        let laid = || stage.app.laid(stage.view(), crate::frontend::tui::body::tree_width(&stage.app)).unwrap();
         let (first, again) = (laid(), laid());
         assert!(std::rc::Rc::ptr_eq(&first, &again), "the tree is laid out anew for every frame");
         stage.keys("<end>");
