@@ -3,6 +3,7 @@
 //!
 //! Must run the real binary in all three, and compare what their journals hold and what they show.
 
+use crate::common::clock::without_time;
 use crate::common::pty::{Pty, Start};
 use crossexam::command::{Command as Line, FrontendCommand, Need, TABLE, parse};
 use crossexam::session::{Fact, journal};
@@ -44,14 +45,6 @@ fn facts(session: &Path) -> Vec<Fact> {
     let opened = facts.first();
     assert!(matches!(opened, Some(Fact::Opened { .. })), "{opened:?}");
     facts.into_iter().skip(1).map(without_time).collect()
-}
-
-/// The fact without the wall clock's time.
-fn without_time(mut fact: Fact) -> Fact {
-    if let Fact::Noted { by: Some(stamp), .. } | Fact::Tagged { by: Some(stamp), .. } = &mut fact {
-        stamp.at.clear();
-    }
-    fact
 }
 
 fn ended(session: &Path) -> bool {

@@ -2,6 +2,7 @@
 //!
 //! Must see what a person sees: in a pseudo-terminal for the prompt, on stdout and in the exit code for scripts.
 
+use crate::common::clock::without_times;
 use crate::common::pty::{Pty, Start};
 use std::io::{BufRead, Write};
 use std::path::Path;
@@ -54,7 +55,7 @@ fn a_script_reads_as_a_transcript() {
     let output = batch(dir.path(), OPEN, script);
     let shown = text(&output.stdout);
     let from = shown.find("# a comment").expect("comments are part of the transcript");
-    insta::assert_snapshot!(shown.get(from..).unwrap_or_default());
+    insta::assert_snapshot!(without_times(shown.get(from..).unwrap_or_default()));
     assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(0), ""));
 }
 
