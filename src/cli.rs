@@ -464,6 +464,8 @@ pub struct Environment {
     pub ascii: bool,
     /// `TERM` is `dumb` or not set: no full-screen front end and no colours.
     pub dumb_terminal: bool,
+    /// `VISUAL`, or else `EDITOR`: the editor and its arguments.
+    pub editor: Option<String>,
     /// `PATH`, and what other programs get of the environment.
     pub programs: Programs,
 }
@@ -500,6 +502,7 @@ impl Environment {
             colorfgbg: get("COLORFGBG").and_then(|v| v.into_string().ok()),
             ascii: ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(&get).is_some_and(|locale| !is_utf8(&locale)),
             dumb_terminal: term.is_none_or(|t| t == "dumb"),
+            editor: get("VISUAL").or_else(|| get("EDITOR")).and_then(|v| v.into_string().ok()),
             programs: Programs::from_lookup(get),
         }
     }

@@ -757,6 +757,7 @@ commands! {
                 ("rerun request", "asks again from the node `request`"),
             ],
             args: &[ArgSpec::optional("NODE", K::Node)],
+            keys: &[key("A", "rerun", "ask again")],
             needs: &[Need::Live, Need::Walk, Need::Policy],
         }
 
@@ -806,6 +807,19 @@ commands! {
             help: "One command a line, as typed here, with `#` comments. Errors name file and line; the first one ends it.",
             examples: &[("source testdata/scripts/demo.cmd", "runs the commands of that file")],
             args: &[ArgSpec::required("PATH", K::Path)],
+        }
+
+        Edit(node: Option<Name>) {
+            name: "edit",
+            summary: "Open your editor where a node is described, and reload after it",
+            group: Group::Change,
+            help: "The editor is the one that VISUAL or EDITOR names; known ones are opened at the node's line. Without NODE it \
+                   is the node that is asked next, or the leaf. When the editor ends, the policy is read again as by `reload`. \
+                   Needs a terminal.",
+            examples: &[("edit request", "edits the node `request` and loads the policy again")],
+            args: &[ArgSpec::optional("NODE", K::Place)],
+            keys: &[key("e", "edit {node}", "edit")],
+            needs: &[Need::Live, Need::Policy],
         }
 
         Tui {

@@ -2,6 +2,7 @@
 //!
 //! Must not draw or print, and must not look at what a command is.
 
+use super::watch::Watch;
 use crate::command::EngineCommand;
 use crate::domain::path_text;
 use crate::engine::{Canceller, Driver, Event, Host, Live, Recorded, Ticket};
@@ -15,6 +16,7 @@ pub struct Client {
     driver: Box<dyn Driver>,
     basis: Basis,
     home: Option<PathBuf>,
+    watch: Watch,
 }
 
 impl Client {
@@ -30,7 +32,7 @@ impl Client {
 
     fn new(driver: Box<dyn Driver>) -> Self {
         let basis = Basis::of(driver.state(), driver.policies());
-        Self { driver, basis, home: None }
+        Self { driver, basis, home: None, watch: Watch::default() }
     }
 
     /// The same client, for a user whose home folder this is: `~` in the path of a command stands for it.
@@ -70,6 +72,11 @@ impl Client {
     /// What a signal handler holds to stop the running command; `None` for a recorded session.
     pub fn canceller(&self) -> Option<Canceller> {
         self.driver.canceller()
+    }
+
+    /// Whether the files of the loaded policy are not what was loaded; each change is told once. A recording needs no files.
+    pub fn policy_changed(&mut self) -> bool {
+        !self.driver.is_recorded() && self.watch.changed(self.driver.state().policy.as_ref())
     }
 
     /// Whether this is a recorded session.

@@ -9,6 +9,7 @@ mod streams;
 
 use super::batch;
 use super::check::{Check, CheckError, Progress};
+use super::editor::Editor;
 use super::history::History;
 use super::interrupt::{Interrupt, Meaning};
 use super::models::{self, FilterError};
@@ -156,6 +157,7 @@ fn show(
     interrupt: &Interrupt,
 ) -> Result<u8, Stopped> {
     let Opened { mut client, name, recorded, mut startup } = opened;
+    let editor = Editor::new(env.programs.clone(), env.editor.as_deref());
     let history = History::new(Some(env.history.clone()));
     interrupt.watch(client.canceller());
     interrupt.watch_terminal()?;
@@ -181,6 +183,7 @@ fn show(
                     ascii: screen.ascii,
                     mouse: screen.mouse,
                     history: history.lines(),
+                    editor: editor.clone(),
                     models: model_names(),
                 };
                 // A history that cannot be written must not stand in the way of the work.
@@ -193,6 +196,7 @@ fn show(
                     theme: screen.theme,
                     can_switch: screen.full,
                     dumb: screen.dumb,
+                    editor: editor.clone(),
                     models: model_names(),
                 };
                 let inputs: Vec<_> = lines.into_iter().map(Input::Line).collect();

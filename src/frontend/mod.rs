@@ -7,6 +7,7 @@ mod bench;
 mod builtin;
 mod check;
 pub mod client;
+pub mod editor;
 pub mod history;
 pub mod interrupt;
 pub mod launch;
@@ -24,6 +25,7 @@ pub mod sessions;
 mod show;
 mod transient;
 pub mod tui;
+mod watch;
 mod words;
 
 pub use client::Client;

@@ -5,7 +5,7 @@
 use super::interrupt::Interrupt;
 use super::script::{self, MOST_DEEP, Place, Script, ScriptLine};
 use super::show::Show;
-use super::{Client, Outcome};
+use super::{Client, Outcome, words};
 use crate::command::{Command, EngineCommand, FrontendCommand, parse};
 use crate::domain::{GuardedFile, path_text};
 use crate::engine::{Event, Failure, Notice};
@@ -93,6 +93,11 @@ impl<'a> Runner<'a> {
         self.worst
     }
 
+    /// The session's policy was edited: what changed is told by the `reload` that follows.
+    pub fn edited(&mut self) {
+        self.client.policy_changed();
+    }
+
     /// Remembers that a signal came while nothing was running.
     pub fn stopped(&mut self) {
         self.worst = worse(self.worst, Ended::Cancelled);
@@ -134,6 +139,10 @@ impl<'a> Runner<'a> {
     }
 
     fn command(&mut self, command: Command, place: Option<&Escaped>, show: &mut dyn Show) -> io::Result<Ended> {
+        let loads = matches!(command, Command::Engine(EngineCommand::Reload | EngineCommand::LoadPolicy(_)));
+        if !loads && self.client.policy_changed() {
+            show.remark(words::policy_changed())?;
+        }
         match command {
             Command::Engine(command) => self.submit(command, place, show),
             Command::View(command) => match show.answer(&command, self.client)? {
@@ -145,7 +154,7 @@ impl<'a> Runner<'a> {
                 FrontendCommand::Source(path) => self.file(&self.client.path(&path), place, show),
                 FrontendCommand::Tui if self.rules.can_switch => Ok(Ended::Leave(Outcome::SwitchToTui)),
                 FrontendCommand::Repl if self.rules.can_switch => Ok(Ended::Done),
-                FrontendCommand::Tui | FrontendCommand::Repl => {
+                FrontendCommand::Edit(_) | FrontendCommand::Tui | FrontendCommand::Repl => {
                     let failure = Failure::user(format!("`{command}` needs a terminal"))
                         .hinted("here commands are read one after the other; leave it out");
                     self.failed(&failure, place, show)

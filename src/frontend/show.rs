@@ -31,6 +31,8 @@ pub trait Show {
     fn event(&mut self, event: &Event, client: &Client) -> io::Result<()>;
     /// The answer to a command that needs no engine.
     fn answer(&mut self, command: &ViewCommand, client: &Client) -> io::Result<Result<(), Failure>>;
+    /// Something that concerns no command.
+    fn remark(&mut self, line: Line) -> io::Result<()>;
     /// A command ended badly.
     fn failure(&mut self, failure: &Failure, place: Option<&Escaped>) -> io::Result<()>;
 }
@@ -138,6 +140,10 @@ impl Show for TextShow<'_> {
         }
     }
 
+    fn remark(&mut self, line: Line) -> io::Result<()> {
+        self.doc(&Doc(vec![line]))
+    }
+
     fn failure(&mut self, failure: &Failure, place: Option<&Escaped>) -> io::Result<()> {
         if failure.cancelled {
             let line = Line::new().with(Role::Warning, "stopped");
@@ -182,13 +188,17 @@ impl Show for Aside<'_, '_> {
         self.show.answer(command, client)
     }
 
+    fn remark(&mut self, line: Line) -> io::Result<()> {
+        self.show.remark(line)
+    }
+
     fn failure(&mut self, failure: &Failure, place: Option<&Escaped>) -> io::Result<()> {
         self.show.failure(failure, place)
     }
 }
 
 /// As one JSON object a line, each with `v` (1) and `event`:
-/// `command` {line}, `fact` {fact: as in the session file}, `view` {command, doc}, `examined` {doc}, `done` {stop},
+/// `command` {line}, `fact` {fact: as in the session file}, `view` {command, doc}, `examined` {doc}, `remark` {doc}, `done` {stop},
 /// `error` {kind, message, hint, place}.
 pub struct JsonShow<'a> {
     out: &'a mut dyn Write,
@@ -266,6 +276,11 @@ impl Show for JsonShow<'_> {
             }
             Err(failure) => Ok(Err(failure)),
         }
+    }
+
+    fn remark(&mut self, line: Line) -> io::Result<()> {
+        let doc = doc_value(&Doc(vec![line]))?;
+        self.event_line("remark", json!({ "doc": doc }))
     }
 
     fn failure(&mut self, failure: &Failure, place: Option<&Escaped>) -> io::Result<()> {

@@ -6,12 +6,19 @@ use super::Client;
 use crate::command::ViewCommand;
 use crate::domain::Examination;
 use crate::engine::Failure;
-use crate::report::{Doc, Page, examination, failure, transcript, view};
+use crate::report::{Doc, Line, Page, Role, examination, failure, transcript, view};
 use crate::session::{Fact, FailureKind};
 use crate::text::{Escaped, Untrusted};
 
 /// What is said where a file that was read again is the one that is loaded.
 pub const UNCHANGED: &str = "nothing changed on disk since it was loaded";
+
+/// That the policy on disk is another one than the one that is loaded.
+pub fn policy_changed() -> Line {
+    Line::new()
+        .with(Role::Warning, "! policy file changed on disk: ")
+        .with(Role::Hint, "`reload` loads it and lists what changed")
+}
 
 fn page(client: &Client, width: usize) -> Page {
     if client.is_recorded() { Page::recorded(width) } else { Page::live(width) }

@@ -7,7 +7,7 @@ use super::{Basis, Doc, Line, Page, Role, change};
 use crate::command::Need;
 use crate::domain::{Name, Target};
 use crate::policy::Policy;
-use crate::session::SessionState;
+use crate::session::{PolicyRecord, SessionState, SourceFile};
 use crate::text::alike::did_you_mean;
 use crate::text::{Untrusted, width};
 
@@ -33,24 +33,8 @@ pub fn list(place: Option<&Name>, state: &SessionState, basis: &Basis, page: Pag
         (None, _) => state.policy.as_ref(),
     };
     let record = record.ok_or_else(|| ViewError::missing(Need::Policy, state))?;
-    let local = id.as_str().rsplit('/').next().unwrap_or_default();
-    let (files, line) = match policy.node(id.as_str()) {
-        Some(node) => (record.files.get(node.file..=node.file).unwrap_or_default(), Some(node.line)),
-        None if policy.leaf(id.as_str()).is_some() => (record.files.as_slice(), None),
-        None => return Err(unknown(id, policy)),
-    };
-    let found = files.iter().find_map(|file| {
-        let lines: Vec<&str> = file.text.raw().lines().collect();
-        let header = [format!("[leaf.{local}]"), format!("[leaf.\"{local}\"]")];
-        let at = match line {
-            Some(line) => line.checked_sub(1)?,
-            None => lines.iter().position(|l| header.iter().any(|h| l.trim() == h))?,
-        };
-        (at < lines.len()).then_some((file, lines, at))
-    });
-    let Some((file, lines, at)) = found else {
-        return Err(ViewError::new(format!("the source of `{id}` cannot be found in the recorded policy"), ""));
-    };
+    let (file, at) = begins(id, policy, record)?;
+    let lines: Vec<&str> = file.text.raw().lines().collect();
     let own = lines.get(at).map(|l| l.trim().trim_end_matches(']').to_owned()).unwrap_or_default();
     let length = lines.iter().skip(at + 1).take_while(|l| !begins_another(l, &own)).count() + 1;
     let mut shown: Vec<&str> = lines.iter().skip(at).take(length.min(LINES)).copied().collect();
@@ -75,6 +59,29 @@ pub fn list(place: Option<&Name>, state: &SessionState, basis: &Basis, page: Pag
         doc.push(Line::new().with(Role::Muted, format!("… {} more lines", length - LINES)));
     }
     Ok(doc)
+}
+
+/// Where a node or leaf begins in the files of its policy: the file, and the line from 0.
+///
+/// # Errors
+/// Where the policy has no such node or leaf, or the files do not hold it.
+pub fn begins<'a>(id: &Name, policy: &Policy, record: &'a PolicyRecord) -> Result<(&'a SourceFile, usize), ViewError> {
+    let local = id.as_str().rsplit('/').next().unwrap_or_default();
+    let (files, line) = match policy.node(id.as_str()) {
+        Some(node) => (record.files.get(node.file..=node.file).unwrap_or_default(), Some(node.line)),
+        None if policy.leaf(id.as_str()).is_some() => (record.files.as_slice(), None),
+        None => return Err(unknown(id, policy)),
+    };
+    let header = [format!("[leaf.{local}]"), format!("[leaf.\"{local}\"]")];
+    let found = files.iter().find_map(|file| {
+        let mut lines = file.text.raw().lines();
+        let at = match line {
+            Some(line) => line.checked_sub(1).filter(|at| lines.nth(*at).is_some())?,
+            None => lines.position(|l| header.iter().any(|h| l.trim() == h))?,
+        };
+        Some((file, at))
+    });
+    found.ok_or_else(|| ViewError::new(format!("the source of `{id}` cannot be found in the recorded policy"), ""))
 }
 
 /// Whether a line begins a table that is no part of the one that begins with `own` (`[node.x`).

@@ -70,7 +70,7 @@ fn assert_ours(raw: &[u8]) {
             };
             let ours = match last {
                 'm' | 'H' | 'J' => !parameters.starts_with('?'),
-                'h' | 'l' => ["?1049", "?2004", "?25", "?1000", "?1006"].contains(&parameters.as_str()),
+                'h' | 'l' => ["?1004", "?1049", "?2004", "?25", "?1000", "?1006"].contains(&parameters.as_str()),
                 _ => false,
             };
             assert!(ours, "a control sequence that is not ours, or has no end: {parameters}{last:?}");

@@ -372,3 +372,74 @@ fn no_hint_stands_behind_a_word_that_is_complete_or_in_a_text_that_has_begun() {
     pty.line("quit");
     pty.wait_exit();
 }
+
+/// A folder with a policy file, a program called `vim` that edits it, and what to start crossexam with.
+#[cfg(unix)]
+fn editable() -> (tempfile::TempDir, String) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = folder();
+    let policy = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/policies/scams.toml");
+    std::fs::copy(policy, dir.path().join("p.toml")).expect("copied");
+    let vim = dir.path().join("vim");
+    let script = "#!/bin/sh\necho \"$1\" > line\nsed -i 's/^question = \"/question = \"Now: /' \"$2\"\n";
+    std::fs::write(&vim, script).expect("written");
+    std::fs::set_permissions(&vim, std::fs::Permissions::from_mode(0o755)).expect("set");
+    let path = format!("{}:/usr/bin:/bin", dir.path().display());
+    (dir, path)
+}
+
+#[cfg(unix)]
+#[test]
+fn edit_opens_the_editor_at_the_node_and_reloads_after_it() {
+    for (front_end, ready, colon) in [("repl", "crossexam", ""), ("open", "help", ":")] {
+        let (dir, path) = editable();
+        let mut pty = Pty::start(&Start {
+            program: Path::new(env!("CARGO_BIN_EXE_crossexam")),
+            args: &[front_end, "--policy", "p.toml", "--samples", "builtin:scams.jsonl", "--no-record"],
+            env: &[("PATH", &path), ("VISUAL", "vim"), ("EDITOR", "none")],
+            dir: dir.path(),
+            size: (120, 40),
+        });
+        pty.wait_text(ready);
+        pty.wait_text("sample 1");
+        pty.send(colon);
+        pty.line("edit request");
+        let shown = pty.wait_text("node sale: question");
+        let line = std::fs::read_to_string(dir.path().join("line")).expect("the editor ran");
+        let policy = std::fs::read_to_string(dir.path().join("p.toml")).expect("read");
+        let header = policy.lines().position(|l| l == "[node.request]").expect("the node is there");
+        assert_eq!(line.trim(), format!("+{}", header + 1), "{front_end}");
+        assert!(!shown.contains("changed on disk"), "{front_end}: {shown}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_policy_that_changes_on_disk_is_told_once_and_never_loaded_by_itself() {
+    let (dir, _) = editable();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_crossexam"))
+        .args(["repl", "--keep-going", "--policy", "p.toml", "--samples", "builtin:scams.jsonl", "--no-record"])
+        .current_dir(dir.path())
+        .env_clear()
+        .env("HOME", dir.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let mut input = child.stdin.take().expect("a pipe");
+    let mut lines = std::io::BufReader::new(child.stdout.take().expect("a pipe")).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line.starts_with("sample 1 of")), "the policy is loaded by then");
+    let path = dir.path().join("p.toml");
+    let policy = std::fs::read_to_string(&path).expect("read");
+    std::fs::write(&path, policy.replace("question = \"", "question = \"Now: ")).expect("written");
+    input.write_all(b"sample 2\ninfo node\nreload\ninfo node\nedit\n").expect("the program reads");
+    drop(input);
+    let shown: Vec<String> = lines.collect();
+    assert_eq!(child.wait().expect("it ends").code(), Some(1), "`edit` is refused");
+    let at =
+        |text: &str| shown.iter().position(|line| line.contains(text)).unwrap_or_else(|| panic!("{text}: {shown:#?}"));
+    assert_eq!(shown.iter().filter(|line| line.contains("policy file changed on disk")).count(), 1, "{shown:#?}");
+    assert!(at("policy file changed on disk") < at("> info node"), "{shown:#?}");
+    assert!(at("> reload") < at("Now: "), "it is not loaded before: {shown:#?}");
+    assert!(at("`edit` needs a terminal") > at("> edit"), "{shown:#?}");
+}

@@ -11,10 +11,12 @@ use super::interrupt::Interrupt;
 use super::names::SessionNames;
 use super::runner::{Ended, Input, Rules, Runner};
 use super::script;
-use super::show::{TextShow, WIDTH};
+use super::show::{Show as _, TextShow, WIDTH};
 use super::{Client, Outcome};
-use crate::command::parse;
-use crate::domain::Target;
+use crate::command::{Command, EngineCommand, FrontendCommand, parse};
+use crate::domain::{Name, Target};
+use crate::engine::Failure;
+use crate::frontend::editor;
 use crate::frontend::history::History;
 use crate::report::theme::Theme;
 use crate::report::{Doc, Line, Role};
@@ -38,6 +40,8 @@ pub struct Setup {
     pub can_switch: bool,
     /// Whether the terminal cannot move its cursor.
     pub dumb: bool,
+    /// What `edit` opens.
+    pub editor: editor::Editor,
     /// Models that can be loaded by name, each with a few words on it.
     pub models: Vec<(String, String)>,
 }
@@ -121,11 +125,31 @@ pub fn run(
             script::joined(&typed)
         };
         again = repeated(&line);
+        let line = match parse(&line) {
+            Ok(Some(Command::Frontend(FrontendCommand::Edit(node)))) => {
+                match edit(node.as_ref(), &setup.editor, runner.client()) {
+                    Ok(()) => {
+                        runner.edited();
+                        EngineCommand::Reload.to_string()
+                    }
+                    Err(failure) => {
+                        show.failure(&failure, None)?;
+                        continue;
+                    }
+                }
+            }
+            _ => line,
+        };
         let _quiet = Quiet::begin();
         if let Ended::Leave(outcome) = runner.line(&line, None, &mut show)? {
             return Ok(outcome);
         }
     }
+}
+
+/// Opens the editor, which has the terminal until it ends.
+fn edit(node: Option<&Name>, editor: &editor::Editor, client: &Client) -> Result<(), Failure> {
+    editor.open(&editor::place(node, client.state(), client.basis())?)
 }
 
 /// The line that an empty one stands for after this one.

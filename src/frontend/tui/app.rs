@@ -18,6 +18,7 @@ use super::view::View;
 use super::{advice, body};
 use crate::command::arg::ArgKind;
 use crate::command::{Command, EngineCommand, FrontendCommand, ViewCommand, parse};
+use crate::domain::Name;
 use crate::engine::{Event, Failure, Notice, Progress};
 use crate::frontend::names::SessionNames;
 use crate::frontend::script::{self, ScriptLine};
@@ -64,6 +65,10 @@ pub enum Msg {
     },
     /// Something came out of the engine; a fact is already in the state.
     Event(Event),
+    /// The terminal has the focus again.
+    Focus,
+    /// Something worth saying that concerns no command of the engine.
+    Remark(Line),
 }
 
 /// What the app wants done.
@@ -86,6 +91,10 @@ pub enum Effect {
     Quit,
     /// Go on at the prompt of the REPL.
     SwitchToRepl,
+    /// Open the editor where this node is described, then reload.
+    Edit(Option<Name>),
+    /// Look whether the policy's files are what was loaded.
+    Look,
     /// Stop as a job.
     Suspend,
     /// Draw everything anew.
@@ -182,6 +191,12 @@ impl App {
                     }
                     Err(failure) => self.fail(failure),
                 }
+                self.dirty = true;
+            }
+            Msg::Focus => effects.push(Effect::Look),
+            Msg::Remark(line) => {
+                self.log.doc(Doc(vec![line.clone()]));
+                self.say(line);
                 self.dirty = true;
             }
             Msg::Event(event) => {
@@ -379,7 +394,7 @@ impl App {
                 self.pump(view, effects);
             }
             Command::Frontend(FrontendCommand::Quit) if self.busy() => self.confirm = true,
-            Command::Frontend(FrontendCommand::Repl) if self.busy() => {
+            Command::Frontend(FrontendCommand::Edit(_) | FrontendCommand::Repl) if self.busy() => {
                 self.say(Line::new().with(Role::Warning, "A command is running; Ctrl-C stops it."));
             }
             Command::Frontend(command @ FrontendCommand::Source(_)) => {
@@ -394,6 +409,7 @@ impl App {
     fn itself(&mut self, command: FrontendCommand, deep: usize, effects: &mut Vec<Effect>) {
         match command {
             FrontendCommand::Quit => effects.push(Effect::Quit),
+            FrontendCommand::Edit(node) => effects.push(Effect::Edit(node)),
             FrontendCommand::Repl => effects.push(Effect::SwitchToRepl),
             FrontendCommand::Tui => self.say(Line::new().with(Role::Muted, "This is the full-screen front end.")),
             FrontendCommand::Source(_) if deep >= script::MOST_DEEP => self.fail(script::too_deep()),

@@ -264,6 +264,7 @@ fn possible(spec: &CommandSpec, view: View<'_>, selected: Option<&Name>, recorde
             walk.map_or(left > 0, |w| w.index + 1 < left)
         }
         "previous-sample" => walk.is_some_and(|w| w.index > 0),
+        "rerun" => view.state.model.is_some() && (view.basis.first_stale().is_some() || view.basis.leaf_is_stale()),
         "walk" => view.state.walks.len() > 1,
         "set threshold" | "note" | "tag" | "print" => walk.is_some(),
         "info" => view.policy().is_some(),

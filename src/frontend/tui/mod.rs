@@ -29,8 +29,12 @@ mod view;
 #[cfg(test)]
 mod tests;
 
-use super::interrupt::{INTERRUPTED, Interrupt};
-use super::{Client, Outcome, script};
+use super::editor::{self, Editor};
+use super::interrupt::{INTERRUPTED, Interrupt, Meaning};
+use super::{Client, Outcome, script, words};
+use crate::command::{EngineCommand, Has, Need};
+use crate::domain::Name;
+use crate::engine::Failure;
 use app::{App, Effect, Msg};
 use backend::Screen;
 use background::{Ear, Heard};
@@ -144,6 +148,8 @@ struct Console {
     /// is gone. The guard shows the cursor.
     screen: ManuallyDrop<Terminal<Screen<io::Stdout>>>,
     guard: Guard,
+    editor: Editor,
+    interrupt: Interrupt,
 }
 
 impl Console {
@@ -152,7 +158,9 @@ impl Console {
         interrupt.farewell(Some(guard.farewell()));
         let screen = ManuallyDrop::new(Terminal::new(Screen::new(guard.writer(), setup.ascii))?);
         let keyboard = Some(Keyboard::start()?);
-        let mut console = Self { keyboard, ear: Ear::default(), start: Instant::now(), screen, guard };
+        let (editor, interrupt) = (setup.editor.clone(), interrupt.clone());
+        let ear = Ear::default();
+        let mut console = Self { keyboard, ear, start: Instant::now(), screen, guard, editor, interrupt };
         console.redraw()?;
         Ok(console)
     }
@@ -201,6 +209,34 @@ impl Console {
         done
     }
 
+    /// Lends the terminal to the editor; then the policy is to be read again.
+    fn edit(&mut self, node: Option<&Name>, client: &mut Client) -> io::Result<Msg> {
+        let refused = |failure: &Failure| Msg::Remark(advice::failure(failure));
+        if client.is_recorded() {
+            return Ok(refused(&Failure::missing(Need::Live, Has::default())));
+        }
+        let place = match editor::place(node, client.state(), client.basis()) {
+            Ok(place) => place,
+            Err(failure) => return Ok(refused(&failure)),
+        };
+        let mut edited = Ok(());
+        let (editor, interrupt) = (self.editor.clone(), self.interrupt.clone());
+        // Ctrl-C is the editor's while it has the terminal.
+        interrupt.means(Meaning::Stop);
+        self.lend(|| {
+            edited = editor.open(&place);
+            Ok(())
+        })?;
+        interrupt.settled();
+        interrupt.means(Meaning::End);
+        // The `reload` tells what changed.
+        client.policy_changed();
+        Ok(match edited {
+            Ok(()) => Msg::Line(EngineCommand::Reload.to_string()),
+            Err(failure) => refused(&failure),
+        })
+    }
+
     /// Clears the screen, so that the next frame writes every cell. Not `Terminal::clear`: that asks the terminal where its
     /// cursor is, and not every terminal answers.
     fn redraw(&mut self) -> io::Result<()> {
@@ -220,8 +256,15 @@ fn perform(
     for effect in effects {
         match effect {
             Effect::Submit(command) => {
+                let loads = matches!(command, EngineCommand::Reload | EngineCommand::LoadPolicy(_));
+                if !loads && client.policy_changed() {
+                    inbox.push(Msg::Remark(words::policy_changed()));
+                }
                 client.submit(command);
             }
+            Effect::Look if client.policy_changed() => inbox.push(Msg::Remark(words::policy_changed())),
+            Effect::Look => {}
+            Effect::Edit(node) => inbox.push(console.edit(node.as_ref(), client)?),
             Effect::Source { path, deep } => {
                 let path = client.path(&path);
                 let lines = script::whole(&path).map_err(|error| script::unreadable(&path, &error));
@@ -245,8 +288,9 @@ fn message(heard: Heard) -> Option<Msg> {
         Heard::Event(Input::Key(key)) => Some(Msg::Key(key)),
         Heard::Event(Input::Paste(text)) => Some(Msg::Paste(text)),
         Heard::Event(Input::Mouse(mouse)) => Some(Msg::Mouse(mouse)),
+        Heard::Event(Input::FocusGained) => Some(Msg::Focus),
         // The size is asked for before every frame: not every terminal tells of a change.
-        Heard::Event(Input::Resize(..) | Input::FocusGained | Input::FocusLost) => None,
+        Heard::Event(Input::Resize(..) | Input::FocusLost) => None,
     }
 }
 

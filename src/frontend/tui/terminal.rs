@@ -3,7 +3,7 @@
 //! Must exist before the first change is made, and must undo only what it did.
 
 use ratatui::crossterm::cursor::{Hide, Show};
-use ratatui::crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
+use ratatui::crossterm::event::{DisableBracketedPaste, DisableFocusChange, EnableBracketedPaste, EnableFocusChange};
 #[cfg(windows)]
 use ratatui::crossterm::event::{DisableMouseCapture, EnableMouseCapture};
 use ratatui::crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
@@ -23,6 +23,7 @@ struct Changes {
     raw: bool,
     alternate: bool,
     paste: bool,
+    focus: bool,
     hidden: bool,
     /// Whether the mouse is wanted, and whether it is ours.
     wants_mouse: bool,
@@ -37,6 +38,7 @@ impl Changes {
         }
         change(&mut self.alternate, true, EnterAlternateScreen)?;
         change(&mut self.paste, true, EnableBracketedPaste)?;
+        change(&mut self.focus, true, EnableFocusChange)?;
         if self.wants_mouse {
             change(&mut self.mouse, true, Buttons(true))?;
         }
@@ -49,9 +51,10 @@ impl Changes {
         let cooked = if std::mem::take(&mut self.raw) { disable_raw_mode() } else { Ok(()) };
         let shown = change(&mut self.hidden, false, Show);
         let moused = change(&mut self.mouse, false, Buttons(false));
+        let focused = change(&mut self.focus, false, DisableFocusChange);
         let pasted = change(&mut self.paste, false, DisableBracketedPaste);
         let left = change(&mut self.alternate, false, LeaveAlternateScreen);
-        cooked.and(shown).and(moused).and(pasted).and(left)
+        cooked.and(shown).and(moused).and(focused).and(pasted).and(left)
     }
 }
 

@@ -12,6 +12,7 @@ use super::search::Search;
 use super::theme::Theme;
 use super::view::View;
 use crate::domain::Name;
+use crate::frontend::editor::Editor;
 use crate::report::{Line, Page};
 use crate::text::Untrusted;
 use ratatui::layout::Rect;
@@ -37,6 +38,8 @@ pub struct Setup {
     pub mouse: bool,
     /// Lines typed in earlier sessions, oldest first.
     pub history: Vec<String>,
+    /// What `edit` opens.
+    pub editor: Editor,
     /// Names of models that can be loaded, each with a few words on it, for completion.
     pub models: Vec<(String, String)>,
 }

@@ -1,9 +1,10 @@
 //! Key sequences as users type them, and what reaches the engine.
 
-use super::fixture::{first_step, name, sample, to_the_leaf};
+use super::fixture::{edited_record, first_step, name, sample, to_the_leaf};
 use super::{Effect, Msg, Notice, Stage, Ticket};
 use crate::domain::BreakAt;
 use crate::engine::Stop;
+use crate::frontend::tui::keymap;
 use crate::frontend::tui::layout::Pane;
 use crate::session::{Breakpoint, Fact, WalkId};
 
@@ -72,6 +73,29 @@ fn typing_ahead_waits_for_the_command_in_flight_and_a_cancel_drops_what_waits() 
     stage.done();
     assert_eq!(stage.effects, []);
     assert!(!stage.app.busy());
+}
+
+#[test]
+fn e_opens_the_editor_at_the_selected_node_but_not_while_something_runs() {
+    let mut stage = Stage::new(120, 40);
+    stage.keys("e");
+    assert_eq!(std::mem::take(&mut stage.effects), [Effect::Edit(Some(name("is_report")))]);
+    stage.keys("s");
+    stage.effects.clear();
+    stage.keys("e:edit<ret>");
+    assert!(!stage.effects.iter().any(|e| matches!(e, Effect::Edit(_))), "{:?}", stage.effects);
+}
+
+#[test]
+fn asking_again_is_offered_where_a_step_no_longer_stands() {
+    let mut stage = Stage::new(120, 40);
+    stage.facts(to_the_leaf());
+    let offered = |stage: &Stage| keymap::available(stage.view(), None, false).iter().any(|(key, _)| *key == "A");
+    assert!(!offered(&stage));
+    stage.facts(vec![Fact::PolicyLoaded(edited_record())]);
+    assert!(offered(&stage));
+    stage.keys("A");
+    assert_eq!(stage.submitted(), ["rerun"]);
 }
 
 /// What stands in the line above the key bar.

@@ -1,0 +1,155 @@
+//! `Editor`: opens the user's editor where a node of the loaded policy is described.
+//!
+//! Must be used only where somebody sits at a terminal, which is the editor's until it ends.
+
+use crate::domain::{Name, Programs, Target};
+use crate::engine::Failure;
+use crate::report::{Basis, source};
+use crate::session::SessionState;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// What is started where neither VISUAL nor EDITOR says something else.
+const USUAL: &str = "vi";
+
+/// The user's editor.
+#[derive(Clone, Debug, Default)]
+pub struct Editor {
+    programs: Programs,
+    /// The program and its first arguments, as VISUAL or EDITOR has them.
+    words: Vec<OsString>,
+}
+
+/// A line of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The file.
+    pub path: PathBuf,
+    /// The line, from 1.
+    pub line: usize,
+}
+
+impl Editor {
+    /// The editor that `wanted`, the value of VISUAL or EDITOR, names.
+    pub fn new(programs: Programs, wanted: Option<&str>) -> Self {
+        let words: Vec<OsString> = wanted.unwrap_or_default().split_whitespace().map(OsString::from).collect();
+        Self { programs, words: if words.is_empty() { vec![USUAL.into()] } else { words } }
+    }
+
+    /// Opens a place and waits until the editor has ended.
+    ///
+    /// # Errors
+    /// Where the editor cannot be found or started, or says that it failed.
+    pub fn open(&self, place: &Place) -> Result<(), Failure> {
+        let mut command = self.command(place)?;
+        let shown = command.get_program().to_string_lossy().into_owned();
+        match command.status() {
+            Ok(status) if status.success() => Ok(()),
+            Ok(status) => {
+                Err(Failure::user(format!("{shown} ended with {status}")).hinted("reload loads what it wrote"))
+            }
+            Err(error) => Err(Failure::user(format!("cannot start {shown}: {error}")).hinted(SET_EDITOR)),
+        }
+    }
+
+    fn command(&self, place: &Place) -> Result<Command, Failure> {
+        let (name, first) = self.words.split_first().map_or((OsStr::new(USUAL), &[][..]), |(n, f)| (n.as_os_str(), f));
+        let unfound = || Failure::user(format!("there is no editor `{}`", name.to_string_lossy())).hinted(SET_EDITOR);
+        let program = self.programs.find(name).ok_or_else(unfound)?;
+        let missing = |error: std::io::Error| Failure::user(format!("{}: {error}", place.path.display()));
+        let path = place.path.canonicalize().map_err(missing)?;
+        let folder = path.parent().unwrap_or(Path::new("/")).to_owned();
+        let mut command = self.programs.command(&program, &folder);
+        command.args(first).args(arguments(&program, &path, place.line));
+        command.stdin(Stdio::inherit()).stdout(Stdio::inherit()).stderr(Stdio::inherit());
+        Ok(command)
+    }
+}
+
+const SET_EDITOR: &str = "set EDITOR to a program on PATH or an absolute path, and start crossexam again";
+
+/// How an editor is told a file and a line of it. One that is not known gets the file alone.
+fn arguments(program: &Path, path: &Path, line: usize) -> Vec<OsString> {
+    let file = path.as_os_str().to_owned();
+    let with_line = || {
+        let mut text = file.clone();
+        text.push(format!(":{line}"));
+        text
+    };
+    match program.file_stem().and_then(OsStr::to_str).unwrap_or_default() {
+        "vi" | "vim" | "nvim" | "gvim" | "nano" | "pico" | "emacs" | "emacsclient" | "kak" | "micro" | "joe"
+        | "jed" | "mg" | "ne" | "mcedit" | "vis" => vec![format!("+{line}").into(), file],
+        "hx" | "helix" | "subl" | "zed" => vec![with_line()],
+        "code" | "codium" | "cursor" => vec!["--wait".into(), "--goto".into(), with_line()],
+        _ => vec![file],
+    }
+}
+
+/// Where `node` is described in the file of the loaded policy; where none is named, the node that is asked next or the leaf
+/// that was reached, and without a walk the root.
+///
+/// # Errors
+/// Where no policy is loaded, it lies inside the program, or it has no such node or leaf.
+pub fn place(node: Option<&Name>, state: &SessionState, basis: &Basis) -> Result<Place, Failure> {
+    let none = || Failure::user("no policy is loaded").hinted("load policy PATH");
+    let (policy, record) = (basis.loaded.as_deref().ok_or_else(none)?, state.policy.as_ref().ok_or_else(none)?);
+    let here = state.walk_now().map(|walk| match walk.frontier() {
+        Target::Node(id) | Target::Leaf(id) => id,
+    });
+    let here = here.filter(|id| policy.node(id.as_str()).is_some() || policy.leaf(id.as_str()).is_some());
+    let id = node.or(here.as_ref()).unwrap_or(&policy.root);
+    let (file, at) = source::begins(id, policy, record)
+        .map_err(|error| Failure { hint: error.hint, ..Failure::user(error.message) })?;
+    if file.path.raw().starts_with("builtin:") {
+        return Err(Failure::user("this policy lies inside the program and cannot be edited")
+            .hinted("copy what `list` shows to a file, or begin with a policy of your own; load policy PATH"));
+    }
+    Ok(Place { path: PathBuf::from(file.path.raw()), line: at + 1 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_editor_is_told_the_line_in_its_own_way() {
+        let told = |program: &str| {
+            let words = arguments(Path::new(program), Path::new("/p/scams.toml"), 12);
+            words.iter().map(|w| w.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
+        };
+        for (program, expected) in [
+            ("/usr/bin/vim", "+12 /p/scams.toml"),
+            ("/usr/bin/nano", "+12 /p/scams.toml"),
+            ("/usr/bin/hx", "/p/scams.toml:12"),
+            ("/usr/bin/code", "--wait --goto /p/scams.toml:12"),
+            ("/usr/bin/other", "/p/scams.toml"),
+        ] {
+            assert_eq!(told(program), expected, "{program}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_editor_is_found_on_path_only_and_gets_the_file_and_its_folder() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().expect("a folder");
+        let (policy, program) = (dir.path().join("p.toml"), dir.path().join("vim"));
+        std::fs::write(&policy, "").expect("written");
+        std::fs::write(&program, "#!/bin/sh\nprintf '%s ' \"$PWD\" \"$@\" > seen\n").expect("written");
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("set");
+        let path = dir.path().to_string_lossy().into_owned();
+        let programs = Programs::from_lookup(|name| (name == "PATH").then(|| OsString::from(&path)));
+        let place = Place { path: policy, line: 3 };
+        Editor::new(programs.clone(), Some("vim -n")).open(&place).expect("opened");
+        let folder = dir.path().canonicalize().expect("there");
+        let folder = folder.display();
+        let seen = std::fs::read_to_string(dir.path().join("seen")).expect("it ran");
+        assert_eq!(seen, format!("{folder} -n +3 {folder}/p.toml "));
+        for (wanted, message) in [("./vim", "there is no editor `./vim`"), ("none", "there is no editor `none`")] {
+            let failure = Editor::new(programs.clone(), Some(wanted)).open(&place).expect_err(wanted);
+            assert_eq!(failure.message.raw(), message);
+            assert!(failure.hint.is_some_and(|hint| hint.contains("EDITOR")));
+        }
+    }
+}
