@@ -4,7 +4,7 @@
 //! first line is read.
 
 use crate::domain::path_text;
-use crate::report::transcript::base_name;
+use crate::report::conditions::base_name;
 use crate::report::{Doc, Line, Role, number::plural};
 use crate::session::{SessionState, journal};
 use crate::text::{Untrusted, width};

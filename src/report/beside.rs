@@ -4,7 +4,7 @@
 
 use super::compare::symbol;
 use super::number::p;
-use super::{Doc, Line, Page, Role, transcript};
+use super::{Doc, Line, Page, Role, conditions};
 use crate::session::state::Walk;
 use crate::session::{Step, Taken};
 use crate::text::width;
@@ -19,7 +19,7 @@ pub fn beside(a: &Walk, b: &Walk, page: Page) -> Doc {
     doc.push(rows.row("", Role::Heading, &format!("walk {}", a.id.0), Role::Heading, &format!("walk {}", b.id.0)));
     let sample = |w: &Walk| format!("{} {}", w.index.saturating_add(1), w.sample.id.escaped());
     doc.push(rows.row("sample", Role::Text, &sample(a), Role::Text, &sample(b)));
-    let under = |w: &Walk| transcript::made_under(Line::new(), &w.conditions).text();
+    let under = |w: &Walk| conditions::made_under(Line::new(), &w.conditions).text();
     let (left, right) = (under(a), under(b));
     let parts = |text: &str| text.split(" · ").map(str::to_owned).collect::<Vec<_>>();
     for (i, (left, right)) in parts(&left).iter().zip(&parts(&right)).enumerate() {

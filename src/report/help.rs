@@ -2,7 +2,7 @@
 //!
 //! Must not hold words about commands (those come from the command table) or about anything else (those are in `words`).
 
-use super::view::ViewError;
+use super::absent::ViewError;
 use super::{Doc, Line, Page, Role, words};
 use crate::command::help::{self, Block};
 use crate::domain::Provenance;

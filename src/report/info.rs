@@ -2,10 +2,12 @@
 //!
 //! Must say what is missing instead of showing an empty screen.
 
+use super::absent::{ViewError, nothing};
 use super::compare::{gold_row, scores as score_rows, verdict};
 use super::number::{count, plural};
-use super::view::{ViewError, nothing};
-use super::{Basis, Doc, Line, Page, Role, change, content, node as nodes, transcript, value, walk, walk_tree};
+use super::{
+    Basis, Doc, Line, Page, Role, change, conditions, content, node as nodes, transcript, value, walk, walk_tree,
+};
 use crate::command::Need;
 use crate::domain::{Mode, Provenance, Target, Verdict};
 use crate::policy::Policy;
@@ -119,7 +121,7 @@ pub fn policy(state: &SessionState, policy: &Policy, basis: &Basis, page: Page) 
     // The path of a walk that was made under another policy is no path in this one.
     let walk = state.walk_now().filter(|_| !basis.is_older());
     if let Some(older) = state.walk_now().filter(|_| basis.is_older()) {
-        let made = transcript::made_under(Line::new(), &older.conditions).text();
+        let made = conditions::made_under(Line::new(), &older.conditions).text();
         let text = format!("walk {} was made under {made}; `where` shows it as it was", older.id.0);
         doc.words(key("").with(Role::Warning, "! "), Role::Warning, &text, page.width);
     }

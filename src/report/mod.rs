@@ -3,11 +3,13 @@
 //! Must not print, and must not know colours outside `theme`: a role says what a text is, a renderer or theme says how it
 //! looks.
 
+pub mod absent;
 pub mod ansi;
 mod basis;
 pub mod beside;
 pub mod change;
 pub mod compare;
+pub mod conditions;
 pub mod content;
 pub mod doc;
 pub mod examination;

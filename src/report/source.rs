@@ -2,7 +2,7 @@
 //!
 //! Must show the file exactly as it was read, hidden characters included.
 
-use super::view::ViewError;
+use super::absent::ViewError;
 use super::{Basis, Doc, Line, Page, Role, change};
 use crate::command::Need;
 use crate::domain::{Name, Target};

@@ -2,38 +2,13 @@
 //!
 //! Must not change anything: a view is computed from the state, the policy and the page alone.
 
-use super::{Basis, Doc, Line, Page, Role, beside, compare, failure, help, info, source, value, walk};
-use crate::command::{Has, InfoTopic, Need, ViewCommand};
+use super::absent::ViewError;
+use super::{Basis, Doc, Line, Page, beside, compare, help, info, source, value, walk};
+use crate::command::{InfoTopic, Need, ViewCommand};
 use crate::policy::Policy;
 use crate::session::expr::{self, Context, Vocabulary};
 use crate::session::state::Walk;
-use crate::session::{FailureKind, SessionState, WalkId};
-use crate::text::Untrusted;
-
-/// Why there is nothing to show.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ViewError {
-    /// What is missing or wrong.
-    pub message: Untrusted,
-    /// What to do about it.
-    pub hint: Option<String>,
-}
-
-impl ViewError {
-    pub(super) fn new(message: impl Into<Untrusted>, hint: &str) -> Self {
-        Self { message: message.into(), hint: (!hint.is_empty()).then(|| hint.to_owned()) }
-    }
-
-    /// What a command needs is not there.
-    pub(super) fn missing(need: Need, state: &SessionState) -> Self {
-        Self::new(need.missing(), need.hint(has(state, true)))
-    }
-
-    /// As a document: `error: …`, `hint: …`.
-    pub fn doc(&self, width: usize) -> Doc {
-        failure::failure(FailureKind::User, &self.message, self.hint.as_deref(), width)
-    }
-}
+use crate::session::{SessionState, WalkId};
 
 /// What `command` shows.
 ///
@@ -51,17 +26,6 @@ pub fn answer(command: &ViewCommand, state: &SessionState, basis: &Basis, page: 
         C::Print(expr) => print(expr, state),
         C::Help(topic) => help::help(topic.as_deref(), page),
         C::Apropos(words) => help::apropos(words, page),
-    }
-}
-
-/// What a session in this state has, as far as commands need it.
-pub fn has(state: &SessionState, live: bool) -> Has {
-    Has {
-        policy: state.policy.is_some(),
-        samples: state.samples.is_some(),
-        model: state.model.is_some(),
-        walk: state.walk_now().is_some(),
-        live,
     }
 }
 
@@ -102,9 +66,4 @@ fn walk_of(state: &SessionState, id: u32) -> Result<&Walk, ViewError> {
 
 fn loaded<'a>(state: &SessionState, basis: &'a Basis) -> Result<&'a Policy, ViewError> {
     basis.loaded.as_deref().ok_or_else(|| ViewError::missing(Need::Policy, state))
-}
-
-/// A line that says that a list is empty and how it would not be.
-pub(super) fn nothing(text: &str) -> Doc {
-    Doc(vec![Line::new().with(Role::Muted, text)])
 }

@@ -5,7 +5,7 @@
 use super::compare::verdict;
 use super::number::{p, plural};
 use super::step::{edge, why};
-use super::{Basis, Doc, Line, Page, Role, change, transcript};
+use super::{Basis, Doc, Line, Page, Role, change, conditions};
 use crate::domain::{Provenance, Target};
 use crate::session::SessionState;
 use crate::session::state::Walk;
@@ -15,10 +15,10 @@ use crate::text::width;
 pub fn path(state: &SessionState, walk: &Walk, basis: &Basis, page: Page) -> Doc {
     let mut doc = Doc::new();
     let head = Line::new().with(Role::Heading, format!("walk {}", walk.id.0)).with(Role::Muted, "  under ");
-    doc.push(transcript::made_under(head, &walk.conditions));
+    doc.push(conditions::made_under(head, &walk.conditions));
     if let Some(branch) = branch(walk) {
         let line = Line::new().with(Role::Text, "  ").join(branch);
-        doc.push(match transcript::branched_under(state, walk) {
+        doc.push(match conditions::branched_under(state, walk) {
             Some((before, _)) => line.with(Role::Muted, ", which was under ").join(before),
             None => line,
         });
@@ -99,7 +99,7 @@ pub fn summary(state: &SessionState, walk: &Walk, page: Page) -> Doc {
         _ => line,
     });
     let margin = || Line::new().with(Role::Text, "      ");
-    doc.push(transcript::made_under(margin().with(Role::Muted, "under "), &walk.conditions));
+    doc.push(conditions::made_under(margin().with(Role::Muted, "under "), &walk.conditions));
     doc.extend(Doc(branch(walk).into_iter().map(|line| margin().join(line)).collect()));
     doc
 }

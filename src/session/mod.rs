@@ -11,6 +11,7 @@ pub mod journal;
 pub mod policies;
 mod record;
 mod recover;
+mod recovery;
 pub mod replay;
 #[cfg(test)]
 mod sim_disk;
@@ -23,6 +24,6 @@ pub use fact::{
 };
 pub use journal::{Journal, JournalError};
 pub use policies::Policies;
-pub use recover::{Damage, Recovery, Tail, UnknownKind};
+pub use recovery::{Damage, Recovery, Tail, UnknownKind};
 pub use replay::{Replay, Stride};
 pub use state::{Conditions, SessionState};

@@ -8,6 +8,7 @@ mod common;
 
 mod arguments;
 mod check;
+mod circles;
 mod content;
 mod crash;
 mod exit_codes;

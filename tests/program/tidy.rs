@@ -91,15 +91,15 @@ const LIMIT: usize = 700;
 /// The command table is one repeated declaration and may be long.
 const SIZE_EXEMPT: &[&str] = &["src/command/spec.rs"];
 
-struct Source {
+pub(crate) struct Source {
     /// Path from the repository root, with `/`.
-    path: String,
+    pub(crate) path: String,
     text: String,
 }
 
 impl Source {
     /// The text before the tests at the end of the file.
-    fn product(&self) -> &str {
+    pub(crate) fn product(&self) -> &str {
         self.text.split("#[cfg(test)]\nmod ").next().unwrap_or_default()
     }
 
@@ -139,7 +139,7 @@ fn sources() -> Vec<Source> {
     found
 }
 
-fn product_sources() -> Vec<Source> {
+pub(crate) fn product_sources() -> Vec<Source> {
     sources().into_iter().filter(|s| s.path.starts_with("src/") && !s.is_test_file()).collect()
 }
 
@@ -148,7 +148,7 @@ fn module_of(path: &str) -> &str {
     rest.split('/').next().unwrap_or(rest).trim_end_matches(".rs")
 }
 
-fn report(rule: &str, broken: &[String]) {
+pub(crate) fn report(rule: &str, broken: &[String]) {
     assert!(broken.is_empty(), "{rule}:\n  {}", broken.join("\n  "));
 }
 

@@ -243,7 +243,7 @@ pub fn available(view: View<'_>, selected: Option<&Name>, recorded: bool) -> Vec
 
 /// Whether a command would do something now: what it needs is there, and there is something left to do.
 fn possible(spec: &CommandSpec, view: View<'_>, selected: Option<&Name>, recorded: bool) -> bool {
-    let has = report::view::has(view.state, !recorded);
+    let has = report::absent::has(view.state, !recorded);
     // What moves in a recording needs neither model nor samples.
     let has = if recorded { Has { model: true, samples: true, ..has } } else { has };
     if spec.missing(has).is_some() {

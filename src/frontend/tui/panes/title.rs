@@ -5,7 +5,7 @@
 use crate::frontend::tui::ink::{Ink, Row, cells, spread};
 use crate::frontend::tui::view::View;
 use crate::report::Role;
-use crate::report::transcript::base_name;
+use crate::report::conditions::base_name;
 use crate::text::{Escaped, Untrusted};
 use ratatui::text::Span;
 
