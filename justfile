@@ -14,6 +14,10 @@ test:
 snap:
     cargo insta review
 
+# Write the transcripts of testdata/scripts anew; read the difference before it is committed.
+transcripts:
+    UPDATE_TRANSCRIPTS=1 cargo test --test program scripts
+
 # The demo, as the README has it.
 demo:
     cargo run --release -- demo

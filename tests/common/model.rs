@@ -1,6 +1,6 @@
-//! The real model of the end-to-end tests.
+//! What some tests need and not every machine has: the real model of the end-to-end tests, programs.
 //!
-//! Must say why where a test is skipped, and must not skip where `CROSSEXAM_REQUIRE_MODEL` asks for the model.
+//! Must say why where a test is skipped, and must not skip where `CROSSEXAM_REQUIRE_MODEL` asks for everything, as `.ci/run` does.
 
 use std::path::PathBuf;
 
@@ -8,11 +8,18 @@ use std::path::PathBuf;
 pub fn models_with(file: &str) -> Option<PathBuf> {
     let folder = std::env::var_os("CROSSEXAM_TEST_MODELS").map(PathBuf::from).filter(|dir| dir.join(file).is_file());
     if folder.is_none() {
-        let required = std::env::var_os("CROSSEXAM_REQUIRE_MODEL").is_some();
-        assert!(!required, "{file} is not in the folder that CROSSEXAM_TEST_MODELS names");
-        println!("skipped: {file} is not in the folder that CROSSEXAM_TEST_MODELS names");
+        missing(&format!("{file} is not in the folder that CROSSEXAM_TEST_MODELS names"));
     }
     folder
+}
+
+/// Says why a test is skipped.
+///
+/// # Panics
+/// Where nothing may be skipped.
+pub fn missing(what: &str) {
+    assert!(std::env::var_os("CROSSEXAM_REQUIRE_MODEL").is_none(), "{what}");
+    println!("skipped: {what}");
 }
 
 /// The folder with SmolLM2-135M-Instruct, which `.ci/run` fetches.

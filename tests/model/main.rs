@@ -5,6 +5,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod golden_committed;
 mod golden_logprobs;
 mod golden_tokens;
 mod local_judge;

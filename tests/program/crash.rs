@@ -124,8 +124,7 @@ fn meddled(dir: &Path, session: &Path, call: &str, how: &str) -> Option<Command>
     let mut tracer = Command::new("strace");
     let tracer = tracer.args(["-o", "/dev/null", "true"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
     if !tracer.is_ok_and(|status| status.success()) {
-        // What is skipped and why is for whoever reads the test's output.
-        writeln!(std::io::stderr(), "skipped: strace is not installed or may not trace").expect("stderr");
+        crate::common::model::missing("strace is not installed or may not trace");
         return None;
     }
     let inner = program(dir, session);

@@ -17,6 +17,7 @@ mod parity;
 mod paths;
 mod pty_harness;
 mod repl;
+mod scripts;
 mod sessions;
 mod terminal_end;
 mod tidy;

@@ -2,7 +2,6 @@
 //!
 //! Must see what a person sees: in a pseudo-terminal for the prompt, on stdout and in the exit code for scripts.
 
-use crate::common::clock::without_times;
 use crate::common::pty::{Pty, Start};
 use std::io::{BufRead, Write};
 use std::path::Path;
@@ -46,17 +45,6 @@ fn text(bytes: &[u8]) -> String {
 
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("a folder")
-}
-
-#[test]
-fn a_script_reads_as_a_transcript() {
-    let dir = folder();
-    let script = b"# a comment\r\nstep\r\nprint answer\nnote one\\\ntwo\n\ninfo notes\n";
-    let output = batch(dir.path(), OPEN, script);
-    let shown = text(&output.stdout);
-    let from = shown.find("# a comment").expect("comments are part of the transcript");
-    insta::assert_snapshot!(without_times(shown.get(from..).unwrap_or_default()));
-    assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(0), ""));
 }
 
 #[test]
