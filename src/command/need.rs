@@ -77,7 +77,7 @@ impl Need {
             Self::Walk if has.samples => "sample 1 picks one, next-sample the next",
             Self::Walk => "load samples PATH, then sample 1",
             Self::Live => {
-                "step, continue, back, next-sample and previous-sample move through it, walk N selects a walk"
+                "step, continue, until, back, sample, next-sample and previous-sample move through it, walk N selects one"
             }
         }
     }

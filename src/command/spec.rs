@@ -435,7 +435,7 @@ commands! {
             ],
             args: &[ArgSpec::required("SAMPLE", K::Sample)],
             keys: &[prompt("g", "sample ", "go to")],
-            needs: &[Need::Live, Need::Samples, Need::Policy],
+            needs: &[Need::Samples, Need::Policy],
         }
 
         NextSample(condition: Option<String>) {
@@ -558,7 +558,7 @@ commands! {
             examples: &[("until request", "goes on and stands before the node `request`")],
             args: &[ArgSpec::required("PLACE", K::Place)],
             keys: &[key("u", "until {node}", "until")],
-            needs: &[Need::Live, Need::Walk, Need::Policy, Need::Model],
+            needs: &[Need::Walk, Need::Policy, Need::Model],
         }
 
         Continue {
@@ -685,7 +685,8 @@ commands! {
             help: "`x prompt` shows what the model reads, scaffolding included. `x tokens` shows every token with its id. `x top \
                    K @POSITION` shows the K most likely next tokens after the first POSITION tokens; without a position, where \
                    the answer is read. As in gdb the count can be attached: `x/20` is `x top 20`.\n\nIt is about the node that \
-                   was answered last, or with `of NODE` about that one.",
+                   was answered last, or with `of NODE` about that one. In a recorded session `x prompt` shows what was asked, \
+                   without the chat format that the model had around it; the others need the model.",
             examples: &[
                 ("x prompt", "shows the prompt of the last answered node"),
                 ("x tokens of request", "shows the tokens of the node `request`"),
@@ -707,7 +708,7 @@ commands! {
             ],
             slash: Some(1),
             keys: &[key("x", "x prompt of {node}", "prompt"), key("t", "x tokens of {node}", "tokens")],
-            needs: &[Need::Live, Need::Walk, Need::Model],
+            needs: &[Need::Walk, Need::Model],
         }
 
         SetAnswer(to: (Name, Name)) {

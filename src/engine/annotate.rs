@@ -4,11 +4,12 @@
 
 use super::{Engine, Failure, Notice, Run, Stop, breakpoint::failure_of, host, meant, prompt};
 use crate::command::{ExamineWhat, Has, Need};
-use crate::domain::{Mode, Name, Target, path_text};
+use crate::domain::{Name, path_text};
 use crate::judge::Look;
 use crate::policy::Policy;
 use crate::session::expr::{self, Vocabulary};
 use crate::session::{Fact, Journal, Stamp, Subject, state::Walk};
+use crate::text::Untrusted;
 use std::sync::Arc;
 
 /// The range of a score of which nothing else is known.
@@ -111,44 +112,24 @@ impl Engine {
     }
 
     pub(super) fn examine(&mut self, run: &mut Run, what: ExamineWhat, node: Option<&Name>) -> Result<Stop, Failure> {
-        let walk = self.current_walk()?;
-        let id = match (node, walk.steps.last(), walk.frontier()) {
-            (Some(id), ..) => id.clone(),
-            (None, Some(step), _) => step.node.id.clone(),
-            (None, None, Target::Node(id) | Target::Leaf(id)) => id,
-        };
-        let place = walk.steps.iter().position(|s| s.node.id == id);
-        // A step is shown as it was asked: with the policy, the mode and the judge of that time.
+        let asked = prompt::asked(&self.state, &self.policies, node)?;
         let now = self.state.conditions();
-        let under = place.map_or(&now, |place| walk.conditions_of(place));
-        if let (false, Some(model)) = (under.same_model(&now), &under.model) {
-            return Err(Failure::user(format!("node `{id}` was asked of another model, {}", model.name.raw()))
-                .hinted("load that model again; x reads with the tokenizer of the model that is loaded"));
+        if let (false, Some(model)) = (asked.under.same_model(&now), &asked.under.model) {
+            return Err(Failure::user(format!(
+                "node `{}` was asked of another model, {}",
+                asked.node,
+                model.name.raw()
+            ))
+            .hinted("load that model again; x reads with the tokenizer of the model that is loaded"));
         }
-        let policy =
-            under.policy.as_ref().and_then(|record| self.policies.of(record)).map_or_else(|| self.policy(), Ok)?;
-        let spec = policy.node(id.as_str()).ok_or_else(|| meant::no_node(&policy, &id))?;
-        let step = place.and_then(|place| walk.steps.get(place));
-        if step.is_some_and(|s| s.node.hash != spec.hash) {
-            return Err(Failure::user(format!("what node `{id}` was asked is not in the recorded policy"))
-                .hinted("the session was written by another program; run asks again"));
-        }
-        let asked = step.and_then(|s| s.judgement.as_ref());
-        let rationale = asked.and_then(|j| j.rationale.as_ref());
-        let mode = match (asked, rationale) {
-            (Some(_), None) => Mode::Direct,
-            (Some(_), Some(r)) => Mode::Rationale { max_tokens: r.tokens },
-            (None, _) => self.state.mode,
-        };
-        let question = prompt::question(&policy, spec, &walk.sample, mode);
         let look = match what {
             ExamineWhat::Prompt => Look::Prompt,
             ExamineWhat::Tokens => Look::Tokens,
             ExamineWhat::Top { k, position } => Look::Top { k, position },
         };
-        let text = rationale.map(|r| r.text.raw().to_owned());
+        let text = asked.rationale.as_ref().map(Untrusted::raw);
         let judge = self.judge.as_mut().ok_or_else(|| Failure::missing(Need::Model, Has::default()))?;
-        let seen = judge.examine(&question, text.as_deref(), look, run.cancel)?;
+        let seen = judge.examine(&asked.question, text, look, run.cancel)?;
         run.notice(Notice::Examined(run.ticket, seen));
         Ok(Stop::Done)
     }

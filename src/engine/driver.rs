@@ -28,6 +28,11 @@ pub trait Driver {
     /// What a signal handler holds to stop the running command; `None` where no command takes any time.
     fn canceller(&self) -> Option<Canceller>;
 
+    /// How many facts there are in all, those to come included; `None` where they are made as time goes on.
+    fn length(&self) -> Option<usize> {
+        None
+    }
+
     /// Whether what is shown was recorded before: nothing is asked, and nothing written.
     fn is_recorded(&self) -> bool;
 }

@@ -2,9 +2,12 @@
 //!
 //! Must put the sample's text in pieces of its own, byte for byte, and must not know chat templates or tokens.
 
-use crate::domain::{Content, Layout, Mode, Part, Piece, Prompt, Sample};
+use super::{Failure, meant};
+use crate::command::{Has, Need};
+use crate::domain::{Content, Layout, Mode, Name, Part, Piece, Prompt, Sample, Target};
 use crate::judge::Question;
 use crate::policy::{Example, Node, Policy};
+use crate::session::{Conditions, Policies, SessionState};
 use crate::text::Untrusted;
 
 /// Opens the model's reasoning, in its turn and in the examples.
@@ -37,6 +40,68 @@ pub fn question(policy: &Policy, node: &Node, sample: &Sample, mode: Mode) -> Qu
         },
         answers: node.answers.iter().map(|(answer, _)| answer.clone()).collect(),
         mode,
+    }
+}
+
+/// A question as it was asked, or would be, and what is known of its asking.
+pub struct Asked {
+    /// The node.
+    pub node: Name,
+    /// What it was, or would be, made under.
+    pub under: Conditions,
+    /// The question.
+    pub question: Question,
+    /// What the model wrote before it answered.
+    pub rationale: Option<Untrusted>,
+}
+
+/// What a node of the current walk was asked, with the policy and the mode of that time; a node that was not asked, as it would
+/// be. Without `node` it is the one that was answered last, or else the next one. Needs no model.
+///
+/// # Errors
+/// Where there is no walk, no such node, or the recorded policy does not hold what was asked.
+pub fn asked(state: &SessionState, policies: &Policies, node: Option<&Name>) -> Result<Asked, Failure> {
+    let has = Has { samples: state.samples.is_some(), ..Has::default() };
+    let walk = state.walk_now().ok_or_else(|| Failure::missing(Need::Walk, has))?;
+    let id = match (node, walk.steps.last(), walk.frontier()) {
+        (Some(id), ..) => id.clone(),
+        (None, Some(step), _) => step.node.id.clone(),
+        (None, None, Target::Node(id) | Target::Leaf(id)) => id,
+    };
+    let place = walk.steps.iter().position(|s| s.node.id == id);
+    let under = place.map_or_else(|| state.conditions(), |place| (**walk.conditions_of(place)).clone());
+    let policy = under.policy.as_ref().and_then(|record| policies.of(record));
+    let policy = policy.ok_or_else(|| Failure::missing(Need::Policy, Has::default()))?;
+    let spec = policy.node(id.as_str()).ok_or_else(|| meant::no_node(&policy, &id))?;
+    let step = place.and_then(|place| walk.steps.get(place));
+    if step.is_some_and(|s| s.node.hash != spec.hash) {
+        return Err(Failure::user(format!("what node `{id}` was asked is not in the recorded policy"))
+            .hinted("the session was written by another program; run asks again"));
+    }
+    let judgement = step.and_then(|s| s.judgement.as_ref());
+    let rationale = judgement.and_then(|j| j.rationale.as_ref());
+    let mode = match (judgement, rationale) {
+        (Some(_), None) => Mode::Direct,
+        (Some(_), Some(r)) => Mode::Rationale { max_tokens: r.tokens },
+        (None, _) => state.mode,
+    };
+    let question = question(&policy, spec, &walk.sample, mode);
+    Ok(Asked { node: id, under, question, rationale: rationale.map(|r| r.text.clone()) })
+}
+
+impl Asked {
+    /// The text in reading order, without the chat format that a model puts around it.
+    pub fn pieces(&self) -> Vec<Piece> {
+        let prompt = &self.question.prompt;
+        let cue = |text: String| Piece { part: Part::Cue, text: text.into() };
+        let mut pieces: Vec<Piece> = prompt.pieces().cloned().collect();
+        if let Mode::Rationale { .. } = self.question.mode {
+            pieces.push(cue(prompt.rationale_cue.clone()));
+            let written = self.rationale.iter().map(|text| Piece { part: Part::Rationale, text: text.clone() });
+            pieces.extend(written);
+        }
+        pieces.push(cue(prompt.answer_cue.clone()));
+        pieces
     }
 }
 

@@ -2,8 +2,9 @@
 //!
 //! Must ask nothing and write nothing: whatever needs a live session is refused.
 
-use super::{Canceller, Driver, Event, Failure, Notice, Stop, Ticket};
-use crate::command::{EngineCommand, Has, Need, Times};
+use super::{Canceller, Driver, Event, Failure, Notice, Stop, Ticket, prompt};
+use crate::command::{EngineCommand, ExamineWhat, Has, Need, SampleRef, Times};
+use crate::domain::{Examination, Name, Target};
 use crate::session::replay::{Replay, Stride};
 use crate::session::{Fact, Policies, SessionState, WalkId};
 use std::collections::VecDeque;
@@ -26,17 +27,29 @@ impl Recorded {
         Self { replay, policies: Policies::default(), tickets: 0, waiting: VecDeque::new() }
     }
 
-    fn carry_out(&mut self, command: &EngineCommand) -> Result<Stop, Failure> {
+    fn carry_out(&mut self, ticket: Ticket, command: &EngineCommand) -> Result<Stop, Failure> {
         use EngineCommand as C;
         let refused = || Failure::missing(Need::Live, Has::default());
         match command {
             command if command.spec().needs.contains(&Need::Live) => Err(refused()),
             C::Step(Times(count)) | C::Next(Times(count)) => self.forward(Stride::Step, *count),
-            C::Continue | C::Finish | C::Run => self.forward(Stride::Leaf, 1),
+            C::Continue | C::Finish | C::Run => self.forward(Stride::Stop, 1),
             C::NextSample(None) => self.forward(Stride::Walk, 1),
             C::Back(Times(count)) => self.back(Stride::Step, *count),
             C::PreviousSample => self.back(Stride::Walk, 1),
             C::Walk(id) => self.look_at(WalkId(*id)),
+            C::Sample(which) => self.go_to_sample(which),
+            C::Until(place) => self.until(place),
+            C::Examine(ExamineWhat::Prompt, node) => {
+                let asked = prompt::asked(self.replay.state(), &self.policies, node.as_ref())?;
+                let found = Examination::Prompt(asked.pieces());
+                self.waiting.push_back(Event::Notice(Notice::Examined(ticket, found)));
+                Ok(Stop::Done)
+            }
+            C::Examine(..) => {
+                Err(Failure::user("tokens and their probabilities come from the model; this is a recording")
+                    .hinted("x prompt shows what was asked; `--session FILE --llm MODEL` goes on with a session"))
+            }
             _ => Err(refused()),
         }
     }
@@ -56,6 +69,37 @@ impl Recorded {
     fn back(&mut self, stride: Stride, count: u32) -> Result<Stop, Failure> {
         let taken = (0..count).take_while(|_| self.replay.back(stride) > 0).count();
         moved(taken > 0)
+    }
+
+    /// To the beginning of the first walk of a sample, wherever it is.
+    fn go_to_sample(&mut self, which: &SampleRef) -> Result<Stop, Failure> {
+        let fits = |fact: &Fact| match (fact, which) {
+            (Fact::WalkStarted { index, .. }, SampleRef::Number(n)) => index.checked_add(1) == Some(*n),
+            (Fact::WalkStarted { sample, .. }, SampleRef::Id(id)) => sample.id.raw() == id,
+            _ => false,
+        };
+        let Some(at) = self.replay.facts().iter().position(|fact| fits(fact)) else {
+            return Err(Failure::user("the recording has no walk of that sample")
+                .hinted("it holds the samples that were selected; next-sample goes from one to the next"));
+        };
+        self.replay.seek(at + 1);
+        self.waiting.extend(self.replay.facts().get(at).cloned().map(Event::Fact));
+        Ok(Stop::Done)
+    }
+
+    /// Forward until a walk stands before `place`, or at it where it is a leaf; stays where it is if none does.
+    fn until(&mut self, place: &Name) -> Result<Stop, Failure> {
+        let (from, waiting) = (self.replay.position(), self.waiting.len());
+        while self.forward(Stride::Step, 1).is_ok() {
+            let walk = self.replay.state().walk_now();
+            if walk.is_some_and(|walk| matches!(walk.frontier(), Target::Node(id) | Target::Leaf(id) if id == *place)) {
+                return Ok(Stop::Until);
+            }
+        }
+        self.replay.seek(from);
+        self.waiting.truncate(waiting);
+        Err(Failure::user(format!("the recording does not come to `{place}` after this"))
+            .hinted("sample and back go to earlier places"))
     }
 
     /// Only what is looked at changes: nothing of it is part of the recording.
@@ -79,7 +123,7 @@ impl Driver for Recorded {
         self.tickets += 1;
         let ticket = Ticket(self.tickets);
         self.waiting.push_back(Event::Notice(Notice::Started(ticket)));
-        let result = self.carry_out(&command);
+        let result = self.carry_out(ticket, &command);
         self.waiting.push_back(Event::Notice(Notice::Done { ticket, result }));
         ticket
     }
@@ -102,7 +146,86 @@ impl Driver for Recorded {
         None
     }
 
+    fn length(&self) -> Option<usize> {
+        Some(self.replay.facts().len())
+    }
+
     fn is_recorded(&self) -> bool {
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::{Command, parse};
+    use crate::session::journal;
+    use std::path::Path;
+
+    fn example() -> Recorded {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("sessions/scams-missed-request.jsonl");
+        Recorded::new(journal::read(&path).expect("a session").0)
+    }
+
+    /// What a line in the recording shows, and whether it could be carried out.
+    fn run(client: &mut Recorded, line: &str) -> (Vec<Event>, Result<Stop, Failure>) {
+        let Ok(Some(Command::Engine(command))) = parse(line) else { panic!("{line} is no command of the engine") };
+        client.submit(command);
+        let mut events = Vec::new();
+        while let Some(event) = client.event(Duration::ZERO) {
+            match event {
+                Event::Notice(Notice::Done { result, .. }) => return (events, result),
+                event => events.push(event),
+            }
+        }
+        panic!("{line} never ended")
+    }
+
+    #[test]
+    fn a_reviewer_sees_without_a_model_what_each_node_was_asked() {
+        let mut client = example();
+        let mut seen = 0;
+        while run(&mut client, "step").1.is_ok() {
+            let walk = client.state().walk_now().expect("a walk");
+            let Some(step) = walk.steps.last().cloned() else { continue };
+            let sample = walk.sample.content.clone();
+            let (events, result) = run(&mut client, "x prompt");
+            result.expect("shown");
+            let found = events.iter().find_map(|event| match event {
+                Event::Notice(Notice::Examined(_, Examination::Prompt(pieces))) => Some(pieces),
+                _ => None,
+            });
+            let text: String = found.expect("a prompt").iter().map(|piece| piece.text.raw()).collect();
+            if let crate::domain::Content::Text(text_of_sample) = &sample {
+                assert!(text.contains(text_of_sample.raw()), "{text}");
+            }
+            let rationale = step.judgement.as_ref().and_then(|j| j.rationale.as_ref());
+            assert!(rationale.is_none_or(|r| text.contains(r.text.raw())), "{text}");
+            assert!(text.contains("Question: ") && text.ends_with("Answer:"), "{text}");
+            seen += 1;
+        }
+        assert!(seen > 0, "the example has steps");
+        let failure = run(&mut client, "x top").1.expect_err("no model");
+        assert!(failure.hint.is_some_and(|hint| hint.contains("x prompt")));
+    }
+
+    #[test]
+    fn until_and_sample_move_through_a_recording_and_stay_where_there_is_no_such_place() {
+        let mut client = example();
+        let first = client.state().walk_now().expect("a walk").clone();
+        let node = {
+            run(&mut client, "step 2").1.expect("two steps");
+            client.state().walk_now().and_then(|w| w.steps.get(1).map(|s| s.node.id.clone())).expect("a second node")
+        };
+        run(&mut client, &format!("sample {}", first.index + 1)).1.expect("back at its beginning");
+        assert_eq!(client.state().walk_now().map(|w| w.steps.len()), Some(0));
+        run(&mut client, &format!("until {node}")).1.expect("comes there");
+        assert_eq!(client.state().walk_now().map(|w| w.frontier()), Some(Target::Node(node)));
+        let before = client.state().clone();
+        for line in ["until nowhere", "sample 999", "sample none", "walk 99", "note x", "load policy p.toml"] {
+            assert!(run(&mut client, line).1.is_err(), "{line}");
+            assert_eq!(client.state(), &before, "{line}");
+        }
+        run(&mut client, &format!("sample \"{}\"", first.sample.id.raw())).1.expect("by id");
     }
 }

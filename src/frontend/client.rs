@@ -84,6 +84,11 @@ impl Client {
         self.driver.is_recorded()
     }
 
+    /// How many facts there are in a recording; `None` in a live session.
+    pub fn recorded_facts(&self) -> Option<usize> {
+        self.driver.length()
+    }
+
     /// What the facts add up to.
     pub fn state(&self) -> &SessionState {
         self.driver.state()

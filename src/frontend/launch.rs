@@ -178,6 +178,7 @@ fn show(
                 let setup = tui::Setup {
                     session: name.clone(),
                     recorded: client.is_recorded(),
+                    events: client.recorded_facts().unwrap_or_default(),
                     theme: screen.theme.unwrap_or(Theme::Mono),
                     ask_background: screen.asks,
                     ascii: screen.ascii,

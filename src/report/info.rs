@@ -295,13 +295,13 @@ pub fn notes(state: &SessionState, page: Page) -> Doc {
     }
     let mut doc = Doc::new();
     for note in &state.notes {
-        let head = format!("note on {}", transcript::subject(note.on));
-        doc.push(transcript::stamped(Line::new().with(Role::Muted, head), note.by.as_ref()));
+        let head = Line::new().with(Role::Muted, format!("note on {}", transcript::subject(note.on)));
+        doc.push(transcript::stamped(transcript::place_of(head, state, note.on), note.by.as_ref()));
         doc.paragraph(Line::new().with(Role::Text, "  "), Role::Content, &note.text, page.width);
     }
     for tag in &state.tags {
-        let head = format!("tag on {}: ", transcript::subject(tag.on));
-        let line = Line::new().with(Role::Muted, head).with(Role::Value, &tag.tag);
+        let head = Line::new().with(Role::Muted, format!("tag on {}", transcript::subject(tag.on)));
+        let line = transcript::place_of(head, state, tag.on).with(Role::Muted, ": ").with(Role::Value, &tag.tag);
         doc.push(transcript::stamped(line, tag.by.as_ref()));
     }
     doc

@@ -135,6 +135,23 @@ pub fn subject(on: Subject) -> String {
     }
 }
 
+/// The sample and the node that something is about, as far as the session has them: `, sample 3 post-0003, node deceptive`.
+pub fn place_of(line: Line, state: &SessionState, on: Subject) -> Line {
+    let (walk, place) = match on {
+        Subject::Session => return line,
+        Subject::Walk(walk) => (walk, None),
+        Subject::Step(walk, place) => (walk, Some(place)),
+    };
+    let Some(walk) = state.walk(walk) else { return line };
+    let line = line
+        .with(Role::Muted, format!(", sample {} ", walk.index.saturating_add(1)))
+        .escaped(Role::Muted, &walk.sample.id.escaped());
+    match place.and_then(|place| walk.steps.get(place)) {
+        Some(step) => line.with(Role::Muted, ", node ").with(Role::Node, &step.node.id),
+        None => line,
+    }
+}
+
 /// A line with who left what it tells, and when.
 pub fn stamped(line: Line, by: Option<&Stamp>) -> Line {
     match by {

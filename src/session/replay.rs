@@ -12,8 +12,8 @@ pub enum Stride {
     Fact,
     /// To the next answered node: after it, and after the breakpoint or leaf it led to.
     Step,
-    /// To the next leaf.
-    Leaf,
+    /// To the next leaf, note, tag or branch.
+    Stop,
     /// To the next walk: after the sample was selected or the branch was made.
     Walk,
 }
@@ -129,7 +129,10 @@ impl Replay {
                         Some(Fact::Stepped { .. } | Fact::LeafReached { .. } | Fact::BreakpointHit { .. })
                     )
             }
-            Stride::Leaf => matches!(last, Some(Fact::LeafReached { .. })),
+            Stride::Stop => matches!(
+                last,
+                Some(Fact::LeafReached { .. } | Fact::Noted { .. } | Fact::Tagged { .. } | Fact::WalkForked { .. })
+            ),
             Stride::Walk => matches!(last, Some(Fact::WalkStarted { .. } | Fact::WalkForked { .. })),
         }
     }
@@ -144,7 +147,7 @@ mod tests {
     use proptest::strategy::ValueTree as _;
 
     fn strides() -> impl Strategy<Value = Stride> {
-        prop::sample::select(vec![Stride::Fact, Stride::Step, Stride::Leaf, Stride::Walk])
+        prop::sample::select(vec![Stride::Fact, Stride::Step, Stride::Stop, Stride::Walk])
     }
 
     fn folded(facts: &[Fact]) -> SessionState {
@@ -236,5 +239,27 @@ mod tests {
         }
         assert_eq!(stops, [2, 5, 6]);
         assert_eq!((replay.back(Stride::Step), replay.back(Stride::Step), replay.back(Stride::Step)), (1, 3, 2));
+    }
+
+    #[test]
+    fn a_reviewer_is_stopped_at_leaves_notes_tags_and_branches() {
+        let (walk, on) = (WalkId(1), super::super::Subject::Session);
+        let command = || Fact::Command { line: "x".into() };
+        let facts = vec![
+            command(),
+            Fact::Noted { on, text: "a".into(), by: None },
+            command(),
+            Fact::Tagged { on, tag: crate::domain::Name::new("t").expect("a name"), by: None },
+            command(),
+            Fact::WalkForked { walk: WalkId(2), from: walk, at: 0 },
+            command(),
+        ];
+        let mut replay = Replay::new(facts);
+        let mut stops = Vec::new();
+        while !replay.is_at_end() {
+            replay.forward(Stride::Stop);
+            stops.push(replay.position());
+        }
+        assert_eq!(stops, [2, 4, 6, 7]);
     }
 }

@@ -328,6 +328,21 @@ impl SessionState {
         self.walks.iter().find(|w| w.id == id)
     }
 
+    /// How many notes and tags are about step `place` of a walk, from 0, where it was made: a branch shares the notes on the steps
+    /// that it shares.
+    pub fn remarks_on(&self, walk: &Walk, place: usize) -> usize {
+        let mut walk = walk;
+        // Numbers of walks come from a file: a ring of branches must not hold anybody up.
+        for _ in 0..self.walks.len() {
+            match walk.forked_from.filter(|(_, shared)| place < *shared).and_then(|(from, _)| self.walk(from)) {
+                Some(from) => walk = from,
+                None => break,
+            }
+        }
+        let here = Subject::Step(walk.id, place);
+        self.notes.iter().filter(|n| n.on == here).count() + self.tags.iter().filter(|t| t.on == here).count()
+    }
+
     /// The number the next walk gets: above all others, or the lowest free one where a session file used up the highest.
     pub fn next_walk(&self) -> WalkId {
         let highest = self.walks.iter().map(|w| w.id.0).max().unwrap_or(0);

@@ -36,7 +36,11 @@ pub fn draw(ui: &Ui, view: View<'_>, frame: &mut Frame<'_>) {
         return put(frame, area, body::too_small(ui).into_iter().chain(asked).collect());
     };
     let width = usize::from(area.width);
-    put(frame, screen.title, vec![title::row(ink, view, &ui.setup.session, ui.setup.recorded, width)]);
+    put(
+        frame,
+        screen.title,
+        vec![title::row(ink, view, &ui.setup.session, ui.setup.recorded.then_some(ui.setup.events), width)],
+    );
     for (pane, rect) in &screen.panes {
         draw_pane(ui, view, *pane, *rect, &screen, frame);
     }

@@ -228,6 +228,8 @@ pub fn available(view: View<'_>, selected: Option<&Name>, recorded: bool) -> Vec
         _ => 2,
     };
     let mut found: Vec<_> = bindings()
+        // Of what `x` shows, a recording has the prompt.
+        .filter(|(_, key)| !recorded || !key.line.starts_with("x ") || key.line.starts_with("x prompt"))
         .filter(|(spec, key)| key.label != "quit" && possible(spec, view, selected, recorded))
         .map(|(spec, key)| (rank(spec, key), shown(key.key), key.label))
         .collect();

@@ -28,6 +28,8 @@ pub struct Setup {
     pub session: Untrusted,
     /// Whether a recorded session is shown and no model is there.
     pub recorded: bool,
+    /// How many facts that session has.
+    pub events: usize,
     /// The looks.
     pub theme: Theme,
     /// Whether the terminal is asked for its background, which then decides the looks.

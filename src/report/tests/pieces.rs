@@ -4,7 +4,7 @@ use super::fixture::*;
 use crate::domain::{Examination, Mode, Part, Piece, TokenView, TopToken};
 use crate::report::theme::Theme;
 use crate::report::{Basis, Doc, Line, Page, Role, ansi, beside, compare, examination, failure, json, plain, walk};
-use crate::session::{Fact, FailureKind, Policies, SessionState, WalkId};
+use crate::session::{Fact, FailureKind, Policies, SessionState, Subject, WalkId};
 
 const PAGE: Page = Page::live(80);
 
@@ -49,6 +49,18 @@ fn a_branch_tells_once_what_it_is_made_under_and_what_its_source_was() {
     let path = plain::render(&walk::path(&state, branch, &basis, PAGE));
     assert!(path.contains("branch of walk 1 after 1 step, which was under rationale 96\n"), "{path}");
     assert_eq!(path.matches("direct").count(), 1, "{path}");
+}
+
+#[test]
+fn a_branch_shares_the_notes_on_the_steps_it_shares() {
+    let on = |walk, step| Fact::Noted { on: Subject::Step(walk, step), text: "x".into(), by: None };
+    let mut facts = facts();
+    facts.extend([on(WALK, 0), on(WALK, 1), on(WalkId(2), 2)]);
+    let state = state(&facts);
+    let remarks = |id, place| state.remarks_on(state.walk(id).unwrap(), place);
+    let branch = WalkId(2);
+    let found = [remarks(WALK, 0), remarks(WALK, 1), remarks(branch, 0), remarks(branch, 1), remarks(branch, 2)];
+    assert_eq!(found, [1, 1, 1, 0, 1]);
 }
 
 #[test]

@@ -13,9 +13,13 @@ use ratatui::text::Span;
 const NARROW: usize = 80;
 
 /// The line, `width` cells wide.
-pub fn row(ink: Ink, view: View<'_>, session: &Untrusted, recorded: bool, width: usize) -> Row {
-    let mark = if recorded { "◆ recorded " } else { "● live " };
-    let right = vec![ink.own(if recorded { Role::Warning } else { Role::Good }, mark)];
+pub fn row(ink: Ink, view: View<'_>, session: &Untrusted, recorded: Option<usize>, width: usize) -> Row {
+    let mark = match recorded {
+        Some(facts) if width < 100 => format!("◆ recorded {}/{facts} ", view.state.facts),
+        Some(facts) => format!("◆ recorded, event {} of {facts} ", view.state.facts),
+        None => "● live ".to_owned(),
+    };
+    let right = vec![ink.own(if recorded.is_some() { Role::Warning } else { Role::Good }, mark)];
     let head = vec![ink.own(Role::Heading, if width < NARROW { "" } else { " crossexam" })];
     let room = width.saturating_sub(cells(&right) + cells(&head) + 1);
     let mut items = items(ink, view, session);

@@ -202,7 +202,7 @@ impl Painter<'_> {
         [self.ink.own(role, format!("{} ", symbol(outcome))), self.ink.name(name, &leaf.id)]
     }
 
-    /// What is marked at a place, drawn at the right: breakpoints.
+    /// What is marked at a place, drawn at the right: breakpoints, and how many notes and tags somebody left.
     fn marks(&self, place: &Name) -> Vec<Span<'static>> {
         let here = |at: &BreakAt| match at {
             BreakAt::Place(p) | BreakAt::Answer(p, _) => p == place,
@@ -222,6 +222,11 @@ impl Painter<'_> {
             };
             spans.push(Span::raw(" "));
             spans.push(self.ink.own(role, format!("{symbol}{}{tail}", b.id)));
+        }
+        let step = self.view.walk().zip(self.view.step_of(place));
+        match step.map_or(0, |(walk, (at, _))| self.view.state.remarks_on(walk, at)) {
+            0 => {}
+            n => spans.push(self.ink.own(Role::Good, format!(" ✎{n}"))),
         }
         spans
     }

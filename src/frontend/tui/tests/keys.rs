@@ -98,6 +98,20 @@ fn asking_again_is_offered_where_a_step_no_longer_stands() {
     assert_eq!(stage.submitted(), ["rerun"]);
 }
 
+#[test]
+fn a_note_leaves_a_mark_at_its_node_in_the_tree() {
+    let mut stage = Stage::new(120, 40);
+    stage.facts(to_the_leaf());
+    let mark = |stage: &Stage| {
+        let screen = stage.draw().backend().to_string();
+        screen.lines().find(|line| line.contains("asks_for_value")).is_some_and(|line| line.contains("✎1"))
+    };
+    assert!(!mark(&stage));
+    let on = crate::session::Subject::Step(WalkId(1), 1);
+    stage.facts(vec![Fact::Noted { on, text: "x".into(), by: None }]);
+    assert!(mark(&stage));
+}
+
 /// What stands in the line above the key bar.
 fn status(stage: &Stage) -> String {
     let shown = stage.draw().backend().to_string();

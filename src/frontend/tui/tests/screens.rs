@@ -103,7 +103,7 @@ fn a_branch_under_the_edited_policy_with_a_stale_step() {
 fn a_recorded_session() {
     for (width, height) in SIZES {
         let mut stage = Stage::new(width, height);
-        stage.app = App::new(Setup { recorded: true, ..stage.app.setup.clone() }, width, height);
+        stage.app = App::new(Setup { recorded: true, events: 40, ..stage.app.setup.clone() }, width, height);
         stage.facts(to_the_leaf().into_iter().take(2).collect());
         insta::assert_snapshot!(format!("recorded_{width}x{height}"), stage.draw().backend());
     }
