@@ -188,7 +188,7 @@ mod tests {
     #[test]
     fn an_argument_that_is_no_unicode_is_refused_without_being_quoted() {
         use std::os::unix::ffi::OsStringExt;
-        let args = ["crossexam".into(), "--llm".into(), OsString::from_vec(vec![0xff, 0x1b])];
+        let args = ["crossexam".into(), "--author".into(), OsString::from_vec(vec![0xff, 0x1b])];
         let said = Cli::read_from(args).expect_err("no Unicode");
         assert!(said.is_error() && said.code() == 2);
         assert!(said.text(false).contains("UTF-8"), "{}", said.text(false));

@@ -226,7 +226,10 @@ impl Pty {
             columns += 1;
             self.resize(columns, 30);
             self.send("\u{c}");
-            std::thread::yield_now();
+            // Not as fast as can be: the line editor answers a change of size in a handler that waits when too many are open.
+            let seen = lock(&self.seen.0);
+            let pause = self.seen.1.wait_timeout(seen, Duration::from_millis(20));
+            drop(pause.unwrap_or_else(PoisonError::into_inner));
         }
         drop(self.reader.take().expect("a reader").join());
         // The library's writer types Ctrl-D when it is dropped, where the terminal has a key for that; a window does not.
