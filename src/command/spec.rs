@@ -318,7 +318,18 @@ commands! {
             help: "Topics can be shortened as far as they stay unique: `info b` shows the breakpoints.",
             examples: &[("info breakpoints", "lists the breakpoints"), ("info sample", "shows the sample in full")],
             args: &[ArgSpec::required("TOPIC", K::Enum(&InfoTopic::WORDS))],
-            keys: &[key("i", "info node", "node")],
+        }
+
+        Node(node: Option<Name>) {
+            name: "node",
+            summary: "Show a node: question, guidance, answers and where they lead",
+            group: Group::Look,
+            help: "Without a node: the one that is asked next, at a leaf the one answered last, as `info node`. A node that the walk \
+                   has asked is shown as it was asked.",
+            examples: &[("node", "shows the next node"), ("node deceptive", "shows the node `deceptive`")],
+            args: &[ArgSpec::optional("NODE", K::Node)],
+            keys: &[key("i", "node {node}", "node")],
+            needs: &[Need::Policy],
         }
 
         Print(expr: String) {
@@ -774,8 +785,18 @@ commands! {
                 ("note \"first line\\nsecond line\"", "keeps a note of two lines"),
             ],
             args: &[ArgSpec::required("TEXT", K::FreeText)],
-            keys: &[prompt("m", "note ", "note")],
             needs: &[Need::Live],
+        }
+
+        NoteAt(node: Name, text: String) {
+            name: "note-at",
+            summary: "Write a note about a step of the walk: the one that answered NODE",
+            group: Group::Keep,
+            help: "The node has to be answered in the walk on the screen. The text is taken as with `note`.",
+            examples: &[("note-at deceptive the reason is not given", "keeps the finding with the step of `deceptive`")],
+            args: &[ArgSpec::required("NODE", K::Node), ArgSpec::required("TEXT", K::FreeText)],
+            keys: &[prompt("m", "note-at {node} ", "note")],
+            needs: &[Need::Live, Need::Walk],
         }
 
         Tag(tag: Name) {

@@ -25,7 +25,7 @@ pub(super) fn rescue(journal: &mut Journal, path: &str) -> Result<Stop, Failure>
 
 impl Engine {
     /// Notes and tags are about the last answered node; before any, about the walk; before any walk, about the session.
-    fn subject(&self) -> Subject {
+    pub(super) fn subject(&self) -> Subject {
         match self.state.walk_now() {
             Some(Walk { id, steps, .. }) if !steps.is_empty() => Subject::Step(*id, steps.len() - 1),
             Some(walk) => Subject::Walk(walk.id),
@@ -37,10 +37,20 @@ impl Engine {
         Some(Stamp { author: self.author.clone(), at: host::now() })
     }
 
-    pub(super) fn note(&mut self, run: &mut Run, text: &str) -> Result<Stop, Failure> {
-        let on = self.subject();
+    pub(super) fn note(&mut self, run: &mut Run, on: Subject, text: &str) -> Result<Stop, Failure> {
         let by = self.stamp();
         self.done(run, Fact::Noted { on, text: text.into(), by })
+    }
+
+    /// A note about the step that answered `node` in the current walk.
+    pub(super) fn note_at(&mut self, run: &mut Run, node: &Name, text: &str) -> Result<Stop, Failure> {
+        let walk = self.state.walk_now();
+        let place = walk.and_then(|w| Some((w.id, w.steps.iter().rposition(|step| step.node.id == *node)?)));
+        let Some((walk, place)) = place else {
+            return Err(Failure::user(format!("`{node}` is not answered in this walk"))
+                .hinted("`where` shows the steps; `note` is about the walk where it stands"));
+        };
+        self.note(run, Subject::Step(walk, place), text)
     }
 
     pub(super) fn tag(&mut self, run: &mut Run, tag: &Name) -> Result<Stop, Failure> {

@@ -411,3 +411,20 @@ fn a_whole_walk_takes_the_steps_that_stepping_takes() {
     assert_eq!(walked.steps, stepped.steps.iter().map(|s| (**s).clone()).collect::<Vec<_>>());
     assert_eq!(Some(walked.leaf), stepped.leaf);
 }
+
+#[test]
+fn a_note_at_a_node_stands_on_the_step_that_answered_it() {
+    let mut bench = Bench::ready(0.8);
+    bench.run("continue").1.expect("a walk");
+    let walk = bench.state().walk_now().expect("a walk").clone();
+    assert!(walk.steps.len() > 1, "a first step that is not the last");
+    for (place, step) in walk.steps.iter().enumerate() {
+        let (facts, done) = bench.run(&format!("note-at {} why `this` # and that", step.node.id));
+        done.expect("noted");
+        let on = facts.iter().find_map(|fact| match fact {
+            Fact::Noted { on, text, .. } if text.raw() == "why `this` # and that" => Some(*on),
+            _ => None,
+        });
+        assert_eq!(on, Some(crate::session::Subject::Step(walk.id, place)));
+    }
+}

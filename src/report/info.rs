@@ -9,12 +9,13 @@ use super::{
     Basis, Doc, Line, Page, Role, change, conditions, content, node as nodes, transcript, value, walk, walk_tree,
 };
 use crate::command::Need;
-use crate::domain::{Mode, Provenance, Target, Verdict};
+use crate::domain::{Mode, Name, Provenance, Target, Verdict};
 use crate::policy::Policy;
 use crate::session::SessionState;
 use crate::session::expr::{self, Context};
 use crate::session::state::Walk;
 use crate::text::Untrusted;
+use crate::text::alike::did_you_mean;
 use std::collections::BTreeSet;
 
 /// Cells of the column with the names of values.
@@ -50,27 +51,34 @@ pub fn displays(state: &SessionState) -> Doc {
     Doc(state.displays.iter().map(line).collect())
 }
 
-/// `info node`: the node that is asked next; at a leaf the one answered last. As it was asked, or would be under the policy
-/// of the walk.
-pub fn node(state: &SessionState, basis: &Basis, page: Page) -> Result<Doc, ViewError> {
+/// `node NODE` and `info node`: the node that was asked for, else the one that is asked next; at a leaf the one answered last. As it was asked,
+/// or would be under the policy of the walk.
+pub fn node(asked: Option<&Name>, state: &SessionState, basis: &Basis, page: Page) -> Result<Doc, ViewError> {
     let walk = state.walk_now();
-    let last = walk.and_then(|w| w.steps.len().checked_sub(1));
-    let (policy, record, place) = match walk.map(Walk::frontier) {
-        Some(Target::Leaf(_)) => {
-            let record = walk.zip(last).and_then(|(w, place)| w.conditions_of(place).policy.as_ref());
-            (last.and_then(|place| basis.of_step(place)), record, last)
-        }
-        Some(Target::Node(_)) => (basis.policy.as_deref(), walk.and_then(|w| w.conditions.policy.as_ref()), None),
-        None => (basis.loaded.as_deref(), state.policy.as_ref(), None),
+    let place = match (asked, walk.map(Walk::frontier)) {
+        (Some(id), _) => walk.and_then(|w| w.steps.iter().rposition(|step| step.node.id == *id)),
+        (None, Some(Target::Leaf(_))) => walk.and_then(|w| w.steps.len().checked_sub(1)),
+        (None, _) => None,
+    };
+    let (policy, record) = match (walk, place) {
+        (Some(walk), Some(place)) => (basis.of_step(place), walk.conditions_of(place).policy.as_ref()),
+        (Some(walk), None) => (basis.policy.as_deref(), walk.conditions.policy.as_ref()),
+        (None, _) => (basis.loaded.as_deref(), state.policy.as_ref()),
     };
     let policy = policy.ok_or_else(|| ViewError::missing(Need::Policy, state))?;
-    let id = match walk.map(Walk::frontier) {
-        Some(Target::Node(id)) => id,
-        Some(Target::Leaf(_)) => {
+    let id = match (asked, walk.map(Walk::frontier)) {
+        (Some(id), _) => id.clone(),
+        (None, Some(Target::Node(id))) => id,
+        (None, Some(Target::Leaf(_))) => {
             walk.and_then(|w| w.steps.last()).map_or_else(|| policy.root.clone(), |s| s.node.id.clone())
         }
-        None => policy.root.clone(),
+        (None, None) => policy.root.clone(),
     };
+    if let (Some(asked), None) = (asked, policy.node(id.as_str())) {
+        let near = did_you_mean(&policy.names_like(asked.as_str(), false), |name| format!("`{name}`"));
+        let hint = near.unwrap_or_else(|| "`info policy` lists the nodes.".to_owned());
+        return Err(ViewError::new(format!("the policy has no node `{asked}`"), &hint));
+    }
     let node = policy.node(id.as_str()).ok_or_else(|| {
         ViewError::new(
             format!("the policy of the walk has no node `{id}`"),

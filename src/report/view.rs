@@ -18,6 +18,7 @@ pub fn answer(command: &ViewCommand, state: &SessionState, basis: &Basis, page: 
     use ViewCommand as C;
     match command {
         C::Info(topic) => info(*topic, state, basis, page),
+        C::Node(node) => info::node(node.as_ref(), state, basis, page),
         C::List(node) => source::list(node.as_ref(), state, basis, page),
         C::Where => Ok(walk::path(state, current(state)?, basis, page)),
         C::Compare(None, _) => Ok(compare::compare(current(state)?, page)),
@@ -33,7 +34,7 @@ fn info(topic: InfoTopic, state: &SessionState, basis: &Basis, page: Page) -> Re
     Ok(match topic {
         InfoTopic::Breakpoints => info::breakpoints(state),
         InfoTopic::Display => info::displays(state),
-        InfoTopic::Node => info::node(state, basis, page)?,
+        InfoTopic::Node => info::node(None, state, basis, page)?,
         InfoTopic::Policy => info::policy(state, loaded(state, basis)?, basis, page),
         InfoTopic::Model => info::model(state, page)?,
         InfoTopic::Sample => info::sample(current(state)?, page),

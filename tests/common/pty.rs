@@ -234,7 +234,8 @@ impl Pty {
         drop(self.reader.take().expect("a reader").join());
         // The library's writer types Ctrl-D when it is dropped, where the terminal has a key for that; a window does not.
         let tty = self.master.as_ref().and_then(|master| master.tty_name()).expect("a terminal with a name");
-        let undone = std::process::Command::new("stty").arg("-F").arg(tty).args(["eof", "undef"]).status();
+        // Not after what is written, which nobody reads any more.
+        let undone = std::process::Command::new("stty").arg("-F").arg(tty).args(["-drain", "eof", "undef"]).status();
         assert!(undone.expect("stty runs").success());
         let start = Instant::now();
         drop((self.master.take(), self.writer.take()));

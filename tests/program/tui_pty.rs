@@ -100,7 +100,7 @@ fn colour_of_focus(screen: &vt100::Screen) -> Option<vt100::Color> {
 fn a_terminal_of_no_size_is_drawn_on_as_80_by_24() {
     let dir = tempfile::tempdir().expect("a folder");
     let mut pty = open(dir.path(), "scripted:0.9", (0, 0));
-    pty.wait("a whole screen", |s| ["Policy ·", "q quit"].iter().all(|t| s.contents().contains(t)));
+    pty.wait("a whole screen", |s| ["Policy ·", "s step", "q quit"].iter().all(|t| s.contents().contains(t)));
     pty.send("q");
     assert_eq!(pty.wait_exit().exit_code(), 0);
     pty.assert_restored();
@@ -120,7 +120,8 @@ fn the_terminal_is_asked_for_its_background_and_its_answer_is_never_typed_howeve
     pty.send("?");
     let screen = pty.wait_text(" Help ");
     assert!(screen.contains("sample 1/41") && !screen.contains("rgb"), "{screen}");
-    pty.send("\x1b");
+    pty.send("q");
+    pty.wait("the panes", |s| s.contents().contains("s step"));
     pty.send("q");
     assert_eq!(pty.wait_exit().exit_code(), 0);
     pty.assert_restored();
@@ -139,7 +140,7 @@ fn themes_are_chosen_by_flag_by_colorfgbg_and_by_the_lack_of_colours() {
         (&[], &["--color", "never"], default),
     ] {
         let mut pty = open_with(dir.path(), "scripted:0.9", (120, 40), env, more);
-        pty.wait("the pane with the focus", |s| colour_of_focus(s) == Some(colour));
+        pty.wait("the pane with the focus", |s| colour_of_focus(s) == Some(colour) && s.contents().contains("s step"));
         let asks = String::from_utf8_lossy(&pty.raw()).contains("\x1b]11;?");
         assert_eq!(asks, env.first().is_some_and(|(name, _)| *name == "COLORFGBG"), "{env:?} {more:?}");
         pty.send("q");

@@ -17,6 +17,7 @@ fn a_mistyped_name_is_refused_with_the_one_that_was_meant() {
         ("until insalt", "no node or leaf `insalt`", "did you mean `insult`?"),
         ("x prompt of insalt", "no node `insalt`", "did you mean `insult`?"),
         ("x tokens of remove", "no node `remove`", "`remove` is a leaf"),
+        ("note-at insalt a note", "`insalt` is not answered", "`where` shows the steps"),
         ("set answer insalt=yes", "no node `insalt`", "did you mean `insult`?"),
         ("set answer insult=yse", "no answer `yse`", "did you mean `yes`?"),
         ("sample cc", "no sample with id `cc`", "info samples"),

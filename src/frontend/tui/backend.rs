@@ -6,8 +6,8 @@
 
 use crate::text::ascii;
 use ratatui::backend::{Backend, ClearType, CrosstermBackend, WindowSize};
-use ratatui::buffer::{Buffer, Cell};
-use ratatui::layout::{Position, Rect, Size};
+use ratatui::buffer::Cell;
+use ratatui::layout::{Position, Size};
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
@@ -21,13 +21,13 @@ pub struct Screen<W: Write> {
     /// Whether it can show ASCII only.
     ascii: bool,
     /// What it shows: what an emoji has overrun is written again from here.
-    shown: Buffer,
+    shown: Shown,
 }
 
 impl<W: Write> Screen<W> {
     /// Draws on `writer`.
     pub fn new(writer: W, ascii: bool) -> Self {
-        Self { inner: CrosstermBackend::new(writer), ascii, shown: Buffer::default() }
+        Self { inner: CrosstermBackend::new(writer), ascii, shown: Shown::default() }
     }
 
     /// Writes bytes that are no cells.
@@ -39,18 +39,8 @@ impl<W: Write> Screen<W> {
         Backend::flush(&mut self.inner)
     }
 
-    fn forget(&mut self) {
-        self.shown.reset();
-    }
-
     /// Takes a cell into the copy of what is shown.
     fn keep(&mut self, x: u16, y: u16, cell: &Cell) {
-        let area = self.shown.area.union(Rect::new(0, 0, x.saturating_add(1), y.saturating_add(1)));
-        if area != self.shown.area {
-            let mut wider = Buffer::empty(area);
-            wider.merge(&self.shown);
-            self.shown = wider;
-        }
         let mut cell = cell.clone();
         if self.ascii {
             let plain = ascii::cells(cell.symbol(), UnicodeWidthStr::width(cell.symbol()).max(1));
@@ -60,11 +50,31 @@ impl<W: Write> Screen<W> {
         let cells = UnicodeWidthStr::width(cell.symbol()).max(1) as u16;
         // What a wide character covers is not told, and is not there any more.
         for covered in x.saturating_add(1)..x.saturating_add(cells) {
-            if let Some(place) = self.shown.cell_mut((covered, y)) {
-                place.reset();
-            }
+            self.shown.put(covered, y, Cell::EMPTY);
         }
-        if let Some(place) = self.shown.cell_mut((x, y)) {
+        self.shown.put(x, y, cell);
+    }
+}
+
+/// What the terminal shows, row by row, as far as it was ever written to.
+#[derive(Default)]
+struct Shown(Vec<Vec<Cell>>);
+
+impl Shown {
+    fn cell(&self, x: u16, y: u16) -> Option<&Cell> {
+        self.0.get(usize::from(y))?.get(usize::from(x))
+    }
+
+    fn put(&mut self, x: u16, y: u16, cell: Cell) {
+        let (x, y) = (usize::from(x), usize::from(y));
+        if self.0.len() <= y {
+            self.0.resize(y + 1, Vec::new());
+        }
+        let Some(row) = self.0.get_mut(y) else { return };
+        if row.len() <= x {
+            row.resize(x + 1, Cell::EMPTY);
+        }
+        if let Some(place) = row.get_mut(x) {
             *place = cell;
         }
     }
@@ -72,6 +82,9 @@ impl<W: Write> Screen<W> {
 
 /// Cells that some terminal may take for a cluster whose width is in dispute; `None` where all agree.
 fn disputed(symbol: &str) -> Option<usize> {
+    if symbol.len() < 3 {
+        return None;
+    }
     let mut chars = symbol.chars();
     let disputes = |c: char| {
         matches!(c, '\u{fe0e}' | '\u{fe0f}' | '\u{200d}' | '\u{20e3}' | '\u{1f1e6}'..='\u{1f1ff}' | '\u{1f3fb}'..='\u{1f3ff}')
@@ -90,14 +103,23 @@ impl<W: Write> Backend for Screen<W> {
     where
         I: Iterator<Item = (u16, u16, &'a Cell)>,
     {
+        let content: Vec<(u16, u16, &Cell)> = content.collect();
+        let before = |shown: &Shown, x, y| shown.cell(x, y).and_then(|old| disputed(old.symbol()));
+        let agreed = |(x, y, cell): &(u16, u16, &Cell)| {
+            disputed(cell.symbol()).is_none() && before(&self.shown, *x, *y).is_none()
+        };
+        if !self.ascii && content.iter().all(agreed) {
+            content.iter().for_each(|(x, y, cell)| self.keep(*x, *y, cell));
+            return self.inner.draw(content.into_iter());
+        }
         let mut open = BTreeSet::new();
         for (x, y, cell) in content {
             // What a cluster had left behind it is not in the way of the next only where all terminals agree on it.
-            let before = self.shown.cell((x, y)).and_then(|old| disputed(old.symbol())).unwrap_or(1) as u16;
+            let before = before(&self.shown, x, y).unwrap_or(1) as u16;
             self.keep(x, y, cell);
             open.extend((x..x.saturating_add(before)).map(|x| (y, x)));
         }
-        let area = self.shown.area;
+        let size = self.size().unwrap_or(Size { width: u16::MAX, height: u16::MAX });
         let mut batch: Vec<(u16, u16, Cell)> = Vec::new();
         // The row and column up to which the cluster written last reaches.
         let mut covered = (0, 0);
@@ -105,7 +127,7 @@ impl<W: Write> Backend for Screen<W> {
             if covered.0 == y && x < covered.1 {
                 continue;
             }
-            let Some(cell) = self.shown.cell((x, y)) else { continue };
+            let Some(cell) = self.shown.cell(x, y) else { continue };
             let cells = UnicodeWidthStr::width(cell.symbol()).max(1) as u16;
             covered = (y, x.saturating_add(cells));
             let Some(most) = disputed(cell.symbol()) else {
@@ -114,17 +136,17 @@ impl<W: Write> Backend for Screen<W> {
             };
             let mut blank = Cell::new(" ");
             blank.set_style(cell.style());
-            let end = (x + cells).min(area.width);
+            let end = x.saturating_add(cells).min(size.width);
             batch.extend((x..end).map(|x| (x, y, blank.clone())));
             flush(&mut self.inner, &mut batch)?;
             batch.push((x, y, cell.clone()));
             // A batch begins by placing the cursor, so nothing depends on where the cluster has left it.
             flush(&mut self.inner, &mut batch)?;
             let behind = usize::from(x) + usize::from(cells)..usize::from(x) + most;
-            let width = usize::from(area.width).max(1);
+            let width = usize::from(size.width).max(1);
             for column in behind {
                 let (row, column) = (usize::from(y) + column / width, column % width);
-                if row < usize::from(area.height) {
+                if row < usize::from(size.height) {
                     open.insert((row as u16, column as u16));
                 }
             }
@@ -149,12 +171,12 @@ impl<W: Write> Backend for Screen<W> {
     }
 
     fn clear(&mut self) -> io::Result<()> {
-        self.forget();
+        self.shown = Shown::default();
         self.inner.clear()
     }
 
     fn clear_region(&mut self, clear_type: ClearType) -> io::Result<()> {
-        self.forget();
+        self.shown = Shown::default();
         self.inner.clear_region(clear_type)
     }
 
@@ -256,6 +278,17 @@ mod tests {
                 assert_eq!(column(&rows[0], "end"), Some(8), "{emoji} as {opinion}: {rows:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_screen_of_more_cells_than_sixteen_bits_count_is_drawn() {
+        let area = Rect::new(0, 0, 500, 200);
+        let sink = Sink::default();
+        let options = TerminalOptions { viewport: Viewport::Fixed(area) };
+        let mut terminal = Terminal::with_options(Screen::new(sink.clone(), false), options).unwrap();
+        let text = format!("{}❤\u{fe0f}end", "\n".repeat(199));
+        terminal.draw(|frame| frame.render_widget(Paragraph::new(text.as_str()), area)).unwrap();
+        assert!(String::from_utf8_lossy(&sink.0.borrow()).contains("end"));
     }
 
     #[test]

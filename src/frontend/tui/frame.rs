@@ -30,6 +30,10 @@ const ALWAYS: [(&str, &str); 3] = [(":", "command"), ("?", "help"), ("q", "quit"
 /// Draws everything.
 pub fn draw(ui: &Ui, view: View<'_>, frame: &mut Frame<'_>) {
     let area = frame.area();
+    if area.as_size() != ui.size.as_size() {
+        // The terminal changed in between, or is gone: the next frame is for the new size.
+        return;
+    }
     let ink = Ink(ui.setup.theme);
     let Some(screen) = body::screen(ui) else {
         let asked = ui.confirm.then(|| status(ui, view, usize::from(area.width)));

@@ -145,6 +145,10 @@ fn command(spec: &CommandSpec, key: &Key, standing: Standing<'_>) -> Action {
     let view = standing.view;
     let node = meant(spec.name, standing).map_or_else(String::new, |n| quoted(n.as_str()));
     let line = key.line.replace("{node}", &node);
+    if spec.name == "note-at" && meant(spec.name, standing).is_none_or(|node| view.step_of(&node).is_none()) {
+        // Nothing to note at a node that is not answered: the note is about the walk.
+        return Action::Prompt("note ".to_owned());
+    }
     if key.prompt || (key.line.contains("{node}") && node.is_empty()) {
         return Action::Prompt(line);
     }

@@ -280,9 +280,14 @@ fn keys_about_a_node_are_about_the_selected_one_and_say_which() {
         }
         let mut stage = Stage::new(120, 40);
         at_the_leaf(&mut stage);
-        stage.keys(&format!("{select}a"));
-        let typed = stage.app.prompt.as_ref().map(|p| p.text().to_owned());
-        assert_eq!(typed, Some(format!("set answer {node}=")));
+        for (key, line) in [("a", format!("set answer {node}=")), ("m", format!("note-at {node} "))] {
+            stage.keys(&format!("{select}{key}"));
+            let typed = stage.app.prompt.as_ref().map(|p| p.text().to_owned());
+            assert_eq!(typed, Some(line));
+            stage.keys("<esc><esc>");
+        }
+        stage.keys(&format!("{select}i"));
+        assert_eq!(stage.app.overlay.as_ref().map(|o| o.title.clone()), Some(format!("node {node}")));
     }
     let mut stage = Stage::new(120, 40);
     stage.facts(to_the_leaf());
@@ -409,6 +414,18 @@ fn on_a_screen_for_one_pane_every_pane_can_be_reached_and_below_that_only_quitti
     }
     let screen = Stage::new(39, 12).draw().backend().to_string();
     assert!(screen.contains("39×12") && screen.contains("40×12"), "{screen}");
+}
+
+#[test]
+fn a_frame_for_another_size_than_the_terminal_has_by_now_is_left_out() {
+    for keys in ["", ":note x", "?", "z"] {
+        let mut stage = Stage::new(120, 40);
+        stage.keys(keys);
+        for size in [(80, 24), (1, 1), (200, 60)] {
+            let mut terminal = ratatui::Terminal::new(ratatui::backend::TestBackend::new(size.0, size.1)).unwrap();
+            terminal.draw(|frame| super::frame::draw(&stage.app, stage.view(), frame)).unwrap();
+        }
+    }
 }
 
 #[test]
