@@ -1,4 +1,5 @@
-//! The matrix products by themselves: every packed type at the row counts that matter, on each instruction set of the machine.
+//! The matrix products by themselves: every packed type at the row counts that matter, on each instruction set of the
+//! machine.
 //!
 //! Must not be a test: figures are for people, and for comparing two builds on one machine in one run.
 #![allow(missing_docs, clippy::unwrap_used, reason = "a benchmark fails by panicking")]

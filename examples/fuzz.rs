@@ -1,8 +1,8 @@
 //! Drives the fuzz targets on a stable compiler: the same inputs for the same seed, for a time or for a number of runs.
 //!
-//! `cargo run --example fuzz -- [--seconds N | --runs N] [--seed N] [--target NAME] [--input FILE]`: the time is shared by the targets, the
-//! number is for each. Ends with 1 where an input fails or takes longer than a second, and writes that input to `fuzz-NAME.bin`; `--input`
-//! runs such a file again.
+//! `cargo run --example fuzz -- [--seconds N | --runs N] [--seed N] [--target NAME] [--input FILE]`: the time is shared
+//! by the targets, the number is for each. Ends with 1 where an input fails or takes longer than a second, and writes
+//! that input to `fuzz-NAME.bin`; `--input` runs such a file again.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a program of its own")]
 

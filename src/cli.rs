@@ -18,8 +18,8 @@ use std::path::PathBuf;
 /// A debugger for content-moderation policies: cross-examine every moderation verdict.
 ///
 /// Loads a local language model, steps a sample through each node of a policy's decision tree, shows what the model was
-/// asked, what it wrote and how sure it was, compares the verdict with the classifier's and the human label, and records
-/// every step in a session.
+/// asked, what it wrote and how sure it was, compares the verdict with the classifier's and the human label, and
+/// records every step in a session.
 #[derive(Debug, Parser)]
 #[command(name = "crossexam", version, max_term_width = 120, args_conflicts_with_subcommands = true)]
 pub struct Cli {
@@ -186,8 +186,8 @@ const THREADS_PER_CORE: usize = 4;
 /// Direct answers or rationales.
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub struct ModeArgs {
-    /// Whether the model reasons before it answers. Without it: direct, in `check` and in the debugger alike; a session that is
-    /// opened again keeps its mode.
+    /// Whether the model reasons before it answers. Without it: direct, in `check` and in the debugger alike; a session
+    /// that is opened again keeps its mode.
     #[arg(long, value_enum)]
     pub mode: Option<ModeChoice>,
     /// The most tokens of rationale per node.
@@ -356,7 +356,8 @@ pub enum ModelsCommand {
         /// Which model.
         #[command(flatten)]
         model: ModelArg,
-        /// Multiply in 32-bit floats with activations as they are: slow, and what the fast kernels are measured against.
+        /// Multiply in 32-bit floats with activations as they are: slow, and what the fast kernels are measured
+        /// against.
         #[arg(long, conflicts_with = "device")]
         exact: bool,
         /// Where it is computed.
@@ -460,7 +461,8 @@ pub struct Environment {
     pub no_color: bool,
     /// `COLORFGBG`, by which some terminals tell their background.
     pub colorfgbg: Option<String>,
-    /// The character set of the locale is not UTF-8: `LC_ALL`, else `LC_CTYPE`, else `LANG` names another, or none as `C` does.
+    /// The character set of the locale is not UTF-8: `LC_ALL`, else `LC_CTYPE`, else `LANG` names another, or none as
+    /// `C` does.
     pub ascii: bool,
     /// `TERM` is `dumb` or not set: no full-screen front end and no colours.
     pub dumb_terminal: bool,

@@ -145,7 +145,8 @@ pub(super) fn asked_parts(old: &Policy, a: &Node, new: &Policy, b: &Node) -> Vec
             parts.push(part);
         }
     };
-    // The hash is over all that the model reads at the node, so only where it differs is it worth finding out what does.
+    // The hash is over all that the model reads at the node, so only where it differs is it worth finding out what
+    // does.
     if a.hash != b.hash {
         note(a.question != b.question, Part::Question);
         note(a.guidance != b.guidance, Part::Guidance);

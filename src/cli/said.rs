@@ -1,6 +1,7 @@
 //! What the argument parser has to say (help, the version, what is wrong with the arguments), made safe for a terminal.
 //!
-//! Must not let a character of an argument through that could act on a terminal: clap quotes arguments in its messages as they are.
+//! Must not let a character of an argument through that could act on a terminal: clap quotes arguments in its messages
+//! as they are.
 
 use super::Cli;
 use crate::text::{Escaped, Untrusted};
@@ -32,8 +33,9 @@ impl Cli {
     pub fn read_from(args: impl IntoIterator<Item = OsString>) -> Result<Self, Said> {
         let args: Vec<OsString> = args.into_iter().collect();
         Self::try_parse_from(&args).map_err(|raw| {
-            // The same arguments once more, with everything that acts on a terminal spelled out: then nothing in the message does,
-            // wherever clap or a parser of values puts their text, and help, hints and colours are as they always are.
+            // The same arguments once more, with everything that acts on a terminal spelled out: then nothing in the
+            // message does, wherever clap or a parser of values puts their text, and help, hints and colours are as
+            // they always are.
             let error = match Self::try_parse_from(args.iter().map(|arg| inert(arg))) {
                 Err(error) if error.kind() == raw.kind() => error,
                 // What is wrong is no longer there (an argument that is no Unicode): it is said without quoting it.

@@ -94,8 +94,8 @@ pub fn complete(line: &str, cursor: usize, names: &dyn Names) -> Vec<Completion>
     }
 }
 
-/// What is still to be typed, for ghost text after the cursor: ` NODE [if EXPR]`. `None` where nothing is, or where the line
-/// makes no sense.
+/// What is still to be typed, for ghost text after the cursor: ` NODE [if EXPR]`. `None` where nothing is, or where the
+/// line makes no sense.
 pub fn hint(line: &str) -> Option<String> {
     match locate(line) {
         Place::Argument { args, after, word, begun: false } if word.text.is_empty() => {

@@ -6,7 +6,8 @@ use super::arg::Value;
 use super::values::{ExamineWhat, InfoTopic, SampleRef, Times};
 use crate::domain::{BreakAt, Mode, Name};
 
-/// The values of a command's arguments in the table's order, `None` where one was left out. Fields take theirs one by one.
+/// The values of a command's arguments in the table's order, `None` where one was left out. Fields take theirs one by
+/// one.
 pub type Values = std::vec::IntoIter<Option<Value>>;
 
 /// A field of a command. Most take one argument; a field may take several that only make sense together.

@@ -223,7 +223,8 @@ pub fn unwrap_free(raw: &str) -> Result<String, LexError> {
         let mut text = String::new();
         match lexer.double_quoted(&mut text) {
             Ok(()) if lexer.at == raw.len() => return Ok(text),
-            // An expression may begin with a string: `"a" in tags`. Only a text that is nothing but quotes must be sound.
+            // An expression may begin with a string: `"a" in tags`. Only a text that is nothing but quotes must be
+            // sound.
             Ok(()) => {}
             Err(error) if raw.ends_with('"') && raw.matches('"').count() == 2 => return Err(error),
             Err(_) => {}

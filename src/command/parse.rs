@@ -47,8 +47,8 @@ impl ParseError {
     }
 }
 
-/// Reads one line. `None` for an empty line or a comment. The line may hold line breaks: they are white space, and part of
-/// free text.
+/// Reads one line. `None` for an empty line or a comment. The line may hold line breaks: they are white space, and part
+/// of free text.
 pub fn parse(line: &str) -> Result<Option<Command>, ParseError> {
     let mut lexer = Lexer::strict(line);
     let Some((spec, counted)) = command_word(&mut lexer)? else { return Ok(None) };

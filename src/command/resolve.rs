@@ -1,4 +1,5 @@
-//! From the words of a line to the entry of the table: full names, aliases, unique prefixes, and what was meant otherwise.
+//! From the words of a line to the entry of the table: full names, aliases, unique prefixes, and what was meant
+//! otherwise.
 //!
 //! Must not read arguments.
 

@@ -1,8 +1,9 @@
-//! The table: one row per command. Its enums, parsing, canonical lines, dispatch, help, completion, key bar and the command
-//! reference derive from it.
+//! The table: one row per command. Its enums, parsing, canonical lines, dispatch, help, completion, key bar and the
+//! command reference derive from it.
 //!
-//! Must stay the only list of commands; a command that is not here does not exist. A new one is a row here, an arm where
-//! its hand dispatches (`engine`, `report::view`, or the front ends for their own), a function that does it, and a test.
+//! Must stay the only list of commands; a command that is not here does not exist. A new one is a row here, an arm
+//! where its hand dispatches (`engine`, `report::view`, or the front ends for their own), a function that does it, and
+//! a test.
 
 use super::arg::{ArgKind as K, ArgSpec, Seen, Value};
 use super::field::{Field, Values};
@@ -218,8 +219,8 @@ const fn by_group<const N: usize>(mut rows: [&'static CommandSpec; N]) -> [&'sta
     rows
 }
 
-/// Makes of `Variant(field: Type, …) { name: …, summary: …, … }` a variant of its hand's enum, its row, the way from the
-/// values of its arguments to it, and back.
+/// Makes of `Variant(field: Type, …) { name: …, summary: …, … }` a variant of its hand's enum, its row, the way from
+/// the values of its arguments to it, and back.
 macro_rules! commands {
     ($(
         $(#[$doc:meta])*

@@ -36,7 +36,8 @@ impl Digest {
         Self(Sha256::digest(bytes).into())
     }
 
-    /// Digest of several parts, each preceded by its length as a little-endian u64, so that no two lists of parts collide.
+    /// Digest of several parts, each preceded by its length as a little-endian u64, so that no two lists of parts
+    /// collide.
     pub fn of_parts<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Self {
         let mut hasher = Sha256::new();
         for part in parts {

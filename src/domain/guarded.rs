@@ -1,7 +1,7 @@
 //! `GuardedFile`: a file that somebody else made, read with a limit and a way to stop, whatever it turns out to be.
 //!
-//! Must be the way in which policies, samples, scripts and other small files from outside are opened: a plain `File` waits for
-//! ever at a pipe that nobody writes to, and never comes to the end of a device.
+//! Must be the way in which policies, samples, scripts and other small files from outside are opened: a plain `File`
+//! waits for ever at a pipe that nobody writes to, and never comes to the end of a device.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read};
@@ -34,13 +34,14 @@ pub struct GuardedFile<'a> {
 struct Stopped;
 
 impl<'a> GuardedFile<'a> {
-    /// Opens `path`, of which at most `limit` bytes are read; more is an error, at once where the size is known. Reading ends
-    /// with an error when `stop` says so; see [`Self::was_stopped`].
+    /// Opens `path`, of which at most `limit` bytes are read; more is an error, at once where the size is known.
+    /// Reading ends with an error when `stop` says so; see [`Self::was_stopped`].
     ///
     /// # Errors
     /// What the system says, or what is wrong with the file, in words that go with its path.
     pub fn open(path: &Path, limit: u64, stop: impl Fn() -> bool + 'a) -> io::Result<Self> {
-        // Before it is opened, because opening a device can do things; and after it, because it may be another file by then.
+        // Before it is opened, because opening a device can do things; and after it, because it may be another file by
+        // then.
         kind(&std::fs::metadata(path)?)?;
         let mut options = OpenOptions::new();
         options.read(true);

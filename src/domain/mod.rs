@@ -1,7 +1,7 @@
 //! The field's words as small value types: names, samples, gold, outcomes, verdicts, prompts, readouts, judgements.
 //!
-//! Must not know of models, sessions or screens, and must not open files but in `guarded`. May import `text` and nothing else
-//! of ours.
+//! Must not know of models, sessions or screens, and must not open files but in `guarded`. May import `text` and
+//! nothing else of ours.
 
 mod cancel;
 mod device;

@@ -2,9 +2,9 @@
 //!
 //! Must give back the very path that a text was made of, and must leave a path that is UTF-8 as it is.
 //!
-//! A byte that is not UTF-8 becomes one of the last characters of the last private plane, U+10FF80 to U+10FFFF for the bytes 80
-//! to FF. Nobody has a font or a use for these; where a path does hold one, its four bytes are written in this way too. They are
-//! hidden characters, so a terminal sees `<U+10FFFC>` for the byte FC.
+//! A byte that is not UTF-8 becomes one of the last characters of the last private plane, U+10FF80 to U+10FFFF for the
+//! bytes 80 to FF. Nobody has a font or a use for these; where a path does hold one, its four bytes are written in this
+//! way too. They are hidden characters, so a terminal sees `<U+10FFFC>` for the byte FC.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};

@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 pub struct AnswerScore {
     /// The answer.
     pub answer: Name,
-    /// Teacher-forced log-probability of the answer's tokens and its terminator, over the full vocabulary (natural log).
+    /// Teacher-forced log-probability of the answer's tokens and its terminator, over the full vocabulary (natural
+    /// log).
     #[serde(with = "Float")]
     pub logprob: f64,
     /// Softmax of `logprob` over the allowed answers; these sum to 1.
@@ -50,8 +51,8 @@ impl Readout {
         Self { answers, coverage }
     }
 
-    /// Coverage below this is none. Logits are 32-bit floats: in such floats this mass is 0, no answer can be told from an
-    /// impossible one, and a softmax over the answers would make a verdict of nothing.
+    /// Coverage below this is none. Logits are 32-bit floats: in such floats this mass is 0, no answer can be told from
+    /// an impossible one, and a softmax over the answers would make a verdict of nothing.
     pub const NO_COVERAGE: f64 = f32::MIN_POSITIVE as f64;
 
     /// Whether these are probabilities at all: numbers, of answers that the model can give.

@@ -1,7 +1,8 @@
 //! `Programs`: where other programs are found and what they get from us. The one place that makes a `Command`.
 //!
-//! Must never run what lies in the current folder: analysts work in folders of files that others sent them. A program is
-//! found on absolute entries of PATH only, runs in a folder that the caller names, and gets the variables listed here.
+//! Must never run what lies in the current folder: analysts work in folders of files that others sent them. A program
+//! is found on absolute entries of PATH only, runs in a folder that the caller names, and gets the variables listed
+//! here.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -38,8 +39,8 @@ const WORDS: &[&str] = &[
     "NO_PROXY",
 ];
 
-/// Variables that name a place or several. Handed on where each is an absolute path or an address: a relative one would mean
-/// another place in the program's folder than it meant here.
+/// Variables that name a place or several. Handed on where each is an absolute path or an address: a relative one would
+/// mean another place in the program's folder than it meant here.
 const PLACES: &[&str] = &[
     "CURL_CA_BUNDLE",
     "HOME",

@@ -1,7 +1,7 @@
 //! The prompt of one node as named pieces, before a chat template and a tokenizer make ids of it.
 //!
-//! Must not hold chat scaffolding (`<|im_start|>` and the like): that belongs to the model, and every piece here is content,
-//! out of which no control token may come.
+//! Must not hold chat scaffolding (`<|im_start|>` and the like): that belongs to the model, and every piece here is
+//! content, out of which no control token may come.
 
 use super::Digest;
 use crate::text::Untrusted;

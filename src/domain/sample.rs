@@ -60,8 +60,8 @@ pub enum Content {
 }
 
 impl Content {
-    /// Digest over everything the model gets to read of the sample: the parts of [`Digest::of_parts`] are `text` and the text, or
-    /// `fields` and for each field its name, the number of its texts and the texts.
+    /// Digest over everything the model gets to read of the sample: the parts of [`Digest::of_parts`] are `text` and
+    /// the text, or `fields` and for each field its name, the number of its texts and the texts.
     pub fn digest(&self) -> Digest {
         match self {
             Self::Text(text) => Digest::of_parts([b"text".as_slice(), text.raw().as_bytes()]),

@@ -1,11 +1,13 @@
-//! Sample files: one JSON object a line becomes one `Sample`; a bad line becomes an error with line, column and what to do.
+//! Sample files: one JSON object a line becomes one `Sample`; a bad line becomes an error with line, column and what to
+//! do.
 //!
-//! Must not change the content in any way, must not stop at a bad line, and must not take an absent or null label for "no".
+//! Must not change the content in any way, must not stop at a bad line, and must not take an absent or null label for
+//! "no".
 //!
 //! The keys stand in one table, `keys`, from which SAMPLES.md has its own.
 //!
-//! Any other key is kept in `meta` under its own name. A key that differs from one of these only in case, separators or a
-//! final s is refused, because a threshold under a misspelled key would silently not count.
+//! Any other key is kept in `meta` under its own name. A key that differs from one of these only in case, separators or
+//! a final s is refused, because a threshold under a misspelled key would silently not count.
 
 mod gold;
 mod json;
@@ -23,7 +25,8 @@ use std::sync::LazyLock;
 pub use keys::{Key, TABLE};
 pub use read::{Loaded, MAX_ERRORS, MAX_SAMPLES, RawLine, RawLines, load};
 
-/// The longest line that is read, in bytes. A longer one is an error of its own and is skipped without being kept in memory.
+/// The longest line that is read, in bytes. A longer one is an error of its own and is skipped without being kept in
+/// memory.
 pub const MAX_LINE_BYTES: usize = 4 << 20;
 
 /// The most members of an object that stands for something, such as `scores`; `meta` may have any number.
@@ -47,7 +50,8 @@ pub struct SampleError {
 
 const KEYS: [&str; keys::NAMES.len()] = keys::NAMES;
 
-/// Reads one line (without its line break, which does no harm). `line` is its number from 1; it names a sample without an id.
+/// Reads one line (without its line break, which does no harm). `line` is its number from 1; it names a sample without
+/// an id.
 pub fn parse_line(line: usize, bytes: &[u8]) -> Result<Sample, SampleError> {
     if bytes.len() > MAX_LINE_BYTES {
         return Err(too_long(line));

@@ -1,8 +1,8 @@
 //! The written form of domain values in JSON: the ones for which a derive does not do.
 //!
 //! Must refuse what the domain type refuses, must keep order and repetition, and must give a float back bit for bit.
-//! The types here stand for a form, not for a value: `#[serde(with = "Float")]` says how a field is written, and the schema
-//! of the session file reads the same attribute.
+//! The types here stand for a form, not for a value: `#[serde(with = "Float")]` says how a field is written, and the
+//! schema of the session file reads the same attribute.
 
 use super::{Digest, Name, Verdict};
 use serde::de::{Error, Unexpected, Visitor};
@@ -10,8 +10,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::marker::PhantomData;
 
-/// A float. A finite one is a JSON number that reads back to the same bits; the others, for which JSON has no number, are the
-/// strings `inf`, `-inf`, `nan`, and `nan:` with the 16 hexadecimal digits of its bits for any NaN but the usual one.
+/// A float. A finite one is a JSON number that reads back to the same bits; the others, for which JSON has no number,
+/// are the strings `inf`, `-inf`, `nan`, and `nan:` with the 16 hexadecimal digits of its bits for any NaN but the
+/// usual one.
 pub(crate) struct Float;
 
 /// A list of pairs as a list of objects of type `T`.

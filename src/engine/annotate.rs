@@ -15,8 +15,8 @@ use std::sync::Arc;
 /// The range of a score of which nothing else is known.
 const PROBABILITIES: (f64, f64) = (0.0, 1.0);
 
-/// `save` after a write failed: what was acknowledged is copied, and nothing of it can be recorded any more. A failure, since
-/// the session goes on unrecorded.
+/// `save` after a write failed: what was acknowledged is copied, and nothing of it can be recorded any more. A failure,
+/// since the session goes on unrecorded.
 pub(super) fn rescue(journal: &mut Journal, path: &str) -> Result<Stop, Failure> {
     journal.copy_to(&path_text::path(path), false).map_err(|e| Failure::user(e.to_string()).hinted(e.hint()))?;
     Err(Failure::user(format!("all that was acknowledged is now in {path}; this session is no longer recorded"))
@@ -100,8 +100,8 @@ impl Engine {
         self.done(run, Fact::ThresholdSet { name: name.clone(), value })
     }
 
-    /// The range of a score: 0 to 1, and as far beyond as scores and thresholds of the loaded samples reach. Where samples
-    /// carry scores, one that none of them has is a slip of the pen.
+    /// The range of a score: 0 to 1, and as far beyond as scores and thresholds of the loaded samples reach. Where
+    /// samples carry scores, one that none of them has is a slip of the pen.
     fn range_of_score(&self, name: &Name) -> Result<(f64, f64), Failure> {
         let Some(set) = &self.samples else { return Ok(PROBABILITIES) };
         let all = || set.samples.iter().flat_map(|sample| sample.scores.iter().chain(&sample.thresholds));

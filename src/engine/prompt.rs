@@ -17,8 +17,8 @@ const ANSWER: &str = "Answer:";
 
 /// What the model is asked at `node` about `sample`.
 ///
-/// Every piece but the sample's own text ends in a line break, so that pieces tokenised one by one give the tokens of the
-/// whole text, and prefixes are shared as widely as the layout allows.
+/// Every piece but the sample's own text ends in a line break, so that pieces tokenised one by one give the tokens of
+/// the whole text, and prefixes are shared as widely as the layout allows.
 pub fn question(policy: &Policy, node: &Node, sample: &Sample, mode: Mode) -> Question {
     let mut user = Vec::new();
     match policy.layout {
@@ -55,8 +55,8 @@ pub struct Asked {
     pub rationale: Option<Untrusted>,
 }
 
-/// What a node of the current walk was asked, with the policy and the mode of that time; a node that was not asked, as it would
-/// be. Without `node` it is the one that was answered last, or else the next one. Needs no model.
+/// What a node of the current walk was asked, with the policy and the mode of that time; a node that was not asked, as
+/// it would be. Without `node` it is the one that was answered last, or else the next one. Needs no model.
 ///
 /// # Errors
 /// Where there is no walk, no such node, or the recorded policy does not hold what was asked.

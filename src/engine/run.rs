@@ -89,8 +89,8 @@ impl Engine {
         self.breakpoint_after_step(run)
     }
 
-    /// A branch that shares the first `at` steps of `from` and goes on under what is loaded now. With nothing to share it is a
-    /// new walk of the sample, for the root is the loaded policy's.
+    /// A branch that shares the first `at` steps of `from` and goes on under what is loaded now. With nothing to share
+    /// it is a new walk of the sample, for the root is the loaded policy's.
     pub(super) fn branch(&mut self, run: &mut Run, from: WalkId, at: usize) -> Result<WalkId, Failure> {
         let policy = self.policy()?;
         let source = self.state.walk(from).ok_or_else(|| Failure::internal(format!("there is no walk {}", from.0)))?;

@@ -1,6 +1,7 @@
 //! Batch: commands from files, arguments and a stream, a transcript or JSON lines out, an exit code at the end.
 //!
-//! Must not edit lines or stream tokens, and must keep progress out of the output, which is the same whatever it is written to.
+//! Must not edit lines or stream tokens, and must keep progress out of the output, which is the same whatever it is
+//! written to.
 
 use super::interrupt::Interrupt;
 use super::progress::ProgressView;
@@ -30,8 +31,8 @@ pub struct Options {
     pub theme: Option<Theme>,
 }
 
-/// Carries out `inputs`, then the lines of `stdin`, and gives the exit code: 0, or that of the first line that failed (with
-/// `keep_going` of the worst): 1 failed, 2 not understood, 130 stopped, 255 internal.
+/// Carries out `inputs`, then the lines of `stdin`, and gives the exit code: 0, or that of the first line that failed
+/// (with `keep_going` of the worst): 1 failed, 2 not understood, 130 stopped, 255 internal.
 ///
 /// # Errors
 /// Where `out` cannot be written.
@@ -86,8 +87,8 @@ fn carry_out<R: BufRead + Send + 'static>(
     }
 }
 
-/// Reads lines on a thread of their own, so that a signal can end a wait for one. The thread ends with the stream, or with
-/// the first line that nobody takes any more.
+/// Reads lines on a thread of their own, so that a signal can end a wait for one. The thread ends with the stream, or
+/// with the first line that nobody takes any more.
 fn read_ahead<R: BufRead + Send + 'static>(stdin: R) -> io::Result<Receiver<io::Result<ScriptLine>>> {
     let (lines, taken) = sync_channel(AHEAD);
     std::thread::Builder::new().name("stdin".to_owned()).spawn(move || {

@@ -1,7 +1,7 @@
 //! `check`: samples in, verdicts out, one JSON line each, in order, in bounded memory.
 //!
-//! Must write nothing but records to `out`, and must give every input line that is not blank exactly one. The walking is
-//! `engine::many`'s.
+//! Must write nothing but records to `out`, and must give every input line that is not blank exactly one. The walking
+//! is `engine::many`'s.
 
 use crate::domain::sample_file::{self, RawLine, SampleError};
 use crate::domain::{Cancel, Mode, Outcome};
@@ -144,8 +144,8 @@ impl Summary {
     }
 }
 
-/// Reads lines on a thread of its own, so that a slow writer of them does not keep the samples at hand waiting. The thread ends
-/// with the input or with the receiver.
+/// Reads lines on a thread of its own, so that a slow writer of them does not keep the samples at hand waiting. The
+/// thread ends with the input or with the receiver.
 fn read_ahead(input: impl BufRead + Send + 'static) -> Receiver<io::Result<RawLine>> {
     let (send, receive) = sync_channel(AHEAD);
     thread::spawn(move || {

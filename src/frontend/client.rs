@@ -1,4 +1,5 @@
-//! `Client`: what every front end holds: the way to the engine (or to a recorded session) and the state its facts add up to.
+//! `Client`: what every front end holds: the way to the engine (or to a recorded session) and the state its facts add
+//! up to.
 //!
 //! Must not draw or print, and must not look at what a command is.
 
@@ -74,7 +75,8 @@ impl Client {
         self.driver.canceller()
     }
 
-    /// Whether the files of the loaded policy are not what was loaded; each change is told once. A recording needs no files.
+    /// Whether the files of the loaded policy are not what was loaded; each change is told once. A recording needs no
+    /// files.
     pub fn policy_changed(&mut self) -> bool {
         !self.driver.is_recorded() && self.watch.changed(self.driver.state().policy.as_ref())
     }

@@ -86,8 +86,8 @@ fn arguments(program: &Path, path: &Path, line: usize) -> Vec<OsString> {
     }
 }
 
-/// Where `node` is described in the file of the loaded policy; where none is named, the node that is asked next or the leaf
-/// that was reached, and without a walk the root.
+/// Where `node` is described in the file of the loaded policy; where none is named, the node that is asked next or the
+/// leaf that was reached, and without a walk the root.
 ///
 /// # Errors
 /// Where no policy is loaded, it lies inside the program, or it has no such node or leaf.

@@ -1,7 +1,7 @@
 //! The one signal handler of the program: Ctrl-C, termination, and a terminal that went away.
 //!
-//! Must be connected once in a program. Asks whatever runs to stop; ends the process by itself only where that does not help:
-//! a thread that waits for a full pipe or for a dead terminal hears of nothing.
+//! Must be connected once in a program. Asks whatever runs to stop; ends the process by itself only where that does not
+//! help: a thread that waits for a full pipe or for a dead terminal hears of nothing.
 
 use crate::domain::Cancel;
 use crate::engine::Canceller;
@@ -116,8 +116,8 @@ impl Interrupt {
         ctrlc::set_handler(move || drop(this.press(Instant::now()))).map_err(io::Error::other)
     }
 
-    /// Ends the program when the terminal goes away. There may be no SIGHUP (nohup, a program in the background), and a read
-    /// from a terminal that is gone need not say so.
+    /// Ends the program when the terminal goes away. There may be no SIGHUP (nohup, a program in the background), and a
+    /// read from a terminal that is gone need not say so.
     ///
     /// # Errors
     /// Where the system gives no thread.
@@ -181,7 +181,8 @@ impl Interrupt {
         self.0.ending.load(Ordering::SeqCst)
     }
 
-    /// Whether to end with [`INTERRUPTED`], whatever else went wrong: what fails on a terminal that is gone is no fault.
+    /// Whether to end with [`INTERRUPTED`], whatever else went wrong: what fails on a terminal that is gone is no
+    /// fault.
     pub fn ended_by_signal(&self) -> bool {
         self.ending() || terminal_gone()
     }
@@ -228,7 +229,8 @@ impl Interrupt {
         let watch = move || {
             let start = Instant::now();
             while start.elapsed() < GRACE {
-                // The line editor hears of SIGINT only, and only while it reads a line; so it is told until it has ended.
+                // The line editor hears of SIGINT only, and only while it reads a line; so it is told until it has
+                // ended.
                 #[cfg(unix)]
                 if this.0.meaning.load(Ordering::SeqCst) == Meaning::Stop as u8 {
                     signal_hook::low_level::raise(signal_hook::consts::SIGINT).unwrap_or(());
@@ -265,8 +267,8 @@ pub fn terminal_gone() -> bool {
     gone(io::stdin()) || gone(io::stdout())
 }
 
-/// The system answers every question about a terminal that is gone with an I/O error, but only a moment after the other side
-/// was closed; until then polling says that it hung up.
+/// The system answers every question about a terminal that is gone with an I/O error, but only a moment after the other
+/// side was closed; until then polling says that it hung up.
 #[cfg(unix)]
 fn gone(stream: impl std::os::fd::AsFd) -> bool {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};

@@ -445,7 +445,8 @@ fn demo(args: &DemoArgs, env: &Environment, interrupt: &Interrupt) -> Result<u8,
     device::check_built(model.device.device)?;
     let name = model.llm.get_or_insert_with(|| manifest::DEFAULT.to_owned()).clone();
     if let Some(manifest) = manifest::Manifest::find(&name) {
-        // Fetched before the screen is taken, so that the first thing a new user sees is what is being downloaded and why.
+        // Fetched before the screen is taken, so that the first thing a new user sees is what is being downloaded and
+        // why.
         fetch(&manifest, &sources::hub_options(&model.place, env), &interrupt.flag())?;
     }
     let open = OpenArgs {

@@ -1,6 +1,8 @@
-//! `lint`: checks policies, samples and folders of both, and says what is wrong, for a person, a pipe or a program; draws the tree; compares layouts.
+//! `lint`: checks policies, samples and folders of both, and says what is wrong, for a person, a pipe or a program;
+//! draws the tree; compares layouts.
 //!
-//! Must hold no checks of its own (those are in `policy` and `domain::sample_file`) and must not print untrusted text other than escaped.
+//! Must hold no checks of its own (those are in `policy` and `domain::sample_file`) and must not print untrusted text
+//! other than escaped.
 
 mod folder;
 mod graphical;
@@ -42,8 +44,8 @@ const ERRORS: u8 = 1;
 /// A file could not be read, or nothing was asked.
 const UNREADABLE: u8 = 2;
 
-/// Checks `paths` in order and gives the exit code: 0 clean or warnings only, 1 errors, 2 nothing to check or a file that
-/// cannot be read. The worst of several counts.
+/// Checks `paths` in order and gives the exit code: 0 clean or warnings only, 1 errors, 2 nothing to check or a file
+/// that cannot be read. The worst of several counts.
 ///
 /// # Errors
 /// Where `out` or `err` cannot be written.

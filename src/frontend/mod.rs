@@ -1,6 +1,7 @@
 //! Front ends: batch, REPL and TUI over one command language, and the plain subcommands.
 //!
-//! Must hold no rules of the domain: commands go to the engine, views come from `report`. Front ends do not import each other.
+//! Must hold no rules of the domain: commands go to the engine, views come from `report`. Front ends do not import each
+//! other.
 
 pub mod batch;
 mod bench;

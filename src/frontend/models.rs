@@ -41,8 +41,8 @@ impl LineError {
     }
 }
 
-/// Tokenises `{"text"}` lines as plain content: `{"ids"}` lines with nothing added, and `lost_bytes` where the vocabulary has
-/// no token for some bytes of the text. Returns the exit code: 0, or 1 where a line was bad.
+/// Tokenises `{"text"}` lines as plain content: `{"ids"}` lines with nothing added, and `lost_bytes` where the
+/// vocabulary has no token for some bytes of the text. Returns the exit code: 0, or 1 where a line was bad.
 pub fn tokenize(
     model: &Path,
     input: &mut dyn BufRead,

@@ -163,7 +163,8 @@ mod tests {
     use super::*;
     use crate::llm::gguf::write::GgufWriter;
 
-    /// Runs `command` over a models folder that holds `file` of the default model; returns exit code, stdout and stderr.
+    /// Runs `command` over a models folder that holds `file` of the default model; returns exit code, stdout and
+    /// stderr.
     fn run(file: Option<&[u8]>, command: impl Fn(&Options, &mut Streams) -> io::Result<u8>) -> (u8, String, String) {
         let dir = tempfile::tempdir().expect("a folder for the test");
         for name in ["SmolLM2-135M-Instruct.Q4_1.gguf", "own.gguf"] {

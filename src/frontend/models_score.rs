@@ -1,4 +1,5 @@
-//! The filter behind `crossexam models score`: token ids in, next-token log-probabilities and a greedy continuation out.
+//! The filter behind `crossexam models score`: token ids in, next-token log-probabilities and a greedy continuation
+//! out.
 //!
 //! Must add nothing to the ids, so that the numbers can be compared with another engine's.
 
@@ -19,8 +20,8 @@ const TOP: usize = 50;
 const GREEDY: usize = 24;
 
 /// Scores `{"ids": [..]}` lines: `{"top": [[id, logprob] × 50], "greedy": [24 ids]}` for each, or an error record.
-/// `arithmetic`: with the kernels that answer questions, or with exact ones to compare them with. `threads` 0 means one per
-/// core. Returns the exit code: 0, or 1 where a line was bad.
+/// `arithmetic`: with the kernels that answer questions, or with exact ones to compare them with. `threads` 0 means one
+/// per core. Returns the exit code: 0, or 1 where a line was bad.
 pub fn score(
     model: &Path,
     arithmetic: Arithmetic,

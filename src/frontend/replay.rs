@@ -1,4 +1,5 @@
-//! `replay --plain`: prints a recorded session as the transcript it was, without a model and without writing to its file.
+//! `replay --plain`: prints a recorded session as the transcript it was, without a model and without writing to its
+//! file.
 //!
 //! Must show recorded values only, marked as such, and must say on the other stream what was wrong with the file.
 

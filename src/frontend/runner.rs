@@ -1,6 +1,7 @@
 //! `Runner`: carries out one line, a file or a list of both, to its end; what the REPL and batch share.
 //!
-//! Must not print: what is to be seen goes to a `Show`. Must not be used by the full-screen front end, which never waits.
+//! Must not print: what is to be seen goes to a `Show`. Must not be used by the full-screen front end, which never
+//! waits.
 
 use super::interrupt::Interrupt;
 use super::script::{self, MOST_DEEP, Place, Script, ScriptLine};

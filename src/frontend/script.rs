@@ -1,4 +1,5 @@
-//! Lines of commands from a file or a stream: joined where a line goes on in the next, each with the place it came from.
+//! Lines of commands from a file or a stream: joined where a line goes on in the next, each with the place it came
+//! from.
 //!
 //! Must not carry anything out, and must not hold more than one line in memory.
 

@@ -1,7 +1,7 @@
 //! `crossexam sessions`: which sessions there are, newest first, and which one `replay` opens where none is named.
 //!
-//! Must not change a session, and must not take longer the longer the files are that it does not list: of those only the
-//! first line is read.
+//! Must not change a session, and must not take longer the longer the files are that it does not list: of those only
+//! the first line is read.
 
 use crate::domain::path_text;
 use crate::report::conditions::base_name;
@@ -25,7 +25,8 @@ struct Entry {
     opened: Result<String, String>,
 }
 
-/// The sessions of a folder, newest first; after them, by name, what cannot be read. A folder that is not there has none.
+/// The sessions of a folder, newest first; after them, by name, what cannot be read. A folder that is not there has
+/// none.
 fn entries(folder: &Path) -> io::Result<Vec<Entry>> {
     let listed = match std::fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

@@ -1,6 +1,8 @@
-//! How the front ends that print lines show what happens: as text for people, or as one JSON object a line for programs.
+//! How the front ends that print lines show what happens: as text for people, or as one JSON object a line for
+//! programs.
 //!
-//! Must write to the stream it was given and nowhere else, and must show untrusted text escaped only (JSON escapes by itself).
+//! Must write to the stream it was given and nowhere else, and must show untrusted text escaped only (JSON escapes by
+//! itself).
 
 use super::progress::ProgressView;
 use super::transient::Transient;
@@ -197,9 +199,8 @@ impl Show for Aside<'_, '_> {
     }
 }
 
-/// As one JSON object a line, each with `v` (1) and `event`:
-/// `command` {line}, `fact` {fact: as in the session file}, `view` {command, doc}, `examined` {doc}, `remark` {doc}, `done` {stop},
-/// `error` {kind, message, hint, place}.
+/// As one JSON object a line, each with `v` (1) and `event`: `command` {line}, `fact` {fact: as in the session file},
+/// `view` {command, doc}, `examined` {doc}, `remark` {doc}, `done` {stop}, `error` {kind, message, hint, place}.
 pub struct JsonShow<'a> {
     out: &'a mut dyn Write,
 }

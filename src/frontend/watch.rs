@@ -1,6 +1,7 @@
 //! `Watch`: notices that the files of the loaded policy are no longer what was loaded.
 //!
-//! Must only look: nothing is loaded by itself. Must cost no more than a question about each file where nothing changed.
+//! Must only look: nothing is loaded by itself. Must cost no more than a question about each file where nothing
+//! changed.
 
 use crate::domain::Cancel;
 use crate::engine::policy_file;
@@ -20,8 +21,9 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Whether a file of the loaded policy changed since the last time this was asked, and is not what was loaded. So each
-    /// change is told once. A file that is gone is no change: editors replace files, and `reload` says what is missing.
+    /// Whether a file of the loaded policy changed since the last time this was asked, and is not what was loaded. So
+    /// each change is told once. A file that is gone is no change: editors replace files, and `reload` says what is
+    /// missing.
     pub fn changed(&mut self, loaded: Option<&Arc<PolicyRecord>>) -> bool {
         let Some(loaded) = loaded else {
             *self = Self::default();

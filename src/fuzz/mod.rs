@@ -1,6 +1,6 @@
-//! Fuzz targets: for each kind of input from outside one function that takes any bytes, does with them what the program does, and
-//! asserts what has to hold whatever they are. `cargo fuzz` runs them (`fuzz/`), and so does `cargo run --example fuzz` on a
-//! stable compiler; docs/FUZZING.md says what each holds.
+//! Fuzz targets: for each kind of input from outside one function that takes any bytes, does with them what the program
+//! does, and asserts what has to hold whatever they are. `cargo fuzz` runs them (`fuzz/`), and so does `cargo run
+//! --example fuzz` on a stable compiler; docs/FUZZING.md says what each holds.
 //!
 //! Must not be used by the product, must not read files or clocks, and must give the same result for the same bytes.
 
@@ -39,8 +39,8 @@ pub const TARGETS: [Target; 8] = [
     Target { name: "keys", run: keys, seeds: keys::sequences, words: keys::WORDS },
 ];
 
-/// Whether `text` may go to a terminal: its only control is the line break, and nothing in it is hidden but what escaping leaves
-/// (joiners, selectors and tags inside whole sequences).
+/// Whether `text` may go to a terminal: its only control is the line break, and nothing in it is hidden but what
+/// escaping leaves (joiners, selectors and tags inside whole sequences).
 fn inert(text: &str) -> bool {
     text.chars().all(|c| {
         !crate::text::is_hidden(c)

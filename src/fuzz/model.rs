@@ -11,7 +11,8 @@ use std::sync::LazyLock;
 
 /// The beginning of a GGUF file, and all that is made of it before tensors are read.
 ///
-/// Every tensor of a header that is accepted lies inside the file; a tokenizer that is built gives no control token for content.
+/// Every tensor of a header that is accepted lies inside the file; a tokenizer that is built gives no control token for
+/// content.
 pub fn gguf(data: &[u8]) {
     let Ok((metadata, tensors)) = gguf::header_of(data, &Cancel::new()) else { return };
     for (name, info) in &tensors {
@@ -60,7 +61,8 @@ static TOKENIZERS: LazyLock<Vec<Tokenizer>> = LazyLock::new(|| {
 
 /// A chat template of a model file, beside a small vocabulary.
 ///
-/// What is rendered holds every piece of content exactly once, in order and unchanged, and no template part holds content.
+/// What is rendered holds every piece of content exactly once, in order and unchanged, and no template part holds
+/// content.
 pub fn template(data: &[u8]) {
     let source = String::from_utf8_lossy(data);
     let file = small(&source);

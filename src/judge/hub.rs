@@ -1,13 +1,15 @@
-//! Fetching a model file: the sources of its manifest in order, checked, resumable, safe against other processes and crashes.
+//! Fetching a model file: the sources of its manifest in order, checked, resumable, safe against other processes and
+//! crashes.
 //!
-//! Must not touch the network when told to stay offline, and must not let a file that fails its check into the models folder.
+//! Must not touch the network when told to stay offline, and must not let a file that fails its check into the models
+//! folder.
 //!
-//! The `sync` downloader of hf-hub 0.5 is not used, only its repository addresses: it cannot be cancelled and has no timeouts, it
-//! appends a whole 200 answer to a partial file, gets stuck on a partial file that is complete, and checks no digest. The
-//! requests go through ureq, the client hf-hub itself uses.
+//! The `sync` downloader of hf-hub 0.5 is not used, only its repository addresses: it cannot be cancelled and has no
+//! timeouts, it appends a whole 200 answer to a partial file, gets stuck on a partial file that is complete, and checks
+//! no digest. The requests go through ureq, the client hf-hub itself uses.
 //!
-//! The models folder holds the files, `SHA256SUMS` with the digests recorded at first download (the format `sha256sum -c`
-//! reads), and `.partial/` with locks, partial downloads and temporary files.
+//! The models folder holds the files, `SHA256SUMS` with the digests recorded at first download (the format `sha256sum
+//! -c` reads), and `.partial/` with locks, partial downloads and temporary files.
 
 mod address;
 mod download;
@@ -29,9 +31,9 @@ use store::Store;
 
 /// Makes sure that the file of `manifest` is there and right, fetching it where it is not, and returns where it is.
 ///
-/// Reports [`Progress`] of every kind but of answers, and as [`Progress::Note`] whatever a user should know even where all
-/// ends well: a source that failed, a file that was set aside, a digest that nothing was compared with. Stops soon after
-/// `cancel`.
+/// Reports [`Progress`] of every kind but of answers, and as [`Progress::Note`] whatever a user should know even where
+/// all ends well: a source that failed, a file that was set aside, a digest that nothing was compared with. Stops soon
+/// after `cancel`.
 pub fn fetch(
     manifest: &Manifest,
     options: &Options,

@@ -1,6 +1,7 @@
 //! Judges: whatever can answer a node. A local model read from one GGUF file, a script for tests, a record for replay.
 //!
-//! Must not know of policies, sessions or screens. How a model computes is `llm`'s business; what an answer is, is this floor's.
+//! Must not know of policies, sessions or screens. How a model computes is `llm`'s business; what an answer is, is this
+//! floor's.
 
 use crate::domain::{Cancel, Examination, Judgement, Mode, ModelInfo, Name, Prompt, path_text};
 use crate::llm::LlmError;
@@ -96,8 +97,8 @@ pub trait Judge: Send {
         cancel: &Cancel,
     ) -> Result<Judgement, JudgeError>;
 
-    /// Answers questions until there are no more, several at a time where the judge is faster so. Each answer is the one that
-    /// [`Self::judge`] would give.
+    /// Answers questions until there are no more, several at a time where the judge is faster so. Each answer is the
+    /// one that [`Self::judge`] would give.
     ///
     /// # Errors
     /// [`JudgeError::Cancelled`], or a fault that concerns no single question; questions that were asked are then lost.
@@ -124,9 +125,9 @@ pub trait Judge: Send {
 
 /// Where questions come from and answers go, when there are many.
 pub trait Questions {
-    /// The next question and a number of the caller's own, or `None` where there is none at the moment. Of two questions the one
-    /// with the lower number is the more urgent. `idle`: nothing is being worked on, so the caller may wait for one; `None` is
-    /// then the end.
+    /// The next question and a number of the caller's own, or `None` where there is none at the moment. Of two
+    /// questions the one with the lower number is the more urgent. `idle`: nothing is being worked on, so the caller
+    /// may wait for one; `None` is then the end.
     fn next(&mut self, idle: bool) -> Option<(u64, Question)>;
 
     /// The answer to question number `number`. Answers come in any order.

@@ -1,8 +1,9 @@
-//! The text of a rationale as it comes, token by token: whole characters only, and cut where the model begins to answer, leaves
-//! a line blank after it has said something, or has said the same line before. Small models do the latter two instead of
-//! ending their turn, and then go on until the token limit.
+//! The text of a rationale as it comes, token by token: whole characters only, and cut where the model begins to
+//! answer, leaves a line blank after it has said something, or has said the same line before. Small models do the
+//! latter two instead of ending their turn, and then go on until the token limit.
 //!
-//! Must never show a piece that is taken back later: what could still become the answer cue or a blank line is held back.
+//! Must never show a piece that is taken back later: what could still become the answer cue or a blank line is held
+//! back.
 
 use crate::domain::StopReason;
 use crate::llm::tokenizer::Utf8Stream;
@@ -32,7 +33,8 @@ impl RationaleText {
         Self { ends: false, ..Self::new("") }
     }
 
-    /// Takes the bytes of one token and gives the text that is certain by now; [`Self::stop`] says whether it ends here.
+    /// Takes the bytes of one token and gives the text that is certain by now; [`Self::stop`] says whether it ends
+    /// here.
     pub fn push(&mut self, bytes: &[u8]) -> String {
         self.text.push_str(&self.stream.push(bytes));
         if !self.ends {
@@ -79,8 +81,8 @@ impl RationaleText {
         starts.find(|at| self.text.get(..*at).is_some_and(begins_line))
     }
 
-    /// Where the text is over because of its lines: at the first blank one after one that is not, or after the first one that
-    /// stood there before.
+    /// Where the text is over because of its lines: at the first blank one after one that is not, or after the first
+    /// one that stood there before.
     fn over_at(&self) -> Option<(usize, StopReason)> {
         let mut said: Vec<&str> = Vec::new();
         let mut at = 0;

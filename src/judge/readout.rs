@@ -1,15 +1,15 @@
 //! The readout: the teacher-forced log-probability of every allowed answer, over the token trie of all answers.
 //!
-//! Must use the full vocabulary at every step and never renormalise: what the model gives to other texts stays lost, and
-//! shows as low coverage.
+//! Must use the full vocabulary at every step and never renormalise: what the model gives to other texts stays lost,
+//! and shows as low coverage.
 //!
-//! The formula. The cue (`Answer:`) ends without a space, and an answer is tokenised as content with one leading space, so
-//! there is one surface form by construction. With tokens `t1 … tn` of an answer and the set `E` of ending tokens,
-//! `logprob = Σ log p(ti | cue, t1 … ti-1) + log Σ_{e ∈ E} p(e | cue, t1 … tn)`.
-//! `E` holds the tokens that end the model's turn and all whose text, after spaces, begins with something that is no letter,
-//! no digit and none of `_ - '`: a line break, a full stop, a bracket. The answer is over there, whatever the model would go
-//! on to say; `hate` does not get the mass of `hateful`, nor `no` that of `no one`. An ending token that continues a longer
-//! allowed answer at that place does not count as an end.
+//! The formula. The cue (`Answer:`) ends without a space, and an answer is tokenised as content with one leading space,
+//! so there is one surface form by construction. With tokens `t1 … tn` of an answer and the set `E` of ending tokens,
+//! `logprob = Σ log p(ti | cue, t1 … ti-1) + log Σ_{e ∈ E} p(e | cue, t1 … tn)`. `E` holds the tokens that end the
+//! model's turn and all whose text, after spaces, begins with something that is no letter, no digit and none of `_ -
+//! '`: a line break, a full stop, a bracket. The answer is over there, whatever the model would go on to say; `hate`
+//! does not get the mass of `hateful`, nor `no` that of `no one`. An ending token that continues a longer allowed
+//! answer at that place does not count as an end.
 
 use super::JudgeError;
 use crate::domain::{Digest, Name};
@@ -26,8 +26,8 @@ pub fn endings(tokenizer: &Tokenizer) -> Vec<u32> {
         .collect()
 }
 
-/// Whether a word that is followed by a token of these bytes is over. Bytes that are no whole character say nothing, and so
-/// do not end it.
+/// Whether a word that is followed by a token of these bytes is over. Bytes that are no whole character say nothing,
+/// and so do not end it.
 fn ends_a_word(bytes: &[u8]) -> bool {
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,

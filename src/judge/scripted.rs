@@ -21,8 +21,8 @@ pub struct Scripted {
 }
 
 impl Scripted {
-    /// A judge that calls `answer` for every node; it returns one probability per allowed answer (need not sum to 1; the
-    /// sum is the coverage) and the rationale.
+    /// A judge that calls `answer` for every node; it returns one probability per allowed answer (need not sum to 1;
+    /// the sum is the coverage) and the rationale.
     pub fn new(answer: impl FnMut(&Question) -> (Vec<f64>, String) + Send + 'static) -> Self {
         let digest = Digest::of(b"scripted");
         let info = ModelInfo {
@@ -52,8 +52,8 @@ impl Scripted {
 }
 
 impl Scripted {
-    /// The judge of `--llm scripted:ARGUMENT`: a number is the probability of every first answer; anything else is a file
-    /// whose text is the rationale of every node, with probability 0.8 for the first answer.
+    /// The judge of `--llm scripted:ARGUMENT`: a number is the probability of every first answer; anything else is a
+    /// file whose text is the rationale of every node, with probability 0.8 for the first answer.
     ///
     /// # Errors
     /// Where the file cannot be read.
@@ -114,7 +114,8 @@ impl Judge for Scripted {
                 stop: StopReason::EndOfTurn,
             }
         });
-        // A single 0 stands for a very unlikely answer; where there is nothing but zeros, or what is no number, there is no answer.
+        // A single 0 stands for a very unlikely answer; where there is nothing but zeros, or what is no number, there
+        // is no answer.
         let some = ps.iter().sum::<f64>() > 0.0;
         let log = |p: &f64| if some { p.max(1e-300).ln() } else { f64::NEG_INFINITY };
         let scores = question.answers.iter().cloned().zip(ps.iter().map(log));

@@ -27,8 +27,8 @@ pub struct Row {
     pub token: u32,
     /// The sequence it continues and looks back at.
     pub sequence: usize,
-    /// Other sequences that have the same past and the same token here; they get its keys and values without computing it
-    /// again. This is how the branches of an answer trie share their stem.
+    /// Other sequences that have the same past and the same token here; they get its keys and values without computing
+    /// it again. This is how the branches of an answer trie share their stem.
     pub also: Vec<usize>,
     /// Whether the logits after it are wanted.
     pub logits: bool,
@@ -61,8 +61,8 @@ pub struct Decoder {
     processor: Option<Processor>,
 }
 
-/// What a pass computes on the way, and its logits when nobody wants them any more. The memory serves the next pass: what is new to
-/// the process has to be cleared by the system first, and for many rows that takes as long as a layer.
+/// What a pass computes on the way, and its logits when nobody wants them any more. The memory serves the next pass:
+/// what is new to the process has to be cleared by the system first, and for many rows that takes as long as a layer.
 #[derive(Default)]
 struct Buffers {
     input: Activations,
@@ -144,7 +144,8 @@ impl Decoder {
     /// Loads all weights; `threads` threads will compute (0: one per core); `progress` gets per mille done.
     ///
     /// # Errors
-    /// Where a tensor is missing, has another shape than the architecture says, or is one that this decoder would ignore.
+    /// Where a tensor is missing, has another shape than the architecture says, or is one that this decoder would
+    /// ignore.
     pub fn load(
         file: &GgufFile,
         arithmetic: Arithmetic,
@@ -234,8 +235,8 @@ impl Decoder {
         self.processor.as_ref().map_or("cpu", Processor::name)
     }
 
-    /// Which kernels multiply the weights. The number rises whenever their results change; those of a device change with
-    /// candle's version too, which is pinned.
+    /// Which kernels multiply the weights. The number rises whenever their results change; those of a device change
+    /// with candle's version too, which is pinned.
     pub fn kernel(&self) -> &'static str {
         if self.processor.is_some() {
             return "candle-qmatmul/1";
@@ -271,13 +272,13 @@ impl Decoder {
 
     /// Reads `rows` and returns the logits after those rows that want them, `[row][vocabulary]`.
     ///
-    /// Rows of one sequence stand in order of position. Every token must be in the vocabulary and every sequence must have
-    /// room in the context; the caller sees to both.
+    /// Rows of one sequence stand in order of position. Every token must be in the vocabulary and every sequence must
+    /// have room in the context; the caller sees to both.
     ///
     /// # Errors
-    /// Cancelled between two layers, an embedding of a type that cannot be read, or linear layers that could not be computed. The
-    /// sequences then are as they were: positions of a pass that broke off have no keys and values and must never be taken for
-    /// known.
+    /// Cancelled between two layers, an embedding of a type that cannot be read, or linear layers that could not be
+    /// computed. The sequences then are as they were: positions of a pass that broke off have no keys and values and
+    /// must never be taken for known.
     pub fn forward(&self, sequences: &mut [Sequence], rows: &[Row], cancel: &Cancel) -> Result<Vec<f32>, LlmError> {
         let before: Vec<usize> = sequences.iter().map(Sequence::len).collect();
         let mut buffers = std::mem::take(&mut *self.buffers.lock().unwrap_or_else(PoisonError::into_inner));
@@ -353,7 +354,8 @@ impl Decoder {
                 }
             });
             if index + 1 == self.layers.len() {
-                // Nobody looks back at what the last layer makes of a row, so only the rows whose logits are wanted go on.
+                // Nobody looks back at what the last layer makes of a row, so only the rows whose logits are wanted go
+                // on.
                 at = wanted.iter().map(|r| at[*r]).collect();
                 x = pick(&x, &wanted, arch.width);
                 *qkv = pick(qkv, &wanted, width);
@@ -502,8 +504,8 @@ fn norm_rows(pool: &Pool, x: &mut [f32], weight: &[f32], eps: f32, out: &mut Act
     });
 }
 
-/// `x += scale * change`, where each row of `change` is normed first by `norms.0` where the architecture has norms there;
-/// then `out = norm(x)` with the weights `norms.1`.
+/// `x += scale * change`, where each row of `change` is normed first by `norms.0` where the architecture has norms
+/// there; then `out = norm(x)` with the weights `norms.1`.
 fn add_and_norm_rows(
     pool: &Pool,
     x: &mut [f32],

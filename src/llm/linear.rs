@@ -1,7 +1,8 @@
 //! Linear layers behind one trait: `out = x · Wᵀ`, with the weights in whatever form is fastest for their type.
 //!
-//! Must, on the CPU, give the same bits for a row whatever other rows are in the batch and whatever the number of threads;
-//! everything that the decoder promises about determinism rests on that. A device promises less; see `on_device`.
+//! Must, on the CPU, give the same bits for a row whatever other rows are in the batch and whatever the number of
+//! threads; everything that the decoder promises about determinism rests on that. A device promises less; see
+//! `on_device`.
 
 mod dense;
 pub(super) mod on_device;
@@ -47,8 +48,8 @@ pub enum Arithmetic {
     /// On the CPU, quantised ones as integers, with activations rounded to 8 bits: fast.
     #[default]
     Integers,
-    /// On the CPU, widened to 32-bit floats, with activations as they are: the reference for the others, several times slower
-    /// and larger.
+    /// On the CPU, widened to 32-bit floats, with activations as they are: the reference for the others, several times
+    /// slower and larger.
     Exact,
     /// On a device, by candle's kernels.
     On(Processor),
@@ -56,12 +57,12 @@ pub enum Arithmetic {
 
 /// One linear layer made of matrices that share their input (`q, k, v` or `gate, up`), stacked in the order given.
 ///
-/// Quantised types stay as they are in the file, bit by bit, and meet activations of 8 bits; 16- and 32-bit floats are computed
-/// with as such, because rounding them would make another model of the file.
+/// Quantised types stay as they are in the file, bit by bit, and meet activations of 8 bits; 16- and 32-bit floats are
+/// computed with as such, because rounding them would make another model of the file.
 ///
 /// # Errors
-/// Where a tensor is no matrix, of a type that cannot be read, or of another number of inputs than the first: it is named; or
-/// where a device has no room.
+/// Where a tensor is no matrix, of a type that cannot be read, or of another number of inputs than the first: it is
+/// named; or where a device has no room.
 pub fn load(arena: &mut Arena, arithmetic: &Arithmetic, parts: Vec<TensorData>) -> Result<Box<dyn Linear>, LlmError> {
     let inputs = parts.first().map_or(Ok(0), |p| sides(p).map(|(_, k)| k))?;
     for part in &parts {

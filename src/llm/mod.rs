@@ -1,4 +1,5 @@
-//! A language model read from one GGUF file: its file format, tokenizer, decoder and kernels, and next-token probabilities.
+//! A language model read from one GGUF file: its file format, tokenizer, decoder and kernels, and next-token
+//! probabilities.
 //!
 //! Must know of no answers, nodes, prompts or chat formats: that is `judge`, one floor up.
 

@@ -1,6 +1,7 @@
 //! Opens a device and tries it out: a layer is multiplied there and the products are compared with sums in f64.
 //!
-//! Must not let a device that computes wrong products be used: candle does not ask its fast CUDA kernels whether they ran.
+//! Must not let a device that computes wrong products be used: candle does not ask its fast CUDA kernels whether they
+//! ran.
 
 use super::LlmError;
 use super::device::Processor;
@@ -57,8 +58,8 @@ impl Processor {
 const TRIAL_ROWS: [usize; 2] = [1, 67];
 const TRIAL_INPUTS: usize = 256;
 const TRIAL_OUTPUTS: usize = 160;
-/// Sums of 256 products of numbers below 1, one side rounded to 8 bits: typically off by 0.02. Sums that were not computed are
-/// off by several.
+/// Sums of 256 products of numbers below 1, one side rounded to 8 bits: typically off by 0.02. Sums that were not
+/// computed are off by several.
 const TRIAL_TOLERANCE: f64 = 0.5;
 
 /// The weight times 128.

@@ -1,4 +1,5 @@
-//! What can only be seen on the whole graph: cycles, what cannot be reached, what is never used, exceptions asked too late.
+//! What can only be seen on the whole graph: cycles, what cannot be reached, what is never used, exceptions asked too
+//! late.
 //!
 //! Must not recurse: a hostile policy is a chain as long as the limits allow.
 

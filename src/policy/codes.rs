@@ -1,4 +1,5 @@
-//! The table of everything `lint` can say: code, name, severity, and one line on why it matters. Documentation derives from it.
+//! The table of everything `lint` can say: code, name, severity, and one line on why it matters. Documentation derives
+//! from it.
 //!
 //! Must stay the only place where a code, its name or its severity is written down.
 

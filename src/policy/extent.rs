@@ -1,5 +1,5 @@
-//! How much of a TOML text is worth parsing, found before it is parsed: a parsed text and its errors can take a hundred times the
-//! memory of the text.
+//! How much of a TOML text is worth parsing, found before it is parsed: a parsed text and its errors can take a hundred
+//! times the memory of the text.
 //!
 //! Must keep nothing of the text, and must count what the parser of the `toml` crate counts as an error.
 

@@ -1,7 +1,8 @@
 //! The layout of a policy as a tree of lines: one line per edge, which names the answer and where it leads.
 //!
-//! Must draw every node whole exactly once, however many edges lead to it, and must not recurse: a policy may be a chain as
-//! long as the limits allow, or have more paths than there is time. Must know no characters and no colours; who paints decides.
+//! Must draw every node whole exactly once, however many edges lead to it, and must not recurse: a policy may be a
+//! chain as long as the limits allow, or have more paths than there is time. Must know no characters and no colours;
+//! who paints decides.
 
 use super::index::{Index, Spot};
 use super::tree::Policy;
@@ -13,7 +14,8 @@ pub const MOST_LEVELS: usize = 32;
 /// One line of the tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// The edge: its node, and its place among [`Node::edges`](super::Node::edges). `None` for the line a block begins with.
+    /// The edge: its node, and its place among [`Node::edges`](super::Node::edges). `None` for the line a block begins
+    /// with.
     pub edge: Option<(usize, usize)>,
     /// Where the edge leads.
     pub spot: Spot,
@@ -23,14 +25,16 @@ pub struct Row {
     pub depth: usize,
     /// Whether this is the last edge of its node.
     pub last: bool,
-    /// Bit `d` is set where the lines of a node at level `d` go on past this row, from 0 up to the level before its own.
+    /// Bit `d` is set where the lines of a node at level `d` go on past this row, from 0 up to the level before its
+    /// own.
     lines: u32,
     /// The row of the node whose edge this is.
     pub parent: Option<usize>,
 }
 
 impl Row {
-    /// Whether a line runs through the indentation at `level`: whether the node drawn there has more edges further down.
+    /// Whether a line runs through the indentation at `level`: whether the node drawn there has more edges further
+    /// down.
     pub const fn line_at(&self, level: usize) -> bool {
         self.lines >> level & 1 == 1
     }
@@ -55,9 +59,9 @@ struct Open {
 }
 
 impl TreeLayout {
-    /// Lays `policy` out in blocks of at most `levels` levels. The nodes of `path` are drawn where it passes: each entry is
-    /// an edge (a node, and a place among its edges), the first one of the root. Other shared nodes are drawn where they
-    /// are met first.
+    /// Lays `policy` out in blocks of at most `levels` levels. The nodes of `path` are drawn where it passes: each
+    /// entry is an edge (a node, and a place among its edges), the first one of the root. Other shared nodes are drawn
+    /// where they are met first.
     pub fn new(policy: &Policy, levels: usize, path: &[(usize, usize)]) -> Self {
         let levels = levels.clamp(1, MOST_LEVELS);
         let index = Index::new(policy);

@@ -16,7 +16,8 @@ use std::collections::HashMap;
 
 /// A question of more words than this is not kept in mind; guides for such policies advise one condition a question.
 const QUESTION_WORDS: usize = 50;
-/// Characters of question, guidance and examples together; about 1,500 tokens, three times what guides advise for a section.
+/// Characters of question, guidance and examples together; about 1,500 tokens, three times what guides advise for a
+/// section.
 const NODE_CHARS: usize = 6_000;
 
 /// Checks the style of every file.

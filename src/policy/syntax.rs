@@ -12,10 +12,12 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// Enough to work on; finding what a doubled key belongs to takes time in proportion to the file, so a hostile file is cut off.
+/// Enough to work on; finding what a doubled key belongs to takes time in proportion to the file, so a hostile file is
+/// cut off.
 const MAX_ERRORS: usize = 200;
 
-/// Reads `text` and reports what is not TOML. A doubled key is reported too, but damages nothing: its first value stands.
+/// Reads `text` and reports what is not TOML. A doubled key is reported too, but damages nothing: its first value
+/// stands.
 pub(super) fn document<'t>(file: usize, text: &'t str, sink: &mut Sink) -> DeTable<'t> {
     let text = match extent::of(text, MAX_ERRORS) {
         Extent::Whole => text,

@@ -2,7 +2,8 @@
 //!
 //! Must not change the text: references stay as written, the prompt shows definitions beside them.
 //!
-//! The including policy's definitions come first: where an included policy defines the same term, the including one's counts.
+//! The including policy's definitions come first: where an included policy defines the same term, the including one's
+//! counts.
 
 use super::codes::Code;
 use super::diagnostics::{Fault, Sink, did_you_mean};
@@ -28,7 +29,8 @@ fn key(name: &str) -> String {
     name.trim().to_lowercase()
 }
 
-/// The names between `[[` and `]]` in `text`, and what follows the first `[[` that is left open, to the end of its line.
+/// The names between `[[` and `]]` in `text`, and what follows the first `[[` that is left open, to the end of its
+/// line.
 pub(super) fn references(text: &str) -> (Vec<&str>, Option<&str>) {
     let mut found = Vec::new();
     let mut rest = text;
@@ -131,7 +133,8 @@ impl<'d> Terms<'d> {
         }
     }
 
-    /// The terms that `texts` use, also through definitions, in file order: the definitions that the model needs for them.
+    /// The terms that `texts` use, also through definitions, in file order: the definitions that the model needs for
+    /// them.
     pub fn used_by<'a>(&self, texts: impl Iterator<Item = &'a str>) -> BTreeSet<usize>
     where
         'd: 'a,

@@ -1,7 +1,7 @@
 //! The policy as a tree (or a DAG of shared nodes): plain data after validation.
 //!
-//! Must only be made by `parse`, which guarantees: the root exists, every target exists, there is no cycle, every node has
-//! 2 to 8 answers, and the ids of nodes and leaves do not overlap.
+//! Must only be made by `parse`, which guarantees: the root exists, every target exists, there is no cycle, every node
+//! has 2 to 8 answers, and the ids of nodes and leaves do not overlap.
 
 use super::terms::references;
 use crate::domain::{Digest, Layout, Name, Outcome, Target, Verdict};
@@ -114,7 +114,8 @@ impl Policy {
         self.leaves.iter().find(|l| l.id == *id)
     }
 
-    /// The nodes, and with `leaves` the leaves too, whose ids are spelt much like `id` or are `id` in an included policy.
+    /// The nodes, and with `leaves` the leaves too, whose ids are spelt much like `id` or are `id` in an included
+    /// policy.
     pub fn names_like(&self, id: &str, leaves: bool) -> Vec<&str> {
         let leaves = self.leaves.iter().filter(|_| leaves).map(|leaf| leaf.id.as_str());
         let all: Vec<&str> = self.nodes.iter().map(|node| node.id.as_str()).chain(leaves).collect();

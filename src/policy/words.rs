@@ -4,8 +4,8 @@
 
 use super::draft::Text;
 
-/// A text as lower-case words, taken apart once for all checks. What stands in `[[…]]` is left out, since a defined term means
-/// what its definition says, and so is what stands in quotes: that is what somebody else might write.
+/// A text as lower-case words, taken apart once for all checks. What stands in `[[…]]` is left out, since a defined
+/// term means what its definition says, and so is what stands in quotes: that is what somebody else might write.
 pub(super) struct Words {
     /// The text without those parts.
     text: String,
@@ -36,7 +36,8 @@ impl Words {
     }
 }
 
-/// `text` with every part from `open` to `close` replaced by a word that means nothing; an opening without an end stays.
+/// `text` with every part from `open` to `close` replaced by a word that means nothing; an opening without an end
+/// stays.
 fn without(text: &str, open: &str, close: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;

@@ -1,8 +1,8 @@
-//! The record of one sample's verdict: what `check` writes, one JSON object a line, and what everything that speaks of sets of
-//! verdicts reads.
+//! The record of one sample's verdict: what `check` writes, one JSON object a line, and what everything that speaks of
+//! sets of verdicts reads.
 //!
-//! Must read what it writes, and must not change a field's meaning within a version; new fields may be added. A new column
-//! costs three places: the field here, the line of `engine::many::maker` that fills it, and
+//! Must read what it writes, and must not change a field's meaning within a version; new fields may be added. A new
+//! column costs three places: the field here, the line of `engine::many::maker` that fills it, and
 //! `docs/check-record.schema.json`. Tests hold the three against each other.
 
 mod word;
@@ -23,8 +23,8 @@ pub const VERSION: u32 = 2;
 pub struct Record {
     /// The version of the record.
     pub v: Version,
-    /// Digest over [`MadeBy`]: equal keys mean the same content under the same policy, model and build, so the same verdict.
-    /// Absent where the line held no sample.
+    /// Digest over [`MadeBy`]: equal keys mean the same content under the same policy, model and build, so the same
+    /// verdict. Absent where the line held no sample.
     #[serde(with = "word::option")]
     pub key: Option<Digest>,
     /// Number of the input line, from 1: only the place in this input.
@@ -116,8 +116,8 @@ pub struct MadeBy {
 }
 
 impl MadeBy {
-    /// SHA-256 over the eight values as they are written, each followed by a line feed; an absent one is an empty line. `None`
-    /// without a sample.
+    /// SHA-256 over the eight values as they are written, each followed by a line feed; an absent one is an empty line.
+    /// `None` without a sample.
     pub fn key(&self) -> Option<Digest> {
         self.sample?;
         let digest = |d: Option<Digest>| d.map(|d| d.to_string()).unwrap_or_default();

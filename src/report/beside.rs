@@ -36,8 +36,8 @@ pub fn beside(a: &Walk, b: &Walk, page: Page) -> Doc {
     doc
 }
 
-/// The first place, from 0, at which the two asked another node, took another answer or another edge; where one of them just
-/// stopped earlier, they do not differ.
+/// The first place, from 0, at which the two asked another node, took another answer or another edge; where one of them
+/// just stopped earlier, they do not differ.
 pub fn first_difference(a: &Walk, b: &Walk) -> Option<usize> {
     a.steps.iter().zip(&b.steps).position(|(a, b)| {
         (&a.node.id, &a.answer, a.taken == Taken::Unsure, &a.target)

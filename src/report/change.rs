@@ -10,7 +10,8 @@ use crate::session::SessionState;
 /// Nodes and leaves that are listed one by one.
 const LISTED: usize = 40;
 
-/// What a policy that was just loaded changes against the one before it. Empty where there was none, or one with another id.
+/// What a policy that was just loaded changes against the one before it. Empty where there was none, or one with
+/// another id.
 pub fn loaded(state: &SessionState, basis: &Basis, page: Page) -> Doc {
     let mut doc = Doc::new();
     let (Some(before), Some(loaded)) = (&basis.before, &basis.loaded) else { return doc };

@@ -95,7 +95,8 @@ pub fn compare(walk: &Walk, page: Page) -> Doc {
     doc
 }
 
-/// The first step whose answer is not the one that a human gave at that node: its place from 0, the step, the gold answer.
+/// The first step whose answer is not the one that a human gave at that node: its place from 0, the step, the gold
+/// answer.
 pub fn first_unlike_gold(walk: &Walk) -> Option<(usize, &Step, &Name)> {
     walk.steps.iter().enumerate().find_map(|(place, step)| {
         let gold = walk.gold_answer(&step.node.id).filter(|gold| **gold != step.answer)?;

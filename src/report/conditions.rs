@@ -8,8 +8,8 @@ use crate::session::state::Walk;
 use crate::session::{Conditions, PolicyRecord, SessionState};
 use crate::text::Untrusted;
 
-/// What a branch is made under that the walk it comes from was not, as it was and as it is: `scams 1.2.1 (9af3c0de) · direct`.
-/// `None` where nothing of it differs.
+/// What a branch is made under that the walk it comes from was not, as it was and as it is: `scams 1.2.1 (9af3c0de) ·
+/// direct`. `None` where nothing of it differs.
 pub fn branched_under(state: &SessionState, fork: &Walk) -> Option<(Line, Line)> {
     let (from, at) = fork.forked_from?;
     let source = state.walk(from)?;

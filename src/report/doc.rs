@@ -53,7 +53,8 @@ pub enum Role {
     Cursor,
     /// A hidden character made visible.
     Hidden,
-    /// Blanks before what stands at the right edge; where a line is fitted to another width, as many as there is room for.
+    /// Blanks before what stands at the right edge; where a line is fitted to another width, as many as there is room
+    /// for.
     Gap,
 }
 

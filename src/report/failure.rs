@@ -18,8 +18,8 @@ pub fn failure(kind: FailureKind, message: &Untrusted, hint: Option<&str>, width
     doc
 }
 
-/// `hint: …`, its line breaks kept: a way that has several steps is read step by step. An address that is wider than the page
-/// stays whole on its line, so that it can be copied.
+/// `hint: …`, its line breaks kept: a way that has several steps is read step by step. An address that is wider than
+/// the page stays whole on its line, so that it can be copied.
 pub fn hint(text: &str, width: usize) -> Doc {
     let mut doc = Doc::new();
     let mut prefix = Line::new().with(Role::Hint, "hint: ");

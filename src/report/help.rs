@@ -1,6 +1,7 @@
 //! `help` and `apropos` as documents.
 //!
-//! Must not hold words about commands (those come from the command table) or about anything else (those are in `words`).
+//! Must not hold words about commands (those come from the command table) or about anything else (those are in
+//! `words`).
 
 use super::absent::ViewError;
 use super::{Doc, Line, Page, Role, words};

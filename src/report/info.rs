@@ -51,8 +51,8 @@ pub fn displays(state: &SessionState) -> Doc {
     Doc(state.displays.iter().map(line).collect())
 }
 
-/// `node NODE` and `info node`: the node that was asked for, else the one that is asked next; at a leaf the one answered last. As it was asked,
-/// or would be under the policy of the walk.
+/// `node NODE` and `info node`: the node that was asked for, else the one that is asked next; at a leaf the one
+/// answered last. As it was asked, or would be under the policy of the walk.
 pub fn node(asked: Option<&Name>, state: &SessionState, basis: &Basis, page: Page) -> Result<Doc, ViewError> {
     let walk = state.walk_now();
     let place = match (asked, walk.map(Walk::frontier)) {

@@ -1,7 +1,7 @@
 //! Reports: what a person reads, as documents of labelled roles, and the renderers for plain text, ANSI and JSON.
 //!
-//! Must not print, and must not know colours outside `theme`: a role says what a text is, a renderer or theme says how it
-//! looks.
+//! Must not print, and must not know colours outside `theme`: a role says what a text is, a renderer or theme says how
+//! it looks.
 
 pub mod absent;
 pub mod ansi;

@@ -11,8 +11,9 @@ use crate::session::state::Walk;
 pub struct Page {
     /// Cells to wrap at.
     pub width: usize,
-    /// [`Provenance::Recomputed`] for what is computed now in a live session, [`Provenance::Recorded`] where a journal is
-    /// replayed. What a person put there is marked as overridden in both, and what a live session read back as recorded.
+    /// [`Provenance::Recomputed`] for what is computed now in a live session, [`Provenance::Recorded`] where a journal
+    /// is replayed. What a person put there is marked as overridden in both, and what a live session read back as
+    /// recorded.
     pub source: Provenance,
 }
 
@@ -31,8 +32,8 @@ impl Page {
         }
     }
 
-    /// Where the values of a whole walk come from: overridden as soon as a person answered one of its nodes, recorded where
-    /// all its steps were read back.
+    /// Where the values of a whole walk come from: overridden as soon as a person answered one of its nodes, recorded
+    /// where all its steps were read back.
     pub fn source_of_walk(self, walk: &Walk) -> Provenance {
         if walk.overridden() {
             Provenance::Overridden

@@ -14,8 +14,8 @@ use crate::text::{Untrusted, width};
 /// The most lines that are listed.
 const LINES: usize = 40;
 
-/// The part of the policy file that describes `place`; where none is named, the node that is asked next or the leaf that
-/// was reached, and without a walk the root.
+/// The part of the policy file that describes `place`; where none is named, the node that is asked next or the leaf
+/// that was reached, and without a walk the root.
 ///
 /// A node of the current walk is shown as it was asked, everything else as it stands in the policy of the walk.
 pub fn list(place: Option<&Name>, state: &SessionState, basis: &Basis, page: Page) -> Result<Doc, ViewError> {

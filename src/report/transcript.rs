@@ -135,7 +135,8 @@ pub fn subject(on: Subject) -> String {
     }
 }
 
-/// The sample and the node that something is about, as far as the session has them: `, sample 3 post-0003, node deceptive`.
+/// The sample and the node that something is about, as far as the session has them: `, sample 3 post-0003, node
+/// deceptive`.
 pub fn place_of(line: Line, state: &SessionState, on: Subject) -> Line {
     let (walk, place) = match on {
         Subject::Session => return line,

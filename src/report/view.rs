@@ -1,4 +1,5 @@
-//! The answers to commands that only look: what `info`, `list`, `where`, `print`, `compare`, `help` and their like show.
+//! The answers to commands that only look: what `info`, `list`, `where`, `print`, `compare`, `help` and their like
+//! show.
 //!
 //! Must not change anything: a view is computed from the state, the policy and the page alone.
 

@@ -11,7 +11,8 @@ use crate::session::SessionState;
 use crate::session::state::Walk;
 use crate::text::width;
 
-/// The path: what the walk is made under, two lines per step (the edge; how sure, and why it was taken), and where it stands.
+/// The path: what the walk is made under, two lines per step (the edge; how sure, and why it was taken), and where it
+/// stands.
 pub fn path(state: &SessionState, walk: &Walk, basis: &Basis, page: Page) -> Doc {
     let mut doc = Doc::new();
     let head = Line::new().with(Role::Heading, format!("walk {}", walk.id.0)).with(Role::Muted, "  under ");

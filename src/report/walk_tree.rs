@@ -1,7 +1,8 @@
-//! The tree of a policy with a walk in it: the one layout of trees, and on it the edges that were taken and where the walk stands.
+//! The tree of a policy with a walk in it: the one layout of trees, and on it the edges that were taken and where the
+//! walk stands.
 //!
-//! Must not lay anything out itself, must show a shared node whole only once, and must not hide any part of the path when it
-//! folds.
+//! Must not lay anything out itself, must show a shared node whole only once, and must not hide any part of the path
+//! when it folds.
 
 use super::compare::symbol;
 use super::number::{p, plural};
@@ -143,7 +144,8 @@ impl WalkTree {
         node.is_some_and(|node| self.taken.get(node) == Some(&Some(row)))
     }
 
-    /// What stands before a row: a rail for each level of its indentation, and its elbow; `None` for the beginning of a block.
+    /// What stands before a row: a rail for each level of its indentation, and its elbow; `None` for the beginning of a
+    /// block.
     pub fn rails(&self, row: usize) -> Option<(Vec<Rail>, Elbow)> {
         let at = self.layout.rows.get(row)?;
         let parent = at.parent?;
@@ -166,8 +168,8 @@ impl WalkTree {
         matches!(up.spot, Spot::Node(node) if self.taken.get(node).copied().flatten().is_some_and(|taken| taken > row))
     }
 
-    /// How many nodes off the path lie between a row's node and the path, the node itself counted: 0 for what the path passes.
-    /// A block is as deep as the row that leads to it. Without a walk only the root is on the path.
+    /// How many nodes off the path lie between a row's node and the path, the node itself counted: 0 for what the path
+    /// passes. A block is as deep as the row that leads to it. Without a walk only the root is on the path.
     fn depths(&self, policy: &Policy) -> Vec<usize> {
         let mut leads: Vec<Option<usize>> = vec![None; policy.nodes.len()];
         let mut depths: Vec<usize> = Vec::with_capacity(self.layout.rows.len());

@@ -1,4 +1,5 @@
-//! The glossary and the reference of expressions: what `help words` and `help expressions` show, and the pages made of it.
+//! The glossary and the reference of expressions: what `help words` and `help expressions` show, and the pages made of
+//! it.
 //!
 //! Must stay the one list of marks: a test finds every mark that a screen draws.
 

@@ -45,8 +45,8 @@ pub(super) trait DiskFile: Send {
 /// How often a write that was interrupted by a signal is begun again before that counts as an error.
 const INTERRUPTIONS: u32 = 100;
 
-/// Writes all of `bytes` at `at`. Goes on after a short write and after an interruption, as the standard library does, but not
-/// for ever.
+/// Writes all of `bytes` at `at`. Goes on after a short write and after an interruption, as the standard library does,
+/// but not for ever.
 pub(super) fn write_all(file: &mut dyn DiskFile, mut at: u64, mut bytes: &[u8]) -> io::Result<()> {
     let mut interrupted = 0;
     while !bytes.is_empty() {
@@ -98,8 +98,8 @@ impl Os {
         Ok(bytes)
     }
 
-    /// Looks at a path before it is opened, because opening a pipe waits for its other end, and before it is read, because a
-    /// session is read as a whole.
+    /// Looks at a path before it is opened, because opening a pipe waits for its other end, and before it is read,
+    /// because a session is read as a whole.
     fn regular(path: &Path) -> io::Result<&Path> {
         let metadata = fs::metadata(path)?;
         if !metadata.is_file() {

@@ -1,7 +1,7 @@
 //! One line of a journal: a fact in its envelope.
 //!
-//! Must stay one JSON object a line, and must be checked byte by byte when it is read: a line that is not exactly as this file
-//! writes it is damaged.
+//! Must stay one JSON object a line, and must be checked byte by byte when it is read: a line that is not exactly as
+//! this file writes it is damaged.
 //!
 //! ```text
 //! {"seq":N,"len":L,"prev":"<64 hex>","fact":{…},"crc":"<8 hex>"}\n
@@ -9,9 +9,10 @@
 //! The first line has `"crossexam_session":"MAJOR.MINOR",` before `"seq"`, holds the fact `opened`, and is the header.
 //! - `seq` counts from 0.
 //! - `len` is the number of bytes of the fact's JSON text, from its `{` to its `}`.
-//! - `prev` is the SHA-256 of the whole line before, line break included; 64 zeros in the first line. It chains the lines, so that
-//!   one that is missing, moved or rewritten is noticed.
-//! - `crc` is the CRC-32 (IEEE) of all bytes of the line before `,"crc":`. It covers the last line too, which no other line pins.
+//! - `prev` is the SHA-256 of the whole line before, line break included; 64 zeros in the first line. It chains the
+//!   lines, so that one that is missing, moved or rewritten is noticed.
+//! - `crc` is the CRC-32 (IEEE) of all bytes of the line before `,"crc":`. It covers the last line too, which no other
+//!   line pins.
 
 use super::{Fact, wire};
 use crate::domain::Digest;

@@ -2,9 +2,9 @@
 //!
 //! Must not change a file, must never skip a damaged record, and must never make up a fact.
 //!
-//! A record is acknowledged before the next one is written, so at most one record, the last, can be incomplete after a crash.
-//! That decides what a bad end is: one line that is no longer than it says it is, and nothing after it, is a torn **tail**;
-//! everything else is **damage**, and what comes after it is not read.
+//! A record is acknowledged before the next one is written, so at most one record, the last, can be incomplete after a
+//! crash. That decides what a bad end is: one line that is no longer than it says it is, and nothing after it, is a
+//! torn **tail**; everything else is **damage**, and what comes after it is not read.
 
 use super::record::{self, MAGIC, Record};
 use super::recovery::{Damage, Recovery, Tail, UnknownKind};

@@ -19,8 +19,8 @@ pub struct Recovery {
     pub unknown: Vec<UnknownKind>,
 }
 
-/// An incomplete last record: what a crash in the middle of a write leaves. It was never acknowledged, unless the disk lost or
-/// changed bytes that were.
+/// An incomplete last record: what a crash in the middle of a write leaves. It was never acknowledged, unless the disk
+/// lost or changed bytes that were.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tail {
     /// Its line, from 1.

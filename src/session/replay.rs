@@ -1,4 +1,5 @@
-//! `Replay`: a cursor over the facts of a recorded session. The state at every position is the same fold as it was live.
+//! `Replay`: a cursor over the facts of a recorded session. The state at every position is the same fold as it was
+//! live.
 //!
 //! Must need no model, policy file or sample file, and must not write: to go on with a session is `Journal::resume`.
 
@@ -74,7 +75,8 @@ impl Replay {
         self.facts.get(from..to).unwrap_or_default()
     }
 
-    /// Moves back to the last stop of that kind before the position, or to the start; says how many facts were taken back.
+    /// Moves back to the last stop of that kind before the position, or to the start; says how many facts were taken
+    /// back.
     pub fn back(&mut self, stride: Stride) -> usize {
         let from = self.at;
         let to = (1..from).rev().find(|p| self.is_stop(*p, stride)).unwrap_or(0);
@@ -82,8 +84,8 @@ impl Replay {
         from - to
     }
 
-    /// Selects a walk of those that happened so far, to look at it; the next movement goes back to the recorded one. Says
-    /// whether there is such a walk.
+    /// Selects a walk of those that happened so far, to look at it; the next movement goes back to the recorded one.
+    /// Says whether there is such a walk.
     pub fn select(&mut self, walk: WalkId) -> bool {
         if self.state.walk(walk).is_none() {
             return false;

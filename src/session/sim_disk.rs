@@ -1,7 +1,9 @@
-//! A simulated disk for tests: every call can be made to fail, and a power cut loses what was not synced, in any mixture.
+//! A simulated disk for tests: every call can be made to fail, and a power cut loses what was not synced, in any
+//! mixture.
 //!
-//! Must behave as real disks do at their worst: a failed sync loses the data but says so only once (the pages count as clean
-//! afterwards), unsynced writes reach the disk in any order, sector by sector, and a file can grow before its bytes are there.
+//! Must behave as real disks do at their worst: a failed sync loses the data but says so only once (the pages count as
+//! clean afterwards), unsynced writes reach the disk in any order, sector by sector, and a file can grow before its
+//! bytes are there.
 
 use super::disk::{Disk, DiskFile};
 use std::collections::BTreeMap;

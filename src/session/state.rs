@@ -130,7 +130,8 @@ pub struct Walk {
     pub steps: Vec<Arc<Step>>,
     /// What each of them was made under; steps that a branch shares keep what they had.
     pub under: Vec<Arc<Conditions>>,
-    /// How many of them, from the first, were read back when the session was opened again; the others were computed since.
+    /// How many of them, from the first, were read back when the session was opened again; the others were computed
+    /// since.
     pub read_back: usize,
     /// The end, where it was reached.
     pub leaf: Option<LeafReached>,
@@ -157,7 +158,8 @@ impl Walk {
         self.under.get(place).unwrap_or(&self.conditions)
     }
 
-    /// Whether it may go on under these conditions. One without steps takes any judge and mode, but has its root from its policy.
+    /// Whether it may go on under these conditions. One without steps takes any judge and mode, but has its root from
+    /// its policy.
     pub fn goes_on_under(&self, now: &Conditions) -> bool {
         if self.steps.is_empty() { self.conditions.same_policy(now) } else { self.conditions.same(now) }
     }
@@ -201,8 +203,8 @@ impl Default for SessionState {
 }
 
 impl SessionState {
-    /// Applies one fact. Facts about walks that do not exist, and a walk under a number that is taken, change nothing: a session
-    /// file comes from outside, and whatever it says must not stop a reviewer from reading on.
+    /// Applies one fact. Facts about walks that do not exist, and a walk under a number that is taken, change nothing:
+    /// a session file comes from outside, and whatever it says must not stop a reviewer from reading on.
     pub fn apply(&mut self, fact: &Fact) {
         self.facts += 1;
         match fact {
@@ -328,8 +330,8 @@ impl SessionState {
         self.walks.iter().find(|w| w.id == id)
     }
 
-    /// How many notes and tags are about step `place` of a walk, from 0, where it was made: a branch shares the notes on the steps
-    /// that it shares.
+    /// How many notes and tags are about step `place` of a walk, from 0, where it was made: a branch shares the notes
+    /// on the steps that it shares.
     pub fn remarks_on(&self, walk: &Walk, place: usize) -> usize {
         let mut walk = walk;
         // Numbers of walks come from a file: a ring of branches must not hold anybody up.
@@ -343,7 +345,8 @@ impl SessionState {
         self.notes.iter().filter(|n| n.on == here).count() + self.tags.iter().filter(|t| t.on == here).count()
     }
 
-    /// The number the next walk gets: above all others, or the lowest free one where a session file used up the highest.
+    /// The number the next walk gets: above all others, or the lowest free one where a session file used up the
+    /// highest.
     pub fn next_walk(&self) -> WalkId {
         let highest = self.walks.iter().map(|w| w.id.0).max().unwrap_or(0);
         let above = highest.checked_add(1).map(WalkId);

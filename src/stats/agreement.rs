@@ -2,8 +2,8 @@
 //!
 //! Must not take a missing label for "no", nor an escalation for an error.
 //!
-//! A side **decides** where its outcome is violating or non-violating. It **abstains** where it is there and says escalate or
-//! undetermined. It is **missing** where there is no classifier, no threshold, no model or no label.
+//! A side **decides** where its outcome is violating or non-violating. It **abstains** where it is there and says
+//! escalate or undetermined. It is **missing** where there is no classifier, no threshold, no model or no label.
 //!
 //! | gold | classifier and LLM | cell |
 //! |---|---|---|
@@ -16,9 +16,9 @@
 //! | abstains or missing | both decide, not the same | `disagree_no_gold` |
 //! | abstains or missing | not both decide | none |
 //!
-//! So a side that abstains is never wrong, and keeps the others from "all agree"; a missing side does neither. A gold label of
-//! escalate says that a person has to decide, so it settles nothing for either side. `tp`, `fp`, `fn` and `tn` exist for a
-//! side where both that side and gold decide, violating being the positive class.
+//! So a side that abstains is never wrong, and keeps the others from "all agree"; a missing side does neither. A gold
+//! label of escalate says that a person has to decide, so it settles nothing for either side. `tp`, `fp`, `fn` and `tn`
+//! exist for a side where both that side and gold decide, violating being the positive class.
 
 use crate::domain::Outcome;
 

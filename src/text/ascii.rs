@@ -1,4 +1,5 @@
-//! ASCII stand-ins for terminals without UTF-8: each mark and line of ours has one, and whatever else there is becomes `?`.
+//! ASCII stand-ins for terminals without UTF-8: each mark and line of ours has one, and whatever else there is becomes
+//! `?`.
 //!
 //! Must keep the number of cells, so that nothing moves; must not be used on JSON or on files, which are UTF-8 always.
 

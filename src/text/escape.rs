@@ -2,9 +2,10 @@
 //!
 //! Must not drop anything: a moderator has to see what was hidden.
 //!
-//! There is one notation: a hidden character becomes `<U+XXXX>`, four to six hexadecimal digits. Text that spells such a
-//! marker itself is left as it is, because escaping has to be idempotent (error texts quote escaped texts) and the
-//! letters are harmless; the two are told apart by [`Escaped::segments`], which views highlight, and by [`Escaped::hidden`].
+//! There is one notation: a hidden character becomes `<U+XXXX>`, four to six hexadecimal digits. Text that spells such
+//! a marker itself is left as it is, because escaping has to be idempotent (error texts quote escaped texts) and the
+//! letters are harmless; the two are told apart by [`Escaped::segments`], which views highlight, and by
+//! [`Escaped::hidden`].
 
 use super::emoji;
 use super::hidden::{ZWJ, ZWNJ, is_han, is_hidden, is_zero_width, joins_letters};
@@ -87,8 +88,8 @@ impl Escaped {
         })
     }
 
-    /// The part at `range` (bytes of [`Self::as_str`]), cut outwards at character boundaries. A marker that is cut in two
-    /// is no marker in the part.
+    /// The part at `range` (bytes of [`Self::as_str`]), cut outwards at character boundaries. A marker that is cut in
+    /// two is no marker in the part.
     #[must_use]
     pub fn slice(&self, range: Range<usize>) -> Self {
         let floor = |mut at: usize| {
@@ -264,7 +265,8 @@ mod tests {
     #[test]
     fn characters_alone_and_after_a_letter_are_inert_afterwards() {
         for c in '\0'..=char::MAX {
-            // Most of the code space is private or unassigned; the scan of `is_hidden` covers all of it, this one samples.
+            // Most of the code space is private or unassigned; the scan of `is_hidden` covers all of it, this one
+            // samples.
             if !matches!(c, '\0'..='\u{1ffff}' | '\u{e0000}'..='\u{e0fff}') && !(c as u32).is_multiple_of(257) {
                 continue;
             }

@@ -1,7 +1,7 @@
 //! Which characters a reader would not see as they are, and which of them have a legitimate place in some script.
 //!
-//! Must not keep Unicode tables by hand where std or a `unicode-*` crate has them; what is listed here is checked against
-//! a scan of all characters.
+//! Must not keep Unicode tables by hand where std or a `unicode-*` crate has them; what is listed here is checked
+//! against a scan of all characters.
 
 use unicode_security::mixed_script::AugmentedScriptSet;
 use unicode_width::UnicodeWidthChar;
@@ -31,8 +31,8 @@ pub fn is_hidden(c: char) -> bool {
         || c.width().is_some_and(|w| w > 2)
 }
 
-/// Categories Cc, Cf, Cs, Co, Cn, Zl, Zp and Zs but for the space, by std's own table: inside a string it escapes exactly
-/// these (quotes, backslashes and ASCII are out of the question here).
+/// Categories Cc, Cf, Cs, Co, Cn, Zl, Zp and Zs but for the space, by std's own table: inside a string it escapes
+/// exactly these (quotes, backslashes and ASCII are out of the question here).
 fn is_unprintable(c: char) -> bool {
     let mut buffer = [0; 5];
     buffer[0] = b'a';

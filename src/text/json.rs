@@ -1,4 +1,5 @@
-//! JSON text that is safe on a terminal: what could act there is written as `\uXXXX`, which reads back to the same text.
+//! JSON text that is safe on a terminal: what could act there is written as `\uXXXX`, which reads back to the same
+//! text.
 //!
 //! Must be the way by which JSON with outside text in it leaves the program: plain `serde_json` lets C1 controls, bidi
 //! overrides and zero-width characters through as they are.

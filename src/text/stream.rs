@@ -13,8 +13,8 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// Takes the next piece and gives what is certain by now: the first part goes on the current line, each further part
-    /// begins a new one. Never empty.
+    /// Takes the next piece and gives what is certain by now: the first part goes on the current line, each further
+    /// part begins a new one. Never empty.
     pub fn push(&mut self, piece: &str) -> Vec<Escaped> {
         self.held.push_str(piece);
         let text = std::mem::take(&mut self.held);

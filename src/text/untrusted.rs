@@ -5,8 +5,8 @@
 use super::Escaped;
 use serde::{Deserialize, Serialize};
 
-/// Text from outside, byte for byte; never trimmed, normalised or re-encoded. JSON with such text leaves the program through
-/// [`super::json`], which escapes what could act on a terminal.
+/// Text from outside, byte for byte; never trimmed, normalised or re-encoded. JSON with such text leaves the program
+/// through [`super::json`], which escapes what could act on a terminal.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Untrusted(String);

@@ -1,18 +1,20 @@
 //! Terminal cells: how wide a text is, where to cut and where to wrap it.
 //!
-//! Must only be given `Escaped` or our own text; must agree with ratatui, which places one grapheme cluster after another.
+//! Must only be given `Escaped` or our own text; must agree with ratatui, which places one grapheme cluster after
+//! another.
 
 use std::ops::Range;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
-/// Cells that `text` takes. The sum over its grapheme clusters: `unicode-width` on the whole text would also join letters
-/// of neighbouring clusters (Arabic lam and alef), which no grid of cells does.
+/// Cells that `text` takes. The sum over its grapheme clusters: `unicode-width` on the whole text would also join
+/// letters of neighbouring clusters (Arabic lam and alef), which no grid of cells does.
 pub fn width(text: &str) -> usize {
     if text.is_ascii() { text.len() } else { text.graphemes(true).map(UnicodeWidthStr::width).sum() }
 }
 
-/// The longest prefix of whole grapheme clusters and markers within `cells`, with `…` in the last cell where something was cut.
+/// The longest prefix of whole grapheme clusters and markers within `cells`, with `…` in the last cell where something
+/// was cut.
 pub fn truncate(text: &str, cells: usize) -> String {
     if width(text) <= cells {
         return text.to_owned();
@@ -40,9 +42,9 @@ pub fn fit(text: &str, cells: usize) -> String {
     out
 }
 
-/// Where to break `text` so that no line is wider than `cells`: byte ranges of the lines, in order. Breaks after spaces,
-/// around wide (CJK) characters, and inside a word only where the word alone is wider than a line. Spaces at a break
-/// belong to no line. A unit wider than `cells` gets a line of its own. An empty text is one empty line.
+/// Where to break `text` so that no line is wider than `cells`: byte ranges of the lines, in order. Breaks after
+/// spaces, around wide (CJK) characters, and inside a word only where the word alone is wider than a line. Spaces at a
+/// break belong to no line. A unit wider than `cells` gets a line of its own. An empty text is one empty line.
 pub fn wrap(text: &str, cells: usize) -> Vec<Range<usize>> {
     let mut lines = Vec::new();
     // The line so far, where its last word begins, and the width of that word.

@@ -1,8 +1,8 @@
 //! A program in a pseudo-terminal: what a person types and sees, without sleeps.
 //!
 //! One thread reads for the child's whole life, so a full buffer can never stop it. A wait is for a predicate on the
-//! current screen with a deadline; nothing matches output that has scrolled away. With readline-like programs, wait for the
-//! prompt before each line. To show that something is absent, first wait for what proves that the redraw happened.
+//! current screen with a deadline; nothing matches output that has scrolled away. With readline-like programs, wait for
+//! the prompt before each line. To show that something is absent, first wait for what proves that the redraw happened.
 
 use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
 use std::io::{ErrorKind, Read, Write};
@@ -123,8 +123,8 @@ impl Pty {
         writer.write_all(keys.as_bytes()).and_then(|()| writer.flush()).expect("the program reads its terminal");
     }
 
-    /// Types a line, waits until it stands before the cursor, and types Enter: so a prompt that is waited for afterwards is
-    /// the next one, and nothing is typed while the terminal changes its mode.
+    /// Types a line, waits until it stands before the cursor, and types Enter: so a prompt that is waited for
+    /// afterwards is the next one, and nothing is typed while the terminal changes its mode.
     #[track_caller]
     pub fn line(&mut self, line: &str) {
         self.send(line);
@@ -159,7 +159,8 @@ impl Pty {
         self.wait(&format!("{text:?}"), |screen| screen.contents().contains(text))
     }
 
-    /// Waits until the cursor stands right behind a prompt that begins with `prompt` and ends in `> `, with nothing typed.
+    /// Waits until the cursor stands right behind a prompt that begins with `prompt` and ends in `> `, with nothing
+    /// typed.
     #[track_caller]
     pub fn wait_prompt(&self, prompt: &str) -> String {
         self.wait(&format!("the prompt {prompt:?}"), |screen| {
@@ -214,7 +215,8 @@ impl Pty {
         self.child.wait().expect("an exit status")
     }
 
-    /// Closes the terminal, as a window is closed, and waits for the end of the program: its exit code and how long it took.
+    /// Closes the terminal, as a window is closed, and waits for the end of the program: its exit code and how long it
+    /// took.
     #[track_caller]
     pub fn hang_up(&mut self) -> (u32, Duration) {
         self.closing.store(true, Ordering::SeqCst);
@@ -226,13 +228,15 @@ impl Pty {
             columns += 1;
             self.resize(columns, 30);
             self.send("\u{c}");
-            // Not as fast as can be: the line editor answers a change of size in a handler that waits when too many are open.
+            // Not as fast as can be: the line editor answers a change of size in a handler that waits when too many are
+            // open.
             let seen = lock(&self.seen.0);
             let pause = self.seen.1.wait_timeout(seen, Duration::from_millis(20));
             drop(pause.unwrap_or_else(PoisonError::into_inner));
         }
         drop(self.reader.take().expect("a reader").join());
-        // The library's writer types Ctrl-D when it is dropped, where the terminal has a key for that; a window does not.
+        // The library's writer types Ctrl-D when it is dropped, where the terminal has a key for that; a window does
+        // not.
         let tty = self.master.as_ref().and_then(|master| master.tty_name()).expect("a terminal with a name");
         // Not after what is written, which nobody reads any more.
         let undone = std::process::Command::new("stty").arg("-F").arg(tty).args(["-drain", "eof", "undef"]).status();

@@ -1,7 +1,7 @@
 //! Log-probabilities and token ids of SmolLM2 against the reference values in `testdata/golden`, on every machine.
 //!
-//! Must fail, not skip, where `CROSSEXAM_REQUIRE_MODEL` asks for the model. Exact arithmetic is asked first: it says which of two
-//! programs that round is off, and another engine does not.
+//! Must fail, not skip, where `CROSSEXAM_REQUIRE_MODEL` asks for the model. Exact arithmetic is asked first: it says
+//! which of two programs that round is off, and another engine does not.
 
 use crate::common::model::smollm2;
 use crossexam::domain::Cancel;
@@ -12,7 +12,8 @@ use crossexam::llm::scoring;
 use crossexam::llm::tokenizer::Tokenizer;
 use serde_json::Value;
 
-/// How far a log-probability may be off at the worst of a prompt's 10 tokens: on every prompt, and in the median over prompts.
+/// How far a log-probability may be off at the worst of a prompt's 10 tokens: on every prompt, and in the median over
+/// prompts.
 struct Limits {
     most: f64,
     median: f64,

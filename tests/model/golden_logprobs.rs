@@ -31,19 +31,21 @@ const LIMITS: Limits = Limits { most: 0.35, median: 0.20 };
 /// token is much of it: with it in front, the rounding costs 0.19 and 0.52 (on the worst prompt 0.17 instead of 1.37).
 const GEMMA_LIMITS: Limits = Limits { most: 1.8, median: 0.6 };
 
-/// On one prompt of the larger Qwen our exact arithmetic itself is 0.352 from the reference. Our kernels were 0.411 from it in one
-/// version and 0.373 in another, and less than half the bound from exact arithmetic on every prompt in both.
+/// On one prompt of the larger Qwen our exact arithmetic itself is 0.352 from the reference. Our kernels were 0.411
+/// from it in one version and 0.373 in another, and less than half the bound from exact arithmetic on every prompt in
+/// both.
 const QWEN_1_5B_LIMITS: Limits = Limits { most: 0.43, median: 0.20 };
 
-/// On a device candle rounds as the reference does, but not the same numbers the same way, so the distances of both to exact
-/// arithmetic add up. Its CPU kernels in the device's place were 0.186 from the reference in the median and 0.428 at most.
+/// On a device candle rounds as the reference does, but not the same numbers the same way, so the distances of both to
+/// exact arithmetic add up. Its CPU kernels in the device's place were 0.186 from the reference in the median and 0.428
+/// at most.
 const DEVICE_SLACK: f64 = 2.0;
 
 /// A lead of the reference's first token below this may be turned round by rounding.
 const LEAD: f64 = 0.3;
 
-/// How far our kernels may be from our own exact arithmetic: no further than the reference was measured to be from an exact
-/// forward of the same weights.
+/// How far our kernels may be from our own exact arithmetic: no further than the reference was measured to be from an
+/// exact forward of the same weights.
 const EXACT_LIMITS_SMOLLM2: Limits = Limits { most: 0.30, median: 0.17 };
 /// See above.
 const EXACT_LIMITS_QWEN: Limits = Limits { most: 0.22, median: 0.10 };

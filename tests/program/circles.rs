@@ -1,7 +1,7 @@
 //! No two files of the product import each other, directly or in a circle, outside `llm/kernels`.
 //!
-//! Must read `use` lines only: what a file names of the module it is part of (`super`) is no circle, because a module and its
-//! parts are read together. Re-exports are followed to the file that defines a name.
+//! Must read `use` lines only: what a file names of the module it is part of (`super`) is no circle, because a module
+//! and its parts are read together. Re-exports are followed to the file that defines a name.
 #![allow(clippy::string_slice, reason = "every position comes from a search in the same text")]
 
 use crate::tidy::{Source, product_sources, report};

@@ -1,5 +1,5 @@
-//! The policies and samples that come with the program fit each other: no lint, no bad line, and every gold path leads to its
-//! gold verdict.
+//! The policies and samples that come with the program fit each other: no lint, no bad line, and every gold path leads
+//! to its gold verdict.
 //!
 //! Must not need a model.
 

@@ -1,5 +1,5 @@
-//! The program is killed (SIGKILL) in the middle of a session, after every fact it acknowledged and at every system call with
-//! which it writes. The session opens again with everything acknowledged, and goes on.
+//! The program is killed (SIGKILL) in the middle of a session, after every fact it acknowledged and at every system
+//! call with which it writes. The session opens again with everything acknowledged, and goes on.
 
 use crate::common::clock::without_time;
 use crossexam::session::{Fact, Recovery, journal, wire};

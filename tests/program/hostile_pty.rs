@@ -1,4 +1,5 @@
-//! Hostile text through sample text, ids, policy text and model output: no control function of theirs reaches the terminal.
+//! Hostile text through sample text, ids, policy text and model output: no control function of theirs reaches the
+//! terminal.
 
 #![allow(clippy::print_stdout)]
 
@@ -45,7 +46,8 @@ fn attacks() -> Vec<String> {
     texts
 }
 
-/// Reads what was written to the terminal as a stream and panics at the first thing that the program itself never writes.
+/// Reads what was written to the terminal as a stream and panics at the first thing that the program itself never
+/// writes.
 fn assert_ours(raw: &[u8]) {
     let text = std::str::from_utf8(raw).expect("the program writes UTF-8");
     let mut chars = text.chars().peekable();

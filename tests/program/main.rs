@@ -1,5 +1,5 @@
-//! The integration tests that need no model, linked once: the real binary in files, pipes and pseudo-terminals, and the house
-//! rules.
+//! The integration tests that need no model, linked once: the real binary in files, pipes and pseudo-terminals, and the
+//! house rules.
 //!
 //! Must hold no tests itself. What needs a model file is in `tests/model`.
 

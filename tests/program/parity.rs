@@ -1,5 +1,5 @@
-//! The same lines on stdin, typed at the prompt and typed into the full-screen front end leave the same facts and give the
-//! same answers: a script, and every example of the command table.
+//! The same lines on stdin, typed at the prompt and typed into the full-screen front end leave the same facts and give
+//! the same answers: a script, and every example of the command table.
 //!
 //! Must run the real binary in all three, and compare what their journals hold and what they show.
 
@@ -122,8 +122,8 @@ fn three_front_ends_leave_the_same_facts() {
     assert_eq!(stdin, typed(dir.path(), "open", ":", "help"));
 }
 
-/// Every example of the table that leaves the front end where it is, in the table's order; walks begin anew where a command
-/// moves one.
+/// Every example of the table that leaves the front end where it is, in the table's order; walks begin anew where a
+/// command moves one.
 fn examples() -> Vec<String> {
     let mut lines = Vec::new();
     for spec in TABLE {
@@ -158,7 +158,8 @@ fn with_examples() -> tempfile::TempDir {
     dir
 }
 
-/// Words as they are shown, without the frame of a pane, the words that only announce an error, and the place of a line.
+/// Words as they are shown, without the frame of a pane, the words that only announce an error, and the place of a
+/// line.
 fn words(text: &str) -> Vec<String> {
     let frame = |c: char| ('\u{2500}'..='\u{257f}').contains(&c);
     let announces = |word: &&str| ["error:", "hint:", "\u{b7}"].contains(word) || word.starts_with("stdin:");

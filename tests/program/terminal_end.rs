@@ -1,4 +1,5 @@
-//! How the program ends when it is told to, or when its terminal goes away: soon, with code 130, and with a whole session.
+//! How the program ends when it is told to, or when its terminal goes away: soon, with code 130, and with a whole
+//! session.
 #![cfg(unix)]
 #![allow(clippy::panic, reason = "a test fails by panicking")]
 

@@ -4,7 +4,8 @@
 
 use std::path::{Path, PathBuf};
 
-/// Which of our modules a module may import; a module may always import itself. The floors of ARCHITECTURE.md, from the top.
+/// Which of our modules a module may import; a module may always import itself. The floors of ARCHITECTURE.md, from the
+/// top.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("main", &["cli", "frontend"]),
     ("fuzz", &["frontend", "report", "session", "policy", "command", "judge", "llm", "text", "domain"]),
@@ -342,4 +343,41 @@ fn documents_exist_and_name_no_path_of_a_machine() {
         let text = std::fs::read_to_string(root.join(name)).unwrap_or_else(|e| panic!("{name}: {e}"));
         assert!(!text.contains("/root/") && !text.contains("/home/"), "{name} names a path of a machine");
     }
+}
+
+/// Most columns of a comment or of a line of prose.
+const COLUMNS: usize = 120;
+/// Pages that the program writes.
+const GENERATED: &[&str] = &["COMMANDS.md", "docs/words.md", "docs/expressions.md"];
+
+#[test]
+fn comments_and_prose_stay_within_120_columns() {
+    let mut broken = Vec::new();
+    for source in &sources() {
+        for (number, line) in source.text.lines().enumerate() {
+            if line.trim_start().starts_with("//") && line.chars().count() > COLUMNS {
+                broken.push(format!("{}:{}", source.path, number + 1));
+            }
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for folder in ["", "docs"] {
+        for entry in std::fs::read_dir(root.join(folder)).expect("a folder").flatten() {
+            let path = entry.path();
+            let name = path.strip_prefix(root).expect("below the root").to_string_lossy().replace('\\', "/");
+            if !name.ends_with(".md") || GENERATED.contains(&name.as_str()) {
+                continue;
+            }
+            let mut code = false;
+            for (number, line) in std::fs::read_to_string(&path).expect("a page").lines().enumerate() {
+                code ^= line.trim_start().starts_with("```");
+                // A table's row, an image and a line with an address cannot be broken.
+                let whole = ["|", "!["].iter().any(|mark| line.trim_start().starts_with(mark)) || line.contains("://");
+                if !code && !whole && line.chars().count() > COLUMNS {
+                    broken.push(format!("{name}:{}", number + 1));
+                }
+            }
+        }
+    }
+    report("comments and prose stay within 120 columns", &broken);
 }

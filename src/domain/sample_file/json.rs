@@ -91,8 +91,8 @@ impl<'a> Raw<'a> {
         Some(self.parts().collect())
     }
 
-    /// The values one level down, keys among them: behind the bracket, the comma or the colon each begins with, as far as
-    /// `serde_json` reads one.
+    /// The values one level down, keys among them: behind the bracket, the comma or the colon each begins with, as far
+    /// as `serde_json` reads one.
     fn parts(self) -> impl Iterator<Item = Self> {
         let mut next = 1;
         std::iter::from_fn(move || {
@@ -109,8 +109,8 @@ impl<'a> Raw<'a> {
     }
 }
 
-/// Any JSON value, read to find what is wrong with it and kept nowhere. (`IgnoredAny` looks neither into texts nor at the size of
-/// numbers.)
+/// Any JSON value, read to find what is wrong with it and kept nowhere. (`IgnoredAny` looks neither into texts nor at
+/// the size of numbers.)
 struct Checked;
 
 impl<'de> Deserialize<'de> for Checked {

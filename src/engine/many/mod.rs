@@ -1,7 +1,8 @@
-//! Many samples at once: samples come from a source, up to a window of them are walked side by side, and a record of each goes
-//! to a sink in the order of the source, as soon as it is its turn.
+//! Many samples at once: samples come from a source, up to a window of them are walked side by side, and a record of
+//! each goes to a sink in the order of the source, as soon as it is its turn.
 //!
-//! Must not know where samples come from or where records go (lines, files, streams), and must give every item one record.
+//! Must not know where samples come from or where records go (lines, files, streams), and must give every item one
+//! record.
 
 mod maker;
 mod queue;
@@ -32,8 +33,8 @@ pub struct Item {
 
 /// Where samples come from.
 pub trait Source {
-    /// The next item, or `None` where there is none at the moment. `wait`: nothing is being worked on, so the source may wait for
-    /// one; `None` is then the end.
+    /// The next item, or `None` where there is none at the moment. `wait`: nothing is being worked on, so the source
+    /// may wait for one; `None` is then the end.
     fn next(&mut self, wait: bool) -> Option<Item>;
 }
 
@@ -68,12 +69,12 @@ impl<'a> Many<'a> {
         Self { policy, mode, ask: &prompt::question, reopen, cancel }
     }
 
-    /// Walks all samples of `source` with `judge`, which is replaced where it fails. After a cancel, the records of all samples that were walked by then have gone
-    /// to the sink, and the tally says that the run was interrupted.
+    /// Walks all samples of `source` with `judge`, which is replaced where it fails. After a cancel, the records of all
+    /// samples that were walked by then have gone to the sink, and the tally says that the run was interrupted.
     ///
     /// # Errors
-    /// Where the judge fails without a sample being at fault, or cannot be opened again after a fault. The records of all samples
-    /// that were walked by then have gone to the sink then, too.
+    /// Where the judge fails without a sample being at fault, or cannot be opened again after a fault. The records of
+    /// all samples that were walked by then have gone to the sink then, too.
     pub fn run(
         &mut self,
         judge: &mut Box<dyn Judge>,
@@ -89,8 +90,8 @@ impl<'a> Many<'a> {
                 Ok(Ok(())) if !queue.is_testing() => break Ok(()),
                 Ok(Ok(())) => {}
                 Ok(Err(_)) | Err(_) => {
-                    // The judge's caches may be half written, so it is replaced. Which of the samples at hand brought it down
-                    // shows when they are asked again, each alone.
+                    // The judge's caches may be half written, so it is replaced. Which of the samples at hand brought
+                    // it down shows when they are asked again, each alone.
                     *judge = match (self.reopen)() {
                         Ok(judge) => judge,
                         Err(error) => break Err(error),

@@ -94,8 +94,8 @@ impl<'a> Queue<'a> {
         self.alone = alone;
     }
 
-    /// After a fall of the judge: its questions can be asked again. Gives the walks one of which may have brought it down; a walk
-    /// that was tested alone is at fault itself. `None` where no walk can be.
+    /// After a fall of the judge: its questions can be asked again. Gives the walks one of which may have brought it
+    /// down; a walk that was tested alone is at fault itself. `None` where no walk can be.
     pub fn fallen(&mut self) -> Option<Vec<u64>> {
         if let Some(number) = self.alone {
             self.fail(number, &JudgeError::Internal("the model layer failed on this sample".into()));

@@ -74,8 +74,8 @@ impl Sink for Kept {
     }
 }
 
-/// Takes `width` questions at a time, answers the last first, falls over where one is about a bomb, and cancels itself after
-/// `left` answers.
+/// Takes `width` questions at a time, answers the last first, falls over where one is about a bomb, and cancels itself
+/// after `left` answers.
 struct Fragile {
     judge: Scripted,
     width: usize,

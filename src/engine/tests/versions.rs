@@ -1,4 +1,5 @@
-//! Walks and the policies, judges and modes they are made under: what is loaded later changes nothing that was answered.
+//! Walks and the policies, judges and modes they are made under: what is loaded later changes nothing that was
+//! answered.
 
 use super::{Bench, POLICY, Source};
 use crate::domain::{Examination, Mode, Name};

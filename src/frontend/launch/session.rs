@@ -50,7 +50,8 @@ pub fn author(told: Option<&str>, env: &Environment) -> Untrusted {
     told.map_or_else(|| env.user.clone(), Untrusted::from)
 }
 
-/// The commands that `args` stand for. The model comes last, so that policy and sample are on the screen while it loads.
+/// The commands that `args` stand for. The model comes last, so that policy and sample are on the screen while it
+/// loads.
 ///
 /// The mode is set in every new session, so that the session says it; one that is opened again keeps its own.
 fn startup(args: &OpenArgs, resumed: bool) -> Vec<EngineCommand> {

@@ -1,8 +1,8 @@
 //! The standard streams as the program found them: whether stdout was there, and a stderr that may go away.
 //!
-//! Must hold the only `unsafe` outside the kernels, which is one attribute: in the place of a closed standard stream the standard
-//! library opens /dev/null before `main`, so that everything written there seems to be well. Nobody can tell later, so a
-//! function that the loader calls before that looks.
+//! Must hold the only `unsafe` outside the kernels, which is one attribute: in the place of a closed standard stream
+//! the standard library opens /dev/null before `main`, so that everything written there seems to be well. Nobody can
+//! tell later, so a function that the loader calls before that looks.
 
 use std::io::{self, Stderr, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,8 +16,9 @@ pub fn stdout_was_closed() -> bool {
     CLOSED.load(Ordering::Relaxed)
 }
 
-// Sound: the loader calls what stands in this section with arguments that a function of the C calling convention may ignore, and
-// `look` needs nothing of what the standard library sets up: it makes one system call and stores into an atomic.
+// Sound: the loader calls what stands in this section with arguments that a function of the C calling convention may
+// ignore, and `look` needs nothing of what the standard library sets up: it makes one system call and stores into an
+// atomic.
 #[cfg(any(target_os = "linux", target_os = "macos"))]
 #[allow(unsafe_code, reason = "see the head of this file")]
 #[used]

@@ -78,7 +78,8 @@ fn inside(folder: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(found)
 }
 
-/// Whether it is a policy or samples and not another file of the same form. What cannot be read is kept, so that it is told.
+/// Whether it is a policy or samples and not another file of the same form. What cannot be read is kept, so that it is
+/// told.
 fn is_ours(path: &Path) -> bool {
     let Ok(file) = File::open(path) else { return has_extension(path, &["toml", "jsonl", "ndjson"]) };
     let mut lines = BufReader::new(file.take(HEAD)).split(b'\n').map_while(Result::ok);

@@ -13,7 +13,8 @@ use miette::{
 };
 use std::fmt;
 
-/// Other places further away than this are named, not drawn: they would get a frame of their own with the title of this one.
+/// Other places further away than this are named, not drawn: they would get a frame of their own with the title of this
+/// one.
 const NEAR_LINES: usize = 4;
 /// Of a longer line only the part around the fault is shown.
 const LINE_CHARS: usize = 240;
@@ -160,8 +161,8 @@ impl Excerpt {
     }
 }
 
-/// A source line as it is shown, and where the offsets `cuts` are in it. Tabs become spaces, everything that hides becomes
-/// visible, a very long line is cut around the first of `cuts`.
+/// A source line as it is shown, and where the offsets `cuts` are in it. Tabs become spaces, everything that hides
+/// becomes visible, a very long line is cut around the first of `cuts`.
 fn shown_line(line: &str, cuts: &[usize]) -> (String, Vec<usize>) {
     let mut order: Vec<usize> = cuts.to_vec();
     order.sort_unstable();

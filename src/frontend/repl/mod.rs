@@ -1,7 +1,7 @@
 //! The prompt: reads a line, carries it out to its end, shows what happened, and reads the next.
 //!
-//! Must not read the terminal while a command runs (what is typed meanwhile waits for the next prompt), and must leave the
-//! terminal as it was.
+//! Must not read the terminal while a command runs (what is typed meanwhile waits for the next prompt), and must leave
+//! the terminal as it was.
 
 mod helper;
 mod paste;

@@ -61,8 +61,8 @@ pub fn stop(stop: Stop) -> Option<Line> {
     }
 }
 
-/// Where the walk on the screen stands: at a breakpoint, before a node, or at its leaf with the verdict. Read off the walk each
-/// time it is drawn, since the next command may show another one.
+/// Where the walk on the screen stands: at a breakpoint, before a node, or at its leaf with the verdict. Read off the
+/// walk each time it is drawn, since the next command may show another one.
 pub fn standing(view: View<'_>) -> Option<Line> {
     let next = |line: Line, node: &Name| line.with(Role::Muted, "next: ").with(Role::Node, node);
     let stopped =

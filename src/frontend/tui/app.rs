@@ -1,7 +1,7 @@
 //! `App`: `update`, the only thing that changes the state of the screen, and the commands that wait for the engine.
 //!
-//! Must do no I/O (but for the file names of a path that is being completed) and read no clock: messages come in, effects
-//! go out, and the session is read through a `View`. Must not paint.
+//! Must do no I/O (but for the file names of a path that is being completed) and read no clock: messages come in,
+//! effects go out, and the session is read through a `View`. Must not paint.
 
 use super::keymap::{self, Action, Motion, Standing};
 use super::layout::Pane;
@@ -339,8 +339,8 @@ impl App {
         }
     }
 
-    /// Pasted text goes into the open prompt. Lines in it are carried out as from a file, with what was typed before them;
-    /// what is not finished stays in the prompt.
+    /// Pasted text goes into the open prompt. Lines in it are carried out as from a file, with what was typed before
+    /// them; what is not finished stays in the prompt.
     fn paste(&mut self, text: &str, view: View<'_>, effects: &mut Vec<Effect>) {
         let Some(mut prompt) = self.prompt.take() else { return };
         let names = names(&self.setup, view);
@@ -498,7 +498,8 @@ impl App {
         effects.push(Effect::Cancel);
     }
 
-    /// Answers a command from the state: a short answer in the log, a long one over the panes. Says whether there is one.
+    /// Answers a command from the state: a short answer in the log, a long one over the panes. Says whether there is
+    /// one.
     fn answer(&mut self, command: &ViewCommand, view: View<'_>) -> bool {
         let line = command.to_string();
         let mut found = true;

@@ -1,7 +1,7 @@
 //! The background of the terminal: the question (OSC 11), and the answer among the keys.
 //!
-//! A terminal answers as if somebody typed. Must never let a part of an answer through as a key, however late it comes, and
-//! must hold back no key that is none of it.
+//! A terminal answers as if somebody typed. Must never let a part of an answer through as a key, however late it comes,
+//! and must hold back no key that is none of it.
 
 use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use std::time::Duration;
@@ -106,8 +106,8 @@ impl Ear {
         if typed { held.into_iter().map(Heard::Event).collect() } else { Vec::new() }
     }
 
-    /// What a key would be at this place of an answer. The library reads `ESC ]` as Alt-], and the end as Alt-\ or Ctrl-G; an
-    /// ESC that came by itself it reads as the key.
+    /// What a key would be at this place of an answer. The library reads `ESC ]` as Alt-], and the end as Alt-\ or
+    /// Ctrl-G; an ESC that came by itself it reads as the key.
     fn piece(&self, key: KeyEvent, now: Duration) -> Piece {
         let plain = key.modifiers.difference(KeyModifiers::SHIFT).is_empty();
         let escape = key.code == KeyCode::Esc && plain;

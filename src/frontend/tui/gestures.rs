@@ -70,8 +70,8 @@ impl App {
         effects.push(Effect::Copy(text));
     }
 
-    /// The wheel scrolls what it is over; a click gives a pane the focus and selects a row of the policy. Gives whether it did
-    /// anything.
+    /// The wheel scrolls what it is over; a click gives a pane the focus and selects a row of the policy. Gives whether
+    /// it did anything.
     pub(super) fn mouse(&mut self, mouse: MouseEvent, view: View<'_>) -> bool {
         let by = match mouse.kind {
             MouseEventKind::ScrollUp => Motion::Up(WHEEL),

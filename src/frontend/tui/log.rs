@@ -1,7 +1,7 @@
 //! `Log`: what happened, line by line, as the log pane shows it.
 //!
-//! Must stay bounded: the session itself is in the journal. Must not hold lines that fit one width only: the pane wraps them
-//! when it draws.
+//! Must stay bounded: the session itself is in the journal. Must not hold lines that fit one width only: the pane wraps
+//! them when it draws.
 
 use crate::report::{Doc, Line, Role, transcript};
 use std::collections::VecDeque;

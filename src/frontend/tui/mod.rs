@@ -62,8 +62,8 @@ const MOST_EVENTS: usize = 4096;
 pub type Remember<'a> = &'a mut dyn FnMut(&str);
 
 /// Runs the full-screen front end until the user leaves it. `lines` are submitted first, as if they had been typed;
-/// `remember` is given every line typed at the prompt. Where `interrupt` says so (a signal, a terminal that went away), the
-/// program ends with exit code 130. The terminal is given back in every case.
+/// `remember` is given every line typed at the prompt. Where `interrupt` says so (a signal, a terminal that went away),
+/// the program ends with exit code 130. The terminal is given back in every case.
 ///
 /// # Errors
 /// Where the terminal cannot be taken over, read or drawn on.
@@ -74,8 +74,8 @@ pub fn run(
     remember: Remember<'_>,
     interrupt: &Interrupt,
 ) -> io::Result<Outcome> {
-    // Whether there are colours is for the theme to say; left to itself the library would answer `NO_COLOR` by resetting
-    // bold and reverse too.
+    // Whether there are colours is for the theme to say; left to itself the library would answer `NO_COLOR` by
+    // resetting bold and reverse too.
     ratatui::crossterm::style::force_color_output(true);
     let outcome = Console::take(&setup, interrupt).and_then(|mut console| {
         let outcome = show(client, setup, lines, remember, &mut console, interrupt);
@@ -139,13 +139,14 @@ fn show(
     }
 }
 
-/// The terminal while it is ours: what is drawn on, and what is read. The keyboard rests before the guard gives it back.
+/// The terminal while it is ours: what is drawn on, and what is read. The keyboard rests before the guard gives it
+/// back.
 struct Console {
     keyboard: Option<Keyboard>,
     ear: Ear,
     start: Instant,
-    /// Never dropped: where the cursor cannot be shown again, ratatui's drop prints to stderr, which panics on a terminal that
-    /// is gone. The guard shows the cursor.
+    /// Never dropped: where the cursor cannot be shown again, ratatui's drop prints to stderr, which panics on a
+    /// terminal that is gone. The guard shows the cursor.
     screen: ManuallyDrop<Terminal<Screen<io::Stdout>>>,
     guard: Guard,
     editor: Editor,
@@ -237,8 +238,8 @@ impl Console {
         })
     }
 
-    /// Clears the screen, so that the next frame writes every cell. Not `Terminal::clear`: that asks the terminal where its
-    /// cursor is, and not every terminal answers.
+    /// Clears the screen, so that the next frame writes every cell. Not `Terminal::clear`: that asks the terminal where
+    /// its cursor is, and not every terminal answers.
     fn redraw(&mut self) -> io::Result<()> {
         let area = self.screen.size()?.into();
         self.screen.resize(area)

@@ -1,7 +1,7 @@
 //! Which tokens the scaffolding of a chat format is made of, and that the model reads them as control tokens.
 //!
-//! Must not trust a token's type in the model file: converters forget types, and a file may be hostile. A spelling that is
-//! scaffolding is a control token, in the format as in content, where it then cannot come about.
+//! Must not trust a token's type in the model file: converters forget types, and a file may be hostile. A spelling that
+//! is scaffolding is a control token, in the format as in content, where it then cannot come about.
 
 use super::error::ChatError;
 use super::families::Family;
@@ -37,15 +37,15 @@ pub(super) fn settle(
     Ok(tokenizer)
 }
 
-/// Whether a token that stands in scaffolding is a mark rather than a word: `<|im_start|>`, `[INST]`, `### User:`. A blank line
-/// or a word stays what it is, for content has them too.
+/// Whether a token that stands in scaffolding is a mark rather than a word: `<|im_start|>`, `[INST]`, `### User:`. A
+/// blank line or a word stays what it is, for content has them too.
 fn is_mark(spelling: &str, token_type: TokenType) -> bool {
     match token_type {
         TokenType::Byte => false,
         TokenType::Control | TokenType::Unknown => true,
         TokenType::Normal | TokenType::Unused => is_bracketed(spelling),
-        // Added on purpose, so a mark by less: but words, and the runs of spaces and of line breaks that some models have, are
-        // for content.
+        // Added on purpose, so a mark by less: but words, and the runs of spaces and of line breaks that some models
+        // have, are for content.
         TokenType::UserDefined => is_bracketed(spelling) || is_more_than_words(spelling),
     }
 }

@@ -1,5 +1,5 @@
-//! What chat templates expect of Python and its Jinja2 beyond what minijinja has: how values look as text and as JSON, methods of
-//! strings, and the day.
+//! What chat templates expect of Python and its Jinja2 beyond what minijinja has: how values look as text and as JSON,
+//! methods of strings, and the day.
 //!
 //! Must give a template nothing of this machine: the day is a fixed one, and all that is written costs fuel.
 
@@ -27,8 +27,8 @@ fn wrong(what: impl Into<String>) -> Error {
     Error::new(ErrorKind::InvalidOperation, what.into())
 }
 
-/// The day of every prompt, so that prompts do not depend on when they are made: the one that Llama 3.1's own template falls back
-/// to. The time is midnight.
+/// The day of every prompt, so that prompts do not depend on when they are made: the one that Llama 3.1's own template
+/// falls back to. The time is midnight.
 const fn day() -> DateTime {
     date(2024, 7, 26).at(0, 0, 0, 0)
 }

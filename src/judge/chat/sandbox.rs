@@ -1,4 +1,5 @@
-//! Runs a chat template from a model file: with fuel, without files, network or clock, and on sentinels instead of content.
+//! Runs a chat template from a model file: with fuel, without files, network or clock, and on sentinels instead of
+//! content.
 //!
 //! Must never be given content: what a template does may not depend on what a sample says.
 
@@ -14,11 +15,12 @@ use std::sync::LazyLock;
 
 /// Longest template in bytes; real ones have up to some tens of thousands.
 const MAX_TEMPLATE: usize = 256 << 10;
-/// What one rendering may cost. One unit pays for an instruction or 64 bytes, so this also bounds memory, to about 13 MB.
+/// What one rendering may cost. One unit pays for an instruction or 64 bytes, so this also bounds memory, to about 13
+/// MB.
 const FUEL: u64 = 200_000;
 
-/// The template without the tags `{% generation %}` and `{% endgeneration %}`, which mark for training what the model wrote
-/// and show their body as it is: they become a condition that always holds.
+/// The template without the tags `{% generation %}` and `{% endgeneration %}`, which mark for training what the model
+/// wrote and show their body as it is: they become a condition that always holds.
 pub(super) fn without_marks(template: &str) -> Cow<'_, str> {
     static MARKS: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"(\{%[-+]?\s*)(end)?generation(\s*[-+]?%\})").expect("the pattern is a constant"));

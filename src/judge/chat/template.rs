@@ -1,6 +1,7 @@
 //! `ChatTemplate`: a chat format as the text around system and user content, taken from a table or from a model file.
 //!
-//! Must not let content and template meet: a template is rendered once, on sentinels, and only the text around them is kept.
+//! Must not let content and template meet: a template is rendered once, on sentinels, and only the text around them is
+//! kept.
 
 use super::error::ChatError;
 use super::families::{BLANK_LINE, EMBEDDED, FAMILIES, Family};
@@ -95,13 +96,15 @@ impl ChatTemplate {
             Some((begin, FAMILIES.iter().find(same)?))
         });
         let (begin, family) = known.ok_or_else(|| unknown(source, &around, middle))?;
-        // Without system content the file may write what it likes (a persona, say), so the format's own opening is used.
+        // Without system content the file may write what it likes (a persona, say), so the format's own opening is
+        // used.
         let open_user = [begin, family.open_user].concat();
         Ok((Self::new(family.name, &around.open, middle, &around.close, &open_user), Some(family)))
     }
 }
 
-/// Renders with and without system content; contents are strings, or lists of parts where the template cannot do with strings.
+/// Renders with and without system content; contents are strings, or lists of parts where the template cannot do with
+/// strings.
 fn both(sandbox: &Sandbox<'_>) -> Result<(Around, String), ChatError> {
     let as_text = both_as(sandbox, Content::Text);
     if as_text.as_ref().is_ok_and(|(around, _)| around.middle.is_some()) {
@@ -113,7 +116,8 @@ fn both(sandbox: &Sandbox<'_>) -> Result<(Around, String), ChatError> {
     }
 }
 
-/// A template that refuses or ignores system content has no system role: then the system content goes in front of the user's.
+/// A template that refuses or ignores system content has no system role: then the system content goes in front of the
+/// user's.
 fn both_as(sandbox: &Sandbox<'_>, content: Content) -> Result<(Around, String), ChatError> {
     let with_system = match sandbox.render(true, content) {
         Ok(around) => Some(around),

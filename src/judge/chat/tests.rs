@@ -302,8 +302,8 @@ fn marks_of(family: &Family) -> Vec<String> {
     found
 }
 
-/// A model whose vocabulary can spell every mark by way of its pieces and has the marks themselves as tokens of the type
-/// `code` (`None`: the file has no types), beside a blank line of the type `blank`.
+/// A model whose vocabulary can spell every mark by way of its pieces and has the marks themselves as tokens of the
+/// type `code` (`None`: the file has no types), beside a blank line of the type `blank`.
 fn with_marks(byte_level: bool, marks: &[String], code: Option<i32>, blank: i32) -> GgufWriter {
     let mut tokens: Vec<(String, i32)> = Vec::new();
     if !byte_level {

@@ -1,7 +1,7 @@
 //! One file from the hub over HTTP, resumed where an earlier try ended.
 //!
-//! Must not send the token to any host but the hub's own, nor over a connection that others can read, and must not write more
-//! than the server announced.
+//! Must not send the token to any host but the hub's own, nor over a connection that others can read, and must not
+//! write more than the server announced.
 
 use super::fetched::SourceError;
 use super::store::{Checked, Store, hash_into};
@@ -163,7 +163,8 @@ impl<'a> Download<'a> {
         Ok(Digest::from_hex(&answer.etag))
     }
 
-    /// Asks for everything from `have` on, following redirects. The headers that name the content come from the hub itself.
+    /// Asks for everything from `have` on, following redirects. The headers that name the content come from the hub
+    /// itself.
     fn ask(&mut self, progress: &mut dyn FnMut(Progress), cancel: &Cancel) -> Result<Answer, SourceError> {
         let mut uri = self.url.clone();
         let mut linked = None;
@@ -268,7 +269,8 @@ enum Token<'a> {
     KeptBack,
 }
 
-/// The body in chunks, read on a thread of its own, so that a server that falls silent keeps nobody from hearing a cancel.
+/// The body in chunks, read on a thread of its own, so that a server that falls silent keeps nobody from hearing a
+/// cancel.
 fn chunks_of(body: Body) -> Result<Receiver<io::Result<Vec<u8>>>, SourceError> {
     let (out, chunks) = sync_channel(AHEAD);
     let mut reader = body.into_reader();

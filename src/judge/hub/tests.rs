@@ -29,7 +29,8 @@ struct Reply {
     status: u16,
     headers: Vec<(&'static str, String)>,
     body: Vec<u8>,
-    /// Nothing is sent, not even the status, or no more than half of the body where there is one; until the client goes.
+    /// Nothing is sent, not even the status, or no more than half of the body where there is one; until the client
+    /// goes.
     stall: bool,
     /// Bytes of the body after which the connection is dropped.
     cut: Option<usize>,
@@ -171,8 +172,8 @@ fn content() -> Vec<u8> {
     bytes
 }
 
-/// A manifest of a hub source, with the hash of `right` where it is given (else with the size of [`content`]), and of a wheel
-/// where wanted.
+/// A manifest of a hub source, with the hash of `right` where it is given (else with the size of [`content`]), and of a
+/// wheel where wanted.
 fn manifest(right: Option<&[u8]>, wheel: bool) -> Manifest {
     let sha256 =
         right.map_or("size = 400000\n".to_owned(), |c| format!("sha256 = \"{}\"\nsize = {}\n", Digest::of(c), c.len()));
@@ -560,7 +561,8 @@ fn a_token_is_not_sent_over_http_to_another_machine_and_the_user_is_told() {
     assert!(matches!(notes.as_slice(), [note] if note.contains("the token is not sent to hub.invalid")), "{notes:?}");
 }
 
-/// A script in Python's place. Its arguments are those of Python: `$1` is `-I`, the last two are the folder and the package.
+/// A script in Python's place. Its arguments are those of Python: `$1` is `-I`, the last two are the folder and the
+/// package.
 #[cfg(unix)]
 fn python(dir: &Path, script: &str) -> OsString {
     use std::os::unix::fs::PermissionsExt as _;
@@ -595,7 +597,8 @@ fn zip_of(members: &[(&str, &[u8])], deflate: bool, told: Option<u32>) -> Vec<u8
             content.to_vec()
         };
         let size = told.unwrap_or(content.len() as u32);
-        // Version, flags, method, time, date, checksum (nobody reads it here: the file's sha256 is checked), sizes, lengths.
+        // Version, flags, method, time, date, checksum (nobody reads it here: the file's sha256 is checked), sizes,
+        // lengths.
         let mut common = vec![20, 0, 0, 0, if deflate { 8 } else { 0 }, 0, 0, 0, 0x21, 0];
         common.extend(0u32.to_le_bytes());
         common.extend((packed.len() as u32).to_le_bytes());

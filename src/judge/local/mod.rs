@@ -1,7 +1,7 @@
 //! `LocalJudge`: a model read from one GGUF file that answers nodes, one or many at a time.
 //!
-//! Must build what it shows and what it asks by the same path, and must give the same bits for the same prompt whatever it has
-//! read before.
+//! Must build what it shows and what it asks by the same path, and must give the same bits for the same prompt whatever
+//! it has read before.
 
 mod batch;
 
@@ -33,8 +33,8 @@ pub struct Options {
     pub device: Device,
     /// Most bytes of keys and values to keep for prompts read before.
     pub kv_bytes: usize,
-    /// Rationales are as long as they may be: tokens that would end them are never chosen and no text does. For measuring against
-    /// other programs, which can be told the same.
+    /// Rationales are as long as they may be: tokens that would end them are never chosen and no text does. For
+    /// measuring against other programs, which can be told the same.
     pub exact_length: bool,
 }
 

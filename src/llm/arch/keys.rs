@@ -6,8 +6,8 @@ use super::families::{Family, Windows};
 use super::{Rope, Sliding, Temperature, Yarn};
 use crate::llm::gguf::{GgufError, Metadata};
 
-/// What keys of image encoders begin with. They say nothing about the decoder of text, and a file that has such an encoder is
-/// refused for its tensors, which this decoder does not use.
+/// What keys of image encoders begin with. They say nothing about the decoder of text, and a file that has such an
+/// encoder is refused for its tensors, which this decoder does not use.
 const OF_IMAGES: &[&str] = &["clip.", "image_token_index", "mm.", "spatial_merge_size", "vision."];
 
 /// Keys under the family's name that are understood in every family; any other changes the model in a way we would not
@@ -40,7 +40,8 @@ const SHARED: &[&str] = &[
     "vocab_size",
 ];
 
-/// Names of the base of layers that see everything, the one of today first. The others are in the first files of gemma3.
+/// Names of the base of layers that see everything, the one of today first. The others are in the first files of
+/// gemma3.
 const GLOBAL_BASES: [&str; 2] = ["rope.freq_base", "rope.global.freq_base"];
 /// The same for layers with a window.
 const LOCAL_BASES: [&str; 3] = ["rope.freq_base_swa", "rope.local.freq_base", "rope.local_freq_base"];
@@ -117,8 +118,8 @@ impl Keys<'_> {
         }
     }
 
-    /// A number that goes by several names in files of different age, `names[0]` the one of today. All that are there must
-    /// agree.
+    /// A number that goes by several names in files of different age, `names[0]` the one of today. All that are there
+    /// must agree.
     fn renamed(&self, names: &[&str]) -> Result<Option<f32>, GgufError> {
         let mut found: Option<(f32, &str)> = None;
         for name in names {
@@ -212,7 +213,8 @@ impl Keys<'_> {
         }
     }
 
-    /// Where a file says which layers have a window, as a period or layer by layer, it must say what holds for the family.
+    /// Where a file says which layers have a window, as a period or layer by layer, it must say what holds for the
+    /// family.
     fn check_pattern(&self, every: usize) -> Result<(), GgufError> {
         let key = "attention.sliding_window_pattern";
         let name = self.key(key);

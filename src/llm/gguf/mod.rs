@@ -1,7 +1,8 @@
-//! Reads GGUF model files (versions 2 and 3, little-endian) and checks everything in the header before any of it is used.
+//! Reads GGUF model files (versions 2 and 3, little-endian) and checks everything in the header before any of it is
+//! used.
 //!
-//! Must not trust a number of the file, must not map it into memory, and must not know what a model does with its tensors.
-//! Format: <https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>.
+//! Must not trust a number of the file, must not map it into memory, and must not know what a model does with its
+//! tensors. Format: <https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>.
 
 mod dequant;
 mod error;
@@ -75,8 +76,8 @@ impl TensorData {
 }
 
 impl GgufFile {
-    /// Opens a file, and with any part of a split model all its parts, and checks their headers: takes milliseconds, and never
-    /// more memory than a small multiple of 64 MiB.
+    /// Opens a file, and with any part of a split model all its parts, and checks their headers: takes milliseconds,
+    /// and never more memory than a small multiple of 64 MiB.
     ///
     /// # Errors
     /// [`GgufError`] says what is wrong, where, and (by its hint) what to do.
@@ -184,8 +185,8 @@ impl GgufFile {
         self.tensor(name)?.to_f32()
     }
 
-    /// SHA-256 of the whole file, or of all parts one behind the other, read through the handles that the headers came from.
-    /// `progress` gets bytes done and in all.
+    /// SHA-256 of the whole file, or of all parts one behind the other, read through the handles that the headers came
+    /// from. `progress` gets bytes done and in all.
     pub fn sha256(&self, progress: &mut dyn FnMut(u64, u64), cancel: &Cancel) -> Result<Digest, GgufError> {
         let reading = |source| GgufError::Io { doing: "read", source };
         let mut hasher = Sha256::new();

@@ -192,8 +192,8 @@ impl Columns {
 
     #[allow(unsafe_code, clippy::mut_from_ref, reason = "see `matmul::multiply_with`")]
     fn part(&self, row: usize, column: usize, len: usize) -> &mut [f32] {
-        // SAFETY: `multiply_with` in `matmul` holds the matrix exclusively until all tasks are done; the columns belong to
-        // the one task that has this panel, and no two parts are held at once.
+        // SAFETY: `multiply_with` in `matmul` holds the matrix exclusively until all tasks are done; the columns belong
+        // to the one task that has this panel, and no two parts are held at once.
         unsafe { std::slice::from_raw_parts_mut(self.place(row..row + 1, column, len), len) }
     }
 }

@@ -1,6 +1,7 @@
 //! Linear layers with 32-bit floats, on the CPU.
 //!
-//! Must give every output as one chain of fused multiply-adds over the inputs in ascending order, for one row as for many.
+//! Must give every output as one chain of fused multiply-adds over the inputs in ascending order, for one row as for
+//! many.
 
 use super::super::LlmError;
 use super::super::gguf::{GgufError, TensorData};

@@ -1,7 +1,7 @@
 //! Linear layers on a device: candle's product, with rows that go up and outputs that come down.
 //!
-//! Must not promise what the CPU does: candle takes other kernels for one row than for many and rounds activations itself, so
-//! the bits of a row may depend on how many rows go with it.
+//! Must not promise what the CPU does: candle takes other kernels for one row than for many and rounds activations
+//! itself, so the bits of a row may depend on how many rows go with it.
 
 use super::super::LlmError;
 use super::super::device::Processor;
@@ -25,8 +25,8 @@ pub struct OnDevice {
 }
 
 impl OnDevice {
-    /// Puts `matrices`, all with rows of `inputs` numbers, on the device: quantised ones as they stand in the file, floats as
-    /// 32-bit floats. Neighbours of one kind become one matrix.
+    /// Puts `matrices`, all with rows of `inputs` numbers, on the device: quantised ones as they stand in the file,
+    /// floats as 32-bit floats. Neighbours of one kind become one matrix.
     ///
     /// # Errors
     /// Where the device has no room for them, or one cannot be read.

@@ -1,7 +1,7 @@
 //! Byte-level byte-pair encoding: bytes become tokens, then the pair with the lowest rank is merged, leftmost first.
 //!
-//! Must not give a control token, whatever the tables say: merges that would make one are left out.
-//! Algorithm: Sennrich et al. 2016 with the byte alphabet of GPT-2, as in llama.cpp; O(n log n) in the length of a word.
+//! Must not give a control token, whatever the tables say: merges that would make one are left out. Algorithm: Sennrich
+//! et al. 2016 with the byte alphabet of GPT-2, as in llama.cpp; O(n log n) in the length of a word.
 
 use super::bytes::char_of;
 use super::pre::PreTokenizer;

@@ -3,10 +3,11 @@
 //! Must not normalise text, and must not let content turn into control tokens: content and the scaffolding of the chat
 //! template are encoded by different functions, and only the second knows the spellings of control tokens.
 //!
-//! Two families: byte-level BPE (`tokenizer.ggml.model = gpt2`) and SentencePiece-style merging by score (`llama`). Token ids
-//! are those of llama.cpp for plain content. That includes **user-defined** tokens (type 4: runs of line breaks and spaces in
-//! Gemma, `<tool_call>` in Qwen): llama.cpp matches them in content too, longest first, and so do we. They carry no control
-//! type; a control or unknown token (types 3 and 2, and whatever ends a turn) never comes out of content.
+//! Two families: byte-level BPE (`tokenizer.ggml.model = gpt2`) and SentencePiece-style merging by score (`llama`).
+//! Token ids are those of llama.cpp for plain content. That includes **user-defined** tokens (type 4: runs of line
+//! breaks and spaces in Gemma, `<tool_call>` in Qwen): llama.cpp matches them in content too, longest first, and so do
+//! we. They carry no control type; a control or unknown token (types 3 and 2, and whatever ends a turn) never comes out
+//! of content.
 
 mod bpe;
 mod bytes;
@@ -42,8 +43,8 @@ pub struct Tokenizer {
     specials: Specials,
     family: Family,
     add_bos: bool,
-    /// Control tokens take the white space behind them with them. No file says so: it is a property of Phi-3's tokenizer (its
-    /// tokens are marked `rstrip`), which llama.cpp knows too.
+    /// Control tokens take the white space behind them with them. No file says so: it is a property of Phi-3's
+    /// tokenizer (its tokens are marked `rstrip`), which llama.cpp knows too.
     strips: bool,
     /// The bytes of all tokens one behind the other, and where each ends.
     bytes: Vec<u8>,
@@ -55,14 +56,14 @@ impl Tokenizer {
     /// Builds the tokenizer that a model file describes.
     ///
     /// # Errors
-    /// Names the key that is missing, wrong or unknown: a tokenizer family or pre-tokenizer outside our tables, tables of
-    /// unequal length, tokens that occur twice, merges of tokens that do not exist, ids outside the vocabulary.
+    /// Names the key that is missing, wrong or unknown: a tokenizer family or pre-tokenizer outside our tables, tables
+    /// of unequal length, tokens that occur twice, merges of tokens that do not exist, ids outside the vocabulary.
     pub fn from_metadata(metadata: &Metadata) -> Result<Self, GgufError> {
         Self::with_control(metadata, &[])
     }
 
-    /// As [`Self::from_metadata`], but the tokens `control` are control tokens whatever the file calls them. Which ones those
-    /// are has to be known before the encoders are built: they leave out whatever would make one out of content.
+    /// As [`Self::from_metadata`], but the tokens `control` are control tokens whatever the file calls them. Which ones
+    /// those are has to be known before the encoders are built: they leave out whatever would make one out of content.
     ///
     /// # Errors
     /// As [`Self::from_metadata`].
@@ -105,8 +106,8 @@ impl Tokenizer {
         self.encode(text, true, None)
     }
 
-    /// Encodes one chunk of a longer prompt; `previous` is the token before it. (Some SentencePiece models put a space before
-    /// text at the very start and after a control token.)
+    /// Encodes one chunk of a longer prompt; `previous` is the token before it. (Some SentencePiece models put a space
+    /// before text at the very start and after a control token.)
     pub fn encode(&self, text: &str, template: bool, previous: Option<u32>) -> Vec<u32> {
         let special = |id| {
             matches!(self.vocab.token_type(id), Some(TokenType::Control | TokenType::Unknown | TokenType::UserDefined))
@@ -145,8 +146,8 @@ impl Tokenizer {
             && !matches!(text, Some("<s>" | "<|endoftext|>"))
     }
 
-    /// How many bytes of `text` the vocabulary has no token for; they are left out of the ids (a few control characters in
-    /// some byte-level vocabularies; always 0 for the SentencePiece family).
+    /// How many bytes of `text` the vocabulary has no token for; they are left out of the ids (a few control characters
+    /// in some byte-level vocabularies; always 0 for the SentencePiece family).
     pub fn lost_bytes(&self, text: &str) -> usize {
         match &self.family {
             Family::Bpe(bpe) => {
@@ -161,8 +162,8 @@ impl Tokenizer {
         }
     }
 
-    /// The bytes that a token stands for; may be part of a character. Control tokens give their spelling, ids outside the
-    /// vocabulary nothing.
+    /// The bytes that a token stands for; may be part of a character. Control tokens give their spelling, ids outside
+    /// the vocabulary nothing.
     pub fn token_bytes(&self, id: u32) -> &[u8] {
         let id = id as usize;
         let start = id.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
@@ -215,8 +216,8 @@ impl Tokenizer {
         self.vocab.id(text)
     }
 
-    /// All tokens: id, text as it stands in the file, and type. What begins or ends a text has the type `Control` here, even
-    /// where the file says something else.
+    /// All tokens: id, text as it stands in the file, and type. What begins or ends a text has the type `Control` here,
+    /// even where the file says something else.
     pub fn tokens(&self) -> impl Iterator<Item = (u32, &str, TokenType)> {
         (0u32..).zip(self.vocab.texts().iter()).zip(self.vocab.types()).map(|((id, text), t)| (id, text, *t))
     }
@@ -232,8 +233,8 @@ impl Tokenizer {
     }
 }
 
-/// The bytes of every token. Byte-level tokens spell each byte as a character; SentencePiece tokens have `▁` for a space
-/// and `<0x41>` for a byte. Control and user-defined tokens stand for their own spelling.
+/// The bytes of every token. Byte-level tokens spell each byte as a character; SentencePiece tokens have `▁` for a
+/// space and `<0x41>` for a byte. Control and user-defined tokens stand for their own spelling.
 fn token_bytes(vocab: &Vocab, byte_level: bool) -> (Vec<u8>, Vec<usize>) {
     let byte_of = bytes::bytes_of_chars();
     let mut bytes = Vec::new();

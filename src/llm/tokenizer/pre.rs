@@ -1,8 +1,9 @@
 //! Pre-tokenizers: how byte-level BPE models cut text into words before any merge.
 //!
-//! Must not guess: a model whose `tokenizer.ggml.pre` is not in the table is refused, since a wrong cut gives wrong tokens
-//! without any other sign. The patterns are those of each model's `tokenizer.json` in the form that llama.cpp uses (its
-//! `(?i:'s)` is ASCII only), with the lookahead `\s+(?!\S)` replaced by [`GiveBack`], so that all of them run in linear time.
+//! Must not guess: a model whose `tokenizer.ggml.pre` is not in the table is refused, since a wrong cut gives wrong
+//! tokens without any other sign. The patterns are those of each model's `tokenizer.json` in the form that llama.cpp
+//! uses (its `(?i:'s)` is ASCII only), with the lookahead `\s+(?!\S)` replaced by [`GiveBack`], so that all of them run
+//! in linear time.
 
 use fancy_regex::Regex;
 

@@ -1,8 +1,8 @@
-//! Cuts text at the tokens that are matched as a whole before anything else: user-defined ones always, control tokens only
-//! in the scaffolding of a chat template.
+//! Cuts text at the tokens that are matched as a whole before anything else: user-defined ones always, control tokens
+//! only in the scaffolding of a chat template.
 //!
-//! Must never match a control token in content.
-//! Order of matching as in llama.cpp: the longest token first, in the whole text, then the next shorter in what is left.
+//! Must never match a control token in content. Order of matching as in llama.cpp: the longest token first, in the
+//! whole text, then the next shorter in what is left.
 
 use super::vocab::{TokenType, Vocab};
 

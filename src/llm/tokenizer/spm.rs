@@ -1,5 +1,5 @@
-//! SentencePiece-style encoding (`llama`): characters become symbols, then the pair whose union has the highest score is
-//! merged, leftmost first; what is no token in the end goes byte by byte.
+//! SentencePiece-style encoding (`llama`): characters become symbols, then the pair whose union has the highest score
+//! is merged, leftmost first; what is no token in the end goes byte by byte.
 //!
 //! Must not give a control token: only tokens that may come out of ordinary text take part.
 //! Algorithm as in llama.cpp, which most files of this kind were converted for; O(n log n).

@@ -10,14 +10,15 @@ const TOKENS: &str = "tokenizer.ggml.tokens";
 /// The key of the types.
 pub const TYPES: &str = "tokenizer.ggml.token_type";
 
-/// The most tokens, bytes of their texts together, and user-defined tokens; the largest real vocabularies have a quarter of a
-/// million tokens, 3 MB of text and some hundreds that are user-defined. They bound memory and the time to look for them.
+/// The most tokens, bytes of their texts together, and user-defined tokens; the largest real vocabularies have a
+/// quarter of a million tokens, 3 MB of text and some hundreds that are user-defined. They bound memory and the time to
+/// look for them.
 const MAX_TOKENS: usize = 1 << 20;
 const MAX_TEXT: usize = 16 << 20;
 const MAX_USER_DEFINED: usize = 1 << 14;
 
-/// Spellings that end a turn or a text in the models we know. A token with such a text is taken for a control token even
-/// where the file calls it a normal one, because some converters forget to mark them.
+/// Spellings that end a turn or a text in the models we know. A token with such a text is taken for a control token
+/// even where the file calls it a normal one, because some converters forget to mark them.
 const ENDS: [&str; 10] = [
     "<|im_end|>",
     "<|endoftext|>",
@@ -87,8 +88,8 @@ pub(super) struct Vocab {
 }
 
 impl Vocab {
-    /// Reads and checks the tables. `byte_level`: whether every byte is spelled as one character. `control` become control
-    /// tokens, whatever the file says.
+    /// Reads and checks the tables. `byte_level`: whether every byte is spelled as one character. `control` become
+    /// control tokens, whatever the file says.
     pub(super) fn read(metadata: &Metadata, byte_level: bool, control: &[u32]) -> Result<Self, GgufError> {
         let texts = metadata.strings(TOKENS)?.ok_or_else(|| GgufError::missing_key(TOKENS))?;
         if texts.is_empty() {
@@ -130,8 +131,8 @@ impl Vocab {
         Ok(vocab)
     }
 
-    /// An id stored under `key`, which must lie inside the vocabulary. It becomes a control token, so it must not be the token
-    /// of a byte: no text could have that byte any more.
+    /// An id stored under `key`, which must lie inside the vocabulary. It becomes a control token, so it must not be
+    /// the token of a byte: no text could have that byte any more.
     fn special(&self, metadata: &Metadata, byte_level: bool, key: &str) -> Result<Option<u32>, GgufError> {
         let Some(id) = metadata.u32(key)? else { return Ok(None) };
         let Some((text, token_type)) = self.text(id).zip(self.token_type(id)) else {
@@ -178,8 +179,8 @@ impl Vocab {
         self.id(text).filter(|id| self.is_plain(*id))
     }
 
-    /// Whether the token may come out of ordinary text. A control token never may; nor may a token that stands for one byte,
-    /// or else the text `<0x41>` would be read as `A`.
+    /// Whether the token may come out of ordinary text. A control token never may; nor may a token that stands for one
+    /// byte, or else the text `<0x41>` would be read as `A`.
     pub(super) fn is_plain(&self, id: u32) -> bool {
         matches!(self.token_type(id), Some(TokenType::Normal | TokenType::UserDefined | TokenType::Unused))
     }

@@ -7,7 +7,8 @@ use crate::policy::*;
 use proptest::prelude::*;
 use std::fmt::Write as _;
 
-/// What holds for every text: parsing ends, places lie inside the files, and there is a policy exactly where there is no error.
+/// What holds for every text: parsing ends, places lie inside the files, and there is a policy exactly where there is
+/// no error.
 fn holds(text: &str) {
     let parsed = parse_alone(text);
     assert_eq!(

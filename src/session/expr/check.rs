@@ -1,7 +1,8 @@
-//! The checks of an expression before it is ever evaluated: every name and every word it compares with is one that there is.
+//! The checks of an expression before it is ever evaluated: every name and every word it compares with is one that
+//! there is.
 //!
-//! Must refuse only what can never hold or never mean anything: a name that is known later, or an answer that another node
-//! has, may stand in a condition.
+//! Must refuse only what can never hold or never mean anything: a name that is known later, or an answer that another
+//! node has, may stand in a condition.
 
 use super::ExprError;
 use super::names::{FILTERS, Found, Kind, NAMES, Variable, Words, find};
@@ -27,7 +28,8 @@ pub(super) fn names_only(expr: &Expr<'_>) -> Result<(), ExprError> {
     each(expr, &mut |_| Ok(()), &mut |path| name(path, &anywhere).map(|_| ()))
 }
 
-/// Goes through all parts from left to right, names being whole. A loop, since an expression can be nested some thousand deep.
+/// Goes through all parts from left to right, names being whole. A loop, since an expression can be nested some
+/// thousand deep.
 fn each(
     expr: &Expr<'_>,
     part: &mut dyn FnMut(&Expr<'_>) -> Result<(), ExprError>,

@@ -1,16 +1,17 @@
-//! Expressions of breakpoint conditions, `print`, `display` and `next-sample where`: minijinja's expression language over
-//! the values of a session.
+//! Expressions of breakpoint conditions, `print`, `display` and `next-sample where`: minijinja's expression language
+//! over the values of a session.
 //!
 //! Must not be able to do anything but compute: no functions, no templates, bounded time and memory. The text of an
 //! expression and the values it reads are untrusted.
 //!
-//! A value that is not known (no gold, no verdict yet, an answer this node does not have) is `none`, and a comparison that
-//! had to read one is neither true nor false, whatever minijinja computed from it, unless it asks with `is none` or `is not
-//! none`: an absent label must never count as a disagreement. `and`, `or` and `not` then follow three-valued logic
-//! (`logic`), and a condition that is not known in the end does not hold.
+//! A value that is not known (no gold, no verdict yet, an answer this node does not have) is `none`, and a comparison
+//! that had to read one is neither true nor false, whatever minijinja computed from it, unless it asks with `is none`
+//! or `is not none`: an absent label must never count as a disagreement. `and`, `or` and `not` then follow three-valued
+//! logic (`logic`), and a condition that is not known in the end does not hold.
 //!
-//! Reading and computing are minijinja's (`syntax`); what names there are stands in one table (`names`), and a name or a word
-//! that nothing is called at the place where an expression is typed (`vocabulary`) is refused there and then (`check`).
+//! Reading and computing are minijinja's (`syntax`); what names there are stands in one table (`names`), and a name or
+//! a word that nothing is called at the place where an expression is typed (`vocabulary`) is refused there and then
+//! (`check`).
 
 mod check;
 mod context;
@@ -54,8 +55,8 @@ pub struct Evaluated {
     pub holds: bool,
 }
 
-/// Checks an expression without evaluating it: that it can be read, and that all names and words in it are among those that
-/// there are.
+/// Checks an expression without evaluating it: that it can be read, and that all names and words in it are among those
+/// that there are.
 ///
 /// # Errors
 /// Says what is wrong, what was probably meant, and what there is.
@@ -66,11 +67,12 @@ pub fn check(source: &str, at: &Vocabulary<'_>) -> Result<(), ExprError> {
 /// Evaluates an expression.
 ///
 /// # Errors
-/// Where it cannot be read or uses unknown names, and what shows only while evaluating: values of the wrong kind, too much
-/// work.
+/// Where it cannot be read or uses unknown names, and what shows only while evaluating: values of the wrong kind, too
+/// much work.
 pub fn eval(source: &str, context: &Context) -> Result<Evaluated, ExprError> {
     let expr = syntax::parse(source)?;
-    // Whatever was checked when it was typed was checked then; in a session that is opened again, only that it can be computed.
+    // Whatever was checked when it was typed was checked then; in a session that is opened again, only that it can be
+    // computed.
     check::names_only(&expr)?;
     let (root, absent) = context.root();
     let value = Machine::new(source).eval(&expr, root).map_err(|e| syntax::explain(&e))?;
@@ -89,8 +91,8 @@ pub fn holds(condition: &str, context: &Context) -> Result<bool, ExprError> {
     truth(condition, &expr, context)
 }
 
-/// What a condition comes to: each part between the connectives by itself, where one that had to read what is not known is
-/// neither true nor false.
+/// What a condition comes to: each part between the connectives by itself, where one that had to read what is not known
+/// is neither true nor false.
 fn truth(source: &str, expr: &Expr<'_>, context: &Context) -> Result<bool, ExprError> {
     let mut machine = Machine::new(source);
     let truth = logic::truth(expr, &mut |part| {

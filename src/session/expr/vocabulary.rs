@@ -46,7 +46,8 @@ impl<'a> Vocabulary<'a> {
         }
     }
 
-    /// All words of one sort, `key` being the part in capitals of the name they are for; `None` where they cannot be told.
+    /// All words of one sort, `key` being the part in capitals of the name they are for; `None` where they cannot be
+    /// told.
     pub(super) fn words(&self, words: Words, key: Option<&str>) -> Option<Vec<&'a str>> {
         let nodes = || self.policies.iter().flat_map(|policy| &policy.nodes);
         let leaves = || self.policies.iter().flat_map(|policy| &policy.leaves);

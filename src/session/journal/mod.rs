@@ -1,7 +1,7 @@
 //! The journal: the file in which a session's facts are kept, one record a line (`record` says how a line looks).
 //!
-//! Must acknowledge a fact only when it is on the disk, must never report a failed write or sync as success later, and must
-//! never write to a file that is damaged or that another process writes to.
+//! Must acknowledge a fact only when it is on the disk, must never report a failed write or sync as success later, and
+//! must never write to a file that is damaged or that another process writes to.
 
 mod error;
 
@@ -36,14 +36,14 @@ impl Journal {
         Self::create_on(Arc::new(Os), path, opened)
     }
 
-    /// Opens a session to go on with it: all its facts, and what was found beside them. An incomplete last record is moved to
-    /// a file beside it (`NAME.torn-N`). A session that is damaged, or that a newer version wrote, is refused.
+    /// Opens a session to go on with it: all its facts, and what was found beside them. An incomplete last record is
+    /// moved to a file beside it (`NAME.torn-N`). A session that is damaged, or that a newer version wrote, is refused.
     pub fn resume(path: &Path) -> Result<(Self, Vec<Fact>, Recovery), JournalError> {
         Self::resume_on(Arc::new(Os), path)
     }
 
-    /// Keeps one fact. `Ok` means that it is on the disk. After an error nothing more is written: what became of this record
-    /// is only known when the file is opened again.
+    /// Keeps one fact. `Ok` means that it is on the disk. After an error nothing more is written: what became of this
+    /// record is only known when the file is opened again.
     pub fn append(&mut self, fact: &Fact) -> Result<(), JournalError> {
         if let Some(why) = &self.poisoned {
             return Err(JournalError::Poisoned { path: self.path.clone(), why: why.clone() });
@@ -65,8 +65,8 @@ impl Journal {
         Ok(())
     }
 
-    /// Copies what was acknowledged so far to another file, durable when this returns. The file is there whole or not at all.
-    /// An existing file is replaced only with `force`, and never a session that is open somewhere.
+    /// Copies what was acknowledged so far to another file, durable when this returns. The file is there whole or not
+    /// at all. An existing file is replaced only with `force`, and never a session that is open somewhere.
     pub fn copy_to(&mut self, path: &Path, force: bool) -> Result<(), JournalError> {
         if self.disk.same(&self.path, path) {
             return Err(JournalError::Itself { path: path.to_owned() });
@@ -157,8 +157,8 @@ impl Journal {
             tail.kept = Some(set_aside(&*disk, path, torn)?);
             file.truncate(scan.good).map_err(io_error("cut the incomplete record from", path))?;
         }
-        // The process before this one may have left the last record in memory with a failed sync, which a second sync would
-        // not write: writing the same bytes again makes it do so.
+        // The process before this one may have left the last record in memory with a failed sync, which a second sync
+        // would not write: writing the same bytes again makes it do so.
         let last = whole.split_at(scan.last as usize).1;
         write_all(&mut *file, scan.last, last).map_err(io_error("write to", path))?;
         file.sync().map_err(io_error("write to", path))?;
@@ -176,7 +176,8 @@ impl Journal {
     }
 
     fn write(&mut self, line: &[u8]) -> Result<(), JournalError> {
-        // Looked at before, so that nothing is written for nobody, and again when it is on the disk, before it is acknowledged.
+        // Looked at before, so that nothing is written for nobody, and again when it is on the disk, before it is
+        // acknowledged.
         self.still_there()?;
         let written = self.file.size().and_then(|size| {
             if size != self.len {
@@ -220,8 +221,9 @@ pub fn opened_at(path: &Path) -> Result<String, JournalError> {
     recover::opened_at(path, &start)
 }
 
-/// All facts of a session, and what was found beside them. Changes nothing and needs no lock, so a session can be looked at
-/// while it is recorded. Of a damaged file the facts before the damage are given; [`Recovery::damage`] names it.
+/// All facts of a session, and what was found beside them. Changes nothing and needs no lock, so a session can be
+/// looked at while it is recorded. Of a damaged file the facts before the damage are given; [`Recovery::damage`] names
+/// it.
 pub fn read(path: &Path) -> Result<(Vec<Fact>, Recovery), JournalError> {
     let bytes = Os.read(path).map_err(io_error("read", path))?;
     of_bytes(path, &bytes)
@@ -236,7 +238,8 @@ pub fn of_bytes(path: &Path, bytes: &[u8]) -> Result<(Vec<Fact>, Recovery), Jour
     Ok((scan.facts, scan.recovery))
 }
 
-/// The file of a session with these facts, given as JSON text that need not be any: for trying what reading makes of it.
+/// The file of a session with these facts, given as JSON text that need not be any: for trying what reading makes of
+/// it.
 #[doc(hidden)]
 pub fn framed(facts: &[&[u8]]) -> Vec<u8> {
     let mut file = record::encode(0, None, &Fact::Opened { program: String::new(), at: String::new() });

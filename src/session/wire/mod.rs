@@ -12,7 +12,8 @@ use strum::VariantNames as _;
 /// Major version of the written form. A file of another major version is refused.
 pub const MAJOR: u32 = 1;
 
-/// Minor version: raised when a kind of fact or a field is added. A file of a newer minor version is read as far as it is known.
+/// Minor version: raised when a kind of fact or a field is added. A file of a newer minor version is read as far as it
+/// is known.
 pub const MINOR: u32 = 1;
 
 /// The kinds of facts, the value of the field `kind`.
@@ -32,7 +33,8 @@ pub fn to_json(fact: &Fact) -> Value {
     serde_json::to_value(fact).expect("facts have string keys and every float has a written form")
 }
 
-/// The fact as JSON text on one line, without a line break at its end and with nothing in it that could act on a terminal.
+/// The fact as JSON text on one line, without a line break at its end and with nothing in it that could act on a
+/// terminal.
 pub fn to_text(fact: &Fact) -> String {
     json::to_string(fact).expect("facts have string keys and every float has a written form")
 }

@@ -1,4 +1,5 @@
-//! The compare pane: the classifier's scores against their thresholds, the LLM's verdict, the human label, and the cell.
+//! The compare pane: the classifier's scores against their thresholds, the LLM's verdict, the human label, and the
+//! cell.
 //!
 //! Must not take an absent label for "no", and must say when a walk was answered by a person.
 

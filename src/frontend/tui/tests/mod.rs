@@ -78,7 +78,8 @@ impl Stage {
         self.notice(Notice::Done { ticket: Ticket(1), result: Ok(crate::engine::Stop::Done) });
     }
 
-    /// Presses keys: characters as they are, others as `<ret> <esc> <tab> <s-tab> <bs> <up> <down> <pgdn> <pgup> <c-x>`.
+    /// Presses keys: characters as they are, others as `<ret> <esc> <tab> <s-tab> <bs> <up> <down> <pgdn> <pgup>
+    /// <c-x>`.
     fn keys(&mut self, keys: &str) {
         let mut rest = keys;
         while let Some(c) = rest.chars().next() {

@@ -1,5 +1,6 @@
-//! Every call to the disk fails, once and for ever, in every way; the power is cut after every call, with every kind of mixture
-//! of what was not synced. Nothing acknowledged may be lost, nothing may be made up, nothing may be acknowledged wrongly.
+//! Every call to the disk fails, once and for ever, in every way; the power is cut after every call, with every kind of
+//! mixture of what was not synced. Nothing acknowledged may be lost, nothing may be made up, nothing may be
+//! acknowledged wrongly.
 
 use crate::session::arbitrary;
 use crate::session::journal::*;
@@ -34,8 +35,8 @@ struct Told {
     copied: Option<usize>,
 }
 
-/// Makes a session, writes half of the facts, closes it, opens it again, writes the rest, copies it. Goes on after an error as
-/// an engine does: with the next fact.
+/// Makes a session, writes half of the facts, closes it, opens it again, writes the rest, copies it. Goes on after an
+/// error as an engine does: with the next fact.
 fn run(disk: &SimDisk, facts: &[Fact]) -> Told {
     let mut told = Told { tried: 1, ..Told::default() };
     let half = facts.len() / 2;
