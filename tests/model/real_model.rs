@@ -54,7 +54,7 @@ fn the_readmes_tutorial_runs_as_written_and_shows_what_the_readme_shows() {
     let tutorial = readme.split("<!-- tutorial -->").nth(1).expect("a tutorial between its marks");
     let lines: Vec<&str> = tutorial.lines().collect();
     let commands: Vec<&str> = lines.iter().filter_map(|line| line.strip_prefix("> ")).collect();
-    assert!(commands.len() >= 8, "{commands:?}");
+    assert!(commands.len() >= 7, "{commands:?}");
     let Some(models) = smollm2() else { return };
     let home = tempfile::tempdir().expect("a folder");
     let script: String = commands.iter().map(|command| format!("{command}\n")).collect();
