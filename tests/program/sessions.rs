@@ -209,7 +209,13 @@ fn quitting_tells_where_the_session_is_and_replay_without_a_file_opens_the_newes
         });
         pty.wait_text(ready);
         pty.send(quit);
-        pty.wait_text("the session is in ");
+        let ended = |screen: &vt100::Screen| screen.contents().contains("the session is in ");
+        let shown = pty.wait("the end, or the question", |s| ended(s) || s.contents().contains("(y/n)"));
+        if shown.contains("(y/n)") {
+            // The commands of the start were still running.
+            pty.send("y");
+            pty.wait("the end", ended);
+        }
     }
     let run = |args: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_crossexam"));
