@@ -559,6 +559,11 @@ impl App {
                     Err(failure) => self.fail(failure),
                 }
                 self.pump(view, effects);
+                if self.confirm && !self.busy() {
+                    // Whether to quit was asked because of what is over now.
+                    self.confirm = false;
+                    effects.push(Effect::Quit);
+                }
             }
         }
     }

@@ -151,7 +151,11 @@ fn quitting_asks_only_while_something_runs() {
     stage.keys("qn");
     assert_eq!(stage.effects, []);
     stage.keys("qy");
-    assert_eq!(stage.effects, [Effect::Cancel, Effect::Quit]);
+    assert_eq!(std::mem::take(&mut stage.effects), [Effect::Cancel, Effect::Quit]);
+    stage.keys("q");
+    assert_eq!(stage.effects, []);
+    stage.done();
+    assert_eq!(stage.effects, [Effect::Quit], "what was asked about is over");
 }
 
 #[test]
