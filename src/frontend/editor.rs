@@ -2,10 +2,12 @@
 //!
 //! Must be used only where somebody sits at a terminal, which is the editor's until it ends.
 
-use crate::domain::{Name, Programs, Target};
+use super::Client;
+use super::interrupt::Interrupt;
+use crate::command::{FrontendCommand, Need};
+use crate::domain::{Name, Programs, Target, path_text};
 use crate::engine::Failure;
-use crate::report::{Basis, source};
-use crate::session::SessionState;
+use crate::report::{absent, source};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -37,14 +39,14 @@ impl Editor {
         Self { programs, words: if words.is_empty() { vec![USUAL.into()] } else { words } }
     }
 
-    /// Opens a place and waits until the editor has ended.
+    /// Opens a place and waits until the editor has ended; Ctrl-C is the editor's meanwhile.
     ///
     /// # Errors
     /// Where the editor cannot be found or started, or says that it failed.
-    pub fn open(&self, place: &Place) -> Result<(), Failure> {
+    pub fn open(&self, place: &Place, interrupt: &Interrupt) -> Result<(), Failure> {
         let mut command = self.command(place)?;
         let shown = command.get_program().to_string_lossy().into_owned();
-        match command.status() {
+        match interrupt.lend(|| command.status()) {
             Ok(status) if status.success() => Ok(()),
             Ok(status) => {
                 Err(Failure::user(format!("{shown} ended with {status}")).hinted("reload loads what it wrote"))
@@ -57,7 +59,7 @@ impl Editor {
         let (name, first) = self.words.split_first().map_or((OsStr::new(USUAL), &[][..]), |(n, f)| (n.as_os_str(), f));
         let unfound = || Failure::user(format!("there is no editor `{}`", name.to_string_lossy())).hinted(SET_EDITOR);
         let program = self.programs.find(name).ok_or_else(unfound)?;
-        let missing = |error: std::io::Error| Failure::user(format!("{}: {error}", place.path.display()));
+        let missing = |error: std::io::Error| Failure::user(format!("{}: {error}", path_text::of(&place.path)));
         let path = place.path.canonicalize().map_err(missing)?;
         let folder = path.parent().unwrap_or(Path::new("/")).to_owned();
         let mut command = self.programs.command(&program, &folder);
@@ -90,9 +92,15 @@ fn arguments(program: &Path, path: &Path, line: usize) -> Vec<OsString> {
 /// leaf that was reached, and without a walk the root.
 ///
 /// # Errors
-/// Where no policy is loaded, it lies inside the program, or it has no such node or leaf.
-pub fn place(node: Option<&Name>, state: &SessionState, basis: &Basis) -> Result<Place, Failure> {
-    let none = || Failure::user("no policy is loaded").hinted("load policy PATH");
+/// In a recorded session, whose paths come from somebody else; where no policy is loaded, it lies inside the program,
+/// or it has no such node or leaf.
+pub fn place(node: Option<&Name>, client: &Client) -> Result<Place, Failure> {
+    let (state, basis) = (client.state(), client.basis());
+    let has = absent::has(state, !client.is_recorded());
+    if let Some(need) = FrontendCommand::Edit(node.cloned()).spec().missing(has) {
+        return Err(Failure::missing(need, has));
+    }
+    let none = || Failure::missing(Need::Policy, has);
     let (policy, record) = (basis.loaded.as_deref().ok_or_else(none)?, state.policy.as_ref().ok_or_else(none)?);
     let here = state.walk_now().map(|walk| match walk.frontier() {
         Target::Node(id) | Target::Leaf(id) => id,
@@ -105,7 +113,7 @@ pub fn place(node: Option<&Name>, state: &SessionState, basis: &Basis) -> Result
         return Err(Failure::user("this policy lies inside the program and cannot be edited")
             .hinted("copy what `list` shows to a file, or begin with a policy of your own; load policy PATH"));
     }
-    Ok(Place { path: PathBuf::from(file.path.raw()), line: at + 1 })
+    Ok(Place { path: path_text::path(file.path.raw()), line: at + 1 })
 }
 
 #[cfg(test)]
@@ -129,6 +137,24 @@ mod tests {
         }
     }
 
+    #[test]
+    fn nothing_of_a_recorded_session_is_opened() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("sessions/scams-missed-request.jsonl");
+        let (facts, _) = crate::session::journal::read(&path).expect("a session");
+        let mut client = Client::recorded(facts);
+        for _ in 0..3 {
+            let node = client.state().walk_now().and_then(|walk| walk.steps.last().map(|step| step.node.id.clone()));
+            for node in [None, node.as_ref()] {
+                let failure = place(node, &client).expect_err("a recorded path");
+                assert_eq!(failure.message.raw(), Need::Live.missing());
+            }
+            client.submit(crate::command::EngineCommand::Step(crate::command::Times(1)));
+            while client.event(std::time::Duration::ZERO).is_some() {}
+        }
+        let failure = place(None, &Client::recorded(Vec::new())).expect_err("nothing in it");
+        assert_eq!(failure.message.raw(), Need::Live.missing());
+    }
+
     #[cfg(unix)]
     #[test]
     fn the_editor_is_found_on_path_only_and_gets_the_file_and_its_folder() {
@@ -141,13 +167,14 @@ mod tests {
         let path = dir.path().to_string_lossy().into_owned();
         let programs = Programs::from_lookup(|name| (name == "PATH").then(|| OsString::from(&path)));
         let place = Place { path: policy, line: 3 };
-        Editor::new(programs.clone(), Some("vim -n")).open(&place).expect("opened");
+        Editor::new(programs.clone(), Some("vim -n")).open(&place, &Interrupt::new()).expect("opened");
         let folder = dir.path().canonicalize().expect("there");
         let folder = folder.display();
         let seen = std::fs::read_to_string(dir.path().join("seen")).expect("it ran");
         assert_eq!(seen, format!("{folder} -n +3 {folder}/p.toml "));
         for (wanted, message) in [("./vim", "there is no editor `./vim`"), ("none", "there is no editor `none`")] {
-            let failure = Editor::new(programs.clone(), Some(wanted)).open(&place).expect_err(wanted);
+            let failure =
+                Editor::new(programs.clone(), Some(wanted)).open(&place, &Interrupt::new()).expect_err(wanted);
             assert_eq!(failure.message.raw(), message);
             assert!(failure.hint.is_some_and(|hint| hint.contains("EDITOR")));
         }

@@ -33,6 +33,8 @@ pub enum Meaning {
     End,
     /// The running command is to stop; the program goes on.
     Stop,
+    /// Nothing: it is for another program, which has the terminal.
+    Others,
 }
 
 /// What is to be done about a signal.
@@ -140,6 +142,14 @@ impl Interrupt {
         self.0.meaning.store(meaning as u8, Ordering::SeqCst);
     }
 
+    /// Runs `other`, which waits for a program that has the terminal: meanwhile Ctrl-C is for that program.
+    pub fn lend<T>(&self, other: impl FnOnce() -> T) -> T {
+        let before = self.0.meaning.swap(Meaning::Others as u8, Ordering::SeqCst);
+        let done = other();
+        self.0.meaning.store(before, Ordering::SeqCst);
+        done
+    }
+
     /// What a filter looks at: set by every signal that is to end it.
     pub fn flag(&self) -> Cancel {
         let mut told = lock(&self.0.told);
@@ -189,6 +199,9 @@ impl Interrupt {
 
     /// Ctrl-C.
     fn press(&self, now: Instant) -> Verdict {
+        if self.0.meaning.load(Ordering::SeqCst) == Meaning::Others as u8 {
+            return Verdict::Told;
+        }
         let first = *lock(&self.0.first).get_or_insert(now);
         let again = first != now;
         let stops = self.0.meaning.load(Ordering::SeqCst) == Meaning::Stop as u8;
@@ -329,6 +342,25 @@ mod tests {
         assert_eq!(interrupt.press(at(start, 9000)), Verdict::Told, "another command");
         assert_eq!(interrupt.end(), Verdict::Ending);
         assert!(interrupt.ending());
+    }
+
+    #[test]
+    fn ctrl_c_while_another_program_has_the_terminal_is_not_ours_and_a_termination_still_is() {
+        for meaning in [Meaning::End, Meaning::Stop] {
+            let interrupt = Interrupt::new();
+            let flag = interrupt.flag();
+            interrupt.means(meaning);
+            let start = Instant::now();
+            interrupt.lend(|| {
+                for millis in [0, 300, 1500, 9000] {
+                    assert_eq!(interrupt.press(at(start, millis)), Verdict::Told, "{meaning:?} after {millis} ms");
+                }
+            });
+            assert!(!interrupt.pressed() && !interrupt.ending() && !flag.is_cancelled());
+            let after = if meaning == Meaning::End { Verdict::Ending } else { Verdict::Told };
+            assert_eq!(interrupt.press(at(start, 9900)), after, "a first press, meant as before");
+            assert_eq!(interrupt.lend(|| interrupt.end()), Verdict::Ending);
+        }
     }
 
     #[test]

@@ -156,9 +156,7 @@ impl<'a> Runner<'a> {
                 FrontendCommand::Tui if self.rules.can_switch => Ok(Ended::Leave(Outcome::SwitchToTui)),
                 FrontendCommand::Repl if self.rules.can_switch => Ok(Ended::Done),
                 FrontendCommand::Edit(_) | FrontendCommand::Tui | FrontendCommand::Repl => {
-                    let failure = Failure::user(format!("`{command}` needs a terminal"))
-                        .hinted("here commands are read one after the other; leave it out");
-                    self.failed(&failure, place, show)
+                    self.failed(&script::not_here(&command), place, show)
                 }
             },
         }

@@ -3,14 +3,16 @@
 //!
 //! Must not carry anything out, and must not hold more than one line in memory.
 
+use super::interrupt::Interrupt;
+use crate::command::FrontendCommand;
 use crate::command::lex;
-use crate::domain::path_text;
 use crate::domain::sample_file::RawLines;
+use crate::domain::{GuardedFile, path_text};
 use crate::engine::Failure;
 use crate::text::{Escaped, Untrusted};
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read as _};
+use std::io::{self, BufRead, BufReader, ErrorKind};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// Scripts may run scripts this deep; deeper is taken for one that runs itself.
 pub const MOST_DEEP: usize = 16;
@@ -122,20 +124,29 @@ pub fn pasted(text: &str) -> (Vec<ScriptLine>, String) {
 /// The most that is read of a script as a whole.
 const MOST_BYTES: u64 = 16 << 20;
 
-/// All lines of a file, for a front end that never waits.
+/// How long a pipe may take to give all of a script to a front end that does nothing else meanwhile.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// All lines of a file, for a front end that does not wait long.
 ///
 /// # Errors
-/// Where it is no file, too large, or cannot be read.
-pub fn whole(path: &Path) -> io::Result<Vec<ScriptLine>> {
-    let about = std::fs::metadata(path)?;
-    if !about.is_file() {
-        return Err(io::Error::other("this is no file"));
-    }
-    if about.len() > MOST_BYTES {
-        return Err(io::Error::other(format!("this is no script: it has more than {MOST_BYTES} bytes")));
-    }
+/// Where it is neither a file nor a pipe, too large, or cannot be read within [`PATIENCE`].
+pub fn whole(path: &Path, interrupt: &Interrupt) -> io::Result<Vec<ScriptLine>> {
+    let start = Instant::now();
+    let file = GuardedFile::open(path, MOST_BYTES, || interrupt.ending() || start.elapsed() > PATIENCE)?;
     let name = Untrusted::from(path_text::of(path));
-    Script::new(name, BufReader::new(File::open(path)?.take(MOST_BYTES))).collect()
+    let lines: io::Result<Vec<ScriptLine>> = Script::new(name, BufReader::new(file)).collect();
+    lines.map_err(|error| match GuardedFile::was_stopped(&error) {
+        true => io::Error::new(ErrorKind::TimedOut, "its end did not come within a second"),
+        false => error,
+    })
+}
+
+/// That a command cannot be carried out where lines are read one after the other, as from a file, a pipe or a paste.
+pub fn not_here(command: &FrontendCommand) -> Failure {
+    let needs = if matches!(command, FrontendCommand::Edit(_)) { "somebody at the prompt" } else { "a terminal" };
+    Failure::user(format!("`{command}` needs {needs}"))
+        .hinted("here commands are read one after the other; leave it out")
 }
 
 /// Why a script was not read, as a failed command.
@@ -197,6 +208,33 @@ mod tests {
             let found: Vec<_> = found.iter().map(|line| line.text.as_deref().expect("text")).collect();
             assert_eq!((found.as_slice(), left.as_str()), (lines, rest), "{text:?}");
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_script_that_is_no_file_or_has_no_end_is_refused_in_about_a_second() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| dir.path().join(name);
+        std::fs::write(path("s"), "step\nrun\n").expect("written");
+        std::fs::File::create(path("large")).and_then(|file| file.set_len(MOST_BYTES + 1)).expect("a sparse file");
+        let fifo = path("fifo");
+        rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0)
+            .expect("a pipe");
+        let read = |path: &Path| whole(path, &Interrupt::new()).map(|lines| lines.len()).map_err(|e| e.to_string());
+        assert_eq!(read(&path("s")), Ok(2));
+        // A writer that writes nothing and never closes.
+        let _writer = std::fs::OpenOptions::new().read(true).write(true).open(&fifo).expect("opened");
+        let start = Instant::now();
+        for (path, message) in [
+            (dir.path(), "it is a folder"),
+            (&path("large"), "it has 16777217 bytes"),
+            (Path::new("/dev/zero"), "device"),
+            (&fifo, "its end did not come within a second"),
+        ] {
+            let error = read(path).expect_err(message);
+            assert!(error.contains(message), "{error}");
+        }
+        assert!(start.elapsed() < PATIENCE * 5);
     }
 
     #[test]

@@ -3,10 +3,9 @@
 //! Must only look: nothing is loaded by itself. Must cost no more than a question about each file where nothing
 //! changed.
 
-use crate::domain::Cancel;
+use crate::domain::{Cancel, path_text};
 use crate::engine::policy_file;
 use crate::session::PolicyRecord;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -41,12 +40,12 @@ impl Watch {
 }
 
 fn stamp(path: &str) -> Option<Stamp> {
-    let file = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
+    let file = std::fs::metadata(path_text::path(path)).ok().filter(std::fs::Metadata::is_file)?;
     Some((file.modified().ok()?, file.len()))
 }
 
 fn differs(path: &str, loaded: &str) -> bool {
-    policy_file::read_text(Path::new(path), &Cancel::new()).is_ok_and(|text| text != loaded)
+    policy_file::read_text(&path_text::path(path), &Cancel::new()).is_ok_and(|text| text != loaded)
 }
 
 #[cfg(test)]
@@ -54,12 +53,10 @@ mod tests {
     use super::*;
     use crate::domain::{Digest, Name};
     use crate::session::SourceFile;
+    use std::path::Path;
 
     fn record(files: &[(&Path, &str)]) -> Arc<PolicyRecord> {
-        let file = |(path, text): &(&Path, &str)| SourceFile {
-            path: path.to_string_lossy().into_owned().into(),
-            text: (*text).into(),
-        };
+        let file = |(path, text): &(&Path, &str)| SourceFile { path: path_text::of(path).into(), text: (*text).into() };
         Arc::new(PolicyRecord {
             id: Name::new("p").expect("a name"),
             version: "1.0.0".into(),
@@ -67,6 +64,20 @@ mod tests {
             sha256: Digest::of(b""),
             files: files.iter().map(file).collect(),
         })
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_policy_whose_path_is_not_utf8_is_watched_too() {
+        use std::os::unix::ffi::OsStrExt as _;
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join(std::ffi::OsStr::from_bytes(b"gr\xfcn.toml"));
+        std::fs::write(&path, "one").expect("written");
+        let loaded = record(&[(&path, "one")]);
+        let mut watch = Watch::default();
+        assert!(!watch.changed(Some(&loaded)));
+        std::fs::write(&path, "another").expect("written");
+        assert!(watch.changed(Some(&loaded)));
     }
 
     #[test]

@@ -429,5 +429,5 @@ fn a_policy_that_changes_on_disk_is_told_once_and_never_loaded_by_itself() {
     assert_eq!(shown.iter().filter(|line| line.contains("policy file changed on disk")).count(), 1, "{shown:#?}");
     assert!(at("policy file changed on disk") < at("> info node"), "{shown:#?}");
     assert!(at("> reload") < at("Now: "), "it is not loaded before: {shown:#?}");
-    assert!(at("`edit` needs a terminal") > at("> edit"), "{shown:#?}");
+    assert!(at("`edit` needs somebody at the prompt") > at("> edit"), "{shown:#?}");
 }

@@ -127,7 +127,7 @@ pub fn run(
         again = repeated(&line);
         let line = match parse(&line) {
             Ok(Some(Command::Frontend(FrontendCommand::Edit(node)))) => {
-                match edit(node.as_ref(), &setup.editor, runner.client()) {
+                match edit(node.as_ref(), &setup.editor, runner.client(), interrupt) {
                     Ok(()) => {
                         runner.edited();
                         EngineCommand::Reload.to_string()
@@ -148,8 +148,8 @@ pub fn run(
 }
 
 /// Opens the editor, which has the terminal until it ends.
-fn edit(node: Option<&Name>, editor: &editor::Editor, client: &Client) -> Result<(), Failure> {
-    editor.open(&editor::place(node, client.state(), client.basis())?)
+fn edit(node: Option<&Name>, editor: &editor::Editor, client: &Client, interrupt: &Interrupt) -> Result<(), Failure> {
+    editor.open(&editor::place(node, client)?, interrupt)
 }
 
 /// The line that an empty one stands for after this one.

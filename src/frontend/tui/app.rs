@@ -458,6 +458,7 @@ impl App {
                     self.queue.clear();
                 }
             }
+            Ok(Some(Command::Frontend(command @ FrontendCommand::Edit(_)))) => self.fail(script::not_here(&command)),
             Ok(Some(Command::Frontend(command))) => {
                 if matches!(command, FrontendCommand::Quit | FrontendCommand::Repl) {
                     self.queue.clear();

@@ -30,9 +30,9 @@ mod view;
 mod tests;
 
 use super::editor::{self, Editor};
-use super::interrupt::{INTERRUPTED, Interrupt, Meaning};
+use super::interrupt::{INTERRUPTED, Interrupt};
 use super::{Client, Outcome, script, words};
-use crate::command::{EngineCommand, Has, Need};
+use crate::command::EngineCommand;
 use crate::domain::Name;
 use crate::engine::Failure;
 use app::{App, Effect, Msg};
@@ -213,23 +213,16 @@ impl Console {
     /// Lends the terminal to the editor; then the policy is to be read again.
     fn edit(&mut self, node: Option<&Name>, client: &mut Client) -> io::Result<Msg> {
         let refused = |failure: &Failure| Msg::Remark(advice::failure(failure));
-        if client.is_recorded() {
-            return Ok(refused(&Failure::missing(Need::Live, Has::default())));
-        }
-        let place = match editor::place(node, client.state(), client.basis()) {
+        let place = match editor::place(node, client) {
             Ok(place) => place,
             Err(failure) => return Ok(refused(&failure)),
         };
         let mut edited = Ok(());
         let (editor, interrupt) = (self.editor.clone(), self.interrupt.clone());
-        // Ctrl-C is the editor's while it has the terminal.
-        interrupt.means(Meaning::Stop);
         self.lend(|| {
-            edited = editor.open(&place);
+            edited = editor.open(&place, &interrupt);
             Ok(())
         })?;
-        interrupt.settled();
-        interrupt.means(Meaning::End);
         // The `reload` tells what changed.
         client.policy_changed();
         Ok(match edited {
@@ -268,7 +261,7 @@ fn perform(
             Effect::Edit(node) => inbox.push(console.edit(node.as_ref(), client)?),
             Effect::Source { path, deep } => {
                 let path = client.path(&path);
-                let lines = script::whole(&path).map_err(|error| script::unreadable(&path, &error));
+                let lines = script::whole(&path, &console.interrupt).map_err(|error| script::unreadable(&path, &error));
                 inbox.push(Msg::Script { lines, deep });
             }
             Effect::Cancel => client.cancel(),

@@ -9,7 +9,7 @@ use crate::policy::{Edge, Leaf, Node, Policy, Spot, layout};
 use crate::report::Role;
 use crate::report::compare::symbol;
 use crate::report::walk_tree::{Rail, WalkTree};
-use crate::session::{Step, Taken};
+use crate::session::{Step, Taken, WalkId};
 use crate::text::width;
 use ratatui::text::Span;
 use std::collections::HashMap;
@@ -23,10 +23,13 @@ const WORDS: usize = 18;
 /// Most levels of one block in the pane.
 const LEVELS: usize = 16;
 
-/// The tree of a session, laid out once for all frames until a fact changes it or the pane gets another width.
+/// The tree of a walk, laid out once for all frames until a fact changes it, another walk is looked at, or the pane
+/// gets another width.
 pub struct Laid {
     policy: Arc<Policy>,
     facts: u64,
+    /// In a recording the walk that is looked at changes without a fact.
+    walk: Option<WalkId>,
     levels: usize,
     tree: WalkTree,
     /// Rows on which a selection can stand, from the top.
@@ -39,8 +42,9 @@ impl Laid {
     pub fn of(view: View<'_>, width: usize, kept: Option<Rc<Self>>) -> Option<Rc<Self>> {
         let policy = view.basis.policy.as_ref()?;
         let levels = (width.saturating_sub(WORDS) / 3).clamp(2, LEVELS);
+        let (facts, walk) = (view.state.facts, view.state.current);
         let holds = |laid: &Rc<Self>| {
-            Arc::ptr_eq(&laid.policy, policy) && laid.facts == view.state.facts && laid.levels == levels
+            Arc::ptr_eq(&laid.policy, policy) && (laid.facts, laid.walk, laid.levels) == (facts, walk, levels)
         };
         if let Some(laid) = kept.filter(holds) {
             return Some(laid);
@@ -52,7 +56,7 @@ impl Laid {
             stops.push(at);
             index.insert(id(policy, row.spot).clone(), at);
         }
-        Some(Rc::new(Self { policy: Arc::clone(policy), facts: view.state.facts, levels, tree, stops, index }))
+        Some(Rc::new(Self { policy: Arc::clone(policy), facts, walk, levels, tree, stops, index }))
     }
 
     /// How many rows the tree has.

@@ -265,6 +265,28 @@ fn a_script_runs_in_the_full_screen_view_with_the_scripts_it_runs() {
 }
 
 #[test]
+fn a_line_of_a_script_or_a_paste_cannot_give_the_terminal_to_the_editor() {
+    for (place, edit) in
+        [("a.cmd", "edit"), ("a.cmd", "edit is_report"), ("pasted", "edit"), ("pasted", "edit is_report")]
+    {
+        let mut stage = Stage::new(120, 40);
+        let text = format!("{edit}\nnote x\n");
+        if place == "pasted" {
+            stage.keys(":");
+            stage.tell(Msg::Paste(text));
+        } else {
+            let lines = crate::frontend::script::Script::new(place.into(), text.as_bytes()).collect::<Result<_, _>>();
+            stage.keys(":source a.cmd<ret>");
+            stage.tell(Msg::Script { lines: Ok(lines.expect("readable")), deep: 1 });
+        }
+        assert!(!stage.effects.iter().any(|e| matches!(e, Effect::Edit(_))), "{place}: {:?}", stage.effects);
+        assert_eq!((handed_over(&stage), stage.app.busy()), (vec![], false), "{place}");
+        let told = format!("{place}:1: `{edit}` needs somebody at the prompt");
+        assert!(status(&stage).starts_with(&told), "{}", status(&stage));
+    }
+}
+
+#[test]
 fn display_without_an_expression_lists_what_is_displayed() {
     let mut stage = Stage::new(120, 40);
     stage.keys(":display<ret>");

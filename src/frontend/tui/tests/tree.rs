@@ -3,7 +3,8 @@
 use super::Stage;
 use super::fixture::{name, opening, record};
 use crate::policy::{Policy, parse};
-use crate::session::{Fact, Policies, PolicyRecord};
+use crate::report::Basis;
+use crate::session::{Fact, Policies, PolicyRecord, WalkId};
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
@@ -48,6 +49,28 @@ fn stage(policy: Policy, width: u16, height: u16) -> Stage {
     });
     stage.facts(facts.collect());
     stage
+}
+
+/// Looking at another walk of a recording adds no fact: nothing that is kept may be keyed by the number of facts alone.
+#[test]
+fn another_walk_of_a_recording_is_drawn_with_its_own_path() {
+    let mut stage = Stage::new(120, 40);
+    stage.facts(super::fixture::to_the_leaf());
+    stage.facts(vec![Fact::WalkForked { walk: WalkId(2), from: WalkId(1), at: 0 }]);
+    let row = |stage: &Stage, node: &str| {
+        let screen = stage.draw().backend().to_string();
+        screen.lines().find(|line| line.contains(node)).map(str::to_owned).expect("a row of the tree")
+    };
+    let looked_at = |stage: &mut Stage, walk| {
+        stage.state.current = Some(WalkId(walk));
+        stage.basis = Basis::of(&stage.state, &stage.policies);
+    };
+    for _ in 0..2 {
+        looked_at(&mut stage, 1);
+        assert!(row(&stage, "asks_for_value").contains("0.94 ● asks_for_value"), "{}", row(&stage, "asks_for_value"));
+        looked_at(&mut stage, 2);
+        assert!(row(&stage, "asks_for_value").contains("no  ○ asks_for_value"), "{}", row(&stage, "asks_for_value"));
+    }
 }
 
 #[test]
