@@ -2,11 +2,12 @@
 //!
 //! `cargo run --example fuzz -- [--seconds N | --runs N] [--seed N] [--target NAME] [--input FILE]`: the time is shared
 //! by the targets, the number is for each. Ends with 1 where an input fails or takes longer than a second, and writes
-//! that input to `fuzz-NAME.bin`; `--input` runs such a file again.
+//! that input to `fuzz-NAME.bin`; `--input` runs such a file again, by the target that is named. Ends with 2 where the
+//! arguments make no sense.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a program of its own")]
 
-use crossexam::fuzz::{Mutator, TARGETS, Target};
+use crossexam::fuzz::{Mutator, Options, Target};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -17,59 +18,31 @@ const SLOW: Duration = Duration::from_secs(1);
 /// How often a slow input is tried once more.
 const AGAIN: u32 = 4;
 
-struct Options {
-    seconds: u64,
-    runs: u64,
-    seed: u64,
-    target: Option<String>,
-    input: Option<String>,
-}
-
-fn options() -> Result<Options, String> {
-    let mut options = Options { seconds: 60, runs: u64::MAX, seed: 1, target: None, input: None };
-    let mut args = std::env::args().skip(1);
-    while let Some(arg) = args.next() {
-        let value = args.next().ok_or_else(|| format!("{arg} needs a value"))?;
-        let number = || value.parse::<u64>().map_err(|_| format!("{arg} needs a number"));
-        match arg.as_str() {
-            "--seconds" => options.seconds = number()?,
-            "--runs" => (options.runs, options.seconds) = (number()?, u64::MAX / 1000),
-            "--seed" => options.seed = number()?,
-            "--target" => options.target = Some(value),
-            "--input" => options.input = Some(value),
-            _ => return Err(format!("there is no {arg}")),
-        }
-    }
-    Ok(options)
-}
-
 fn main() -> ExitCode {
-    let options = match options() {
-        Ok(options) => options,
+    let read = |path: &String| std::fs::read(path).map_err(|error| format!("{path}: {error}"));
+    let begun = Options::read(std::env::args().skip(1))
+        .and_then(|options| options.input.as_ref().map(read).transpose().map(|input| (options, input)));
+    let (options, input) = match begun {
+        Ok(begun) => begun,
         Err(why) => {
             eprintln!("error: {why}");
             return ExitCode::from(2);
         }
     };
-    let chosen: Vec<Target> =
-        TARGETS.into_iter().filter(|t| options.target.as_ref().is_none_or(|name| name == t.name)).collect();
-    if let (Some(path), [target]) = (&options.input, &chosen[..]) {
-        match std::fs::read(path) {
-            Ok(input) => (target.run)(&input),
-            Err(error) => eprintln!("error: {path}: {error}"),
-        }
+    if let Some(input) = input {
+        options.targets.iter().for_each(|target| (target.run)(&input));
         return ExitCode::SUCCESS;
     }
-    let share = Duration::from_secs(options.seconds) / chosen.len().max(1) as u32;
+    let share = Duration::from_secs(options.seconds) / options.targets.len() as u32;
     let mut failed = false;
-    for target in chosen {
+    for target in &options.targets {
         failed |= !drive(target, &options, share);
     }
     ExitCode::from(u8::from(failed))
 }
 
 /// Runs one target; whether everything held.
-fn drive(target: Target, options: &Options, share: Duration) -> bool {
+fn drive(target: &Target, options: &Options, share: Duration) -> bool {
     let mut mutator = Mutator::new(options.seed, (target.seeds)(), target.words);
     // What the panic hook writes down.
     let current: Arc<Mutex<Vec<u8>>> = Arc::default();

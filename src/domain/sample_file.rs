@@ -86,9 +86,13 @@ pub fn parse_line(line: usize, bytes: &[u8]) -> Result<Sample, SampleError> {
     here.sample(&here.unique(members)?)
 }
 
-/// Text in UTF-16, by its byte order mark or by zero bytes, which UTF-8 text that is JSON never has.
+/// Text in UTF-16: by its byte order mark, or because every other byte of its beginning is zero, as JSON in UTF-16 has
+/// it. A single zero byte is a fault of another kind.
 fn is_utf16(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") || bytes.contains(&0)
+    let begin = bytes.get(..bytes.len().min(4)).unwrap_or_default();
+    bytes.starts_with(b"\xff\xfe")
+        || bytes.starts_with(b"\xfe\xff")
+        || (begin.contains(&0) && begin.windows(2).all(|two| two.iter().filter(|byte| **byte == 0).count() == 1))
 }
 
 pub(super) fn too_long(line: usize) -> SampleError {

@@ -167,7 +167,8 @@ impl Engine {
     }
 
     fn holds(&self, condition: &str, hits: u32) -> Result<bool, Failure> {
-        expr::holds(condition, &expr::Context::of(&self.state).with_hits(hits)).map_err(failure_of)
+        let context = expr::Context::of(&self.state).with_hits(hits);
+        expr::Condition::read(condition).and_then(|mut read| read.holds(&context)).map_err(failure_of)
     }
 }
 

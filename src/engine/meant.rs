@@ -8,9 +8,6 @@ use crate::policy::{Node, Policy};
 use crate::text::Escaped;
 use crate::text::alike::{alike, did_you_mean};
 
-/// Ids of samples are compared with a mistyped one up to this many.
-const MOST_COMPARED: usize = 10_000;
-
 /// The policy has no such node.
 pub(super) fn no_node(policy: &Policy, id: &Name) -> Failure {
     let failure = Failure::user(format!("the policy has no node `{id}`"));
@@ -36,7 +33,7 @@ pub(super) fn no_answer(node: &Node, answer: &Name) -> Failure {
 
 /// No loaded sample has such an id.
 pub(super) fn no_sample(samples: &[Sample], id: &str) -> Failure {
-    let near = alike(id, samples.iter().take(MOST_COMPARED).map(|sample| sample.id.raw()));
+    let near = alike(id, samples.iter().map(|sample| sample.id.raw()));
     Failure::user(format!("there is no sample with id `{id}`")).hinted(hint(&near, "info samples lists them"))
 }
 

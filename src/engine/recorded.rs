@@ -5,7 +5,7 @@
 use super::{Canceller, Driver, Event, Failure, Notice, Stop, Ticket, prompt};
 use crate::command::{EngineCommand, ExamineWhat, Has, Need, SampleRef, Times};
 use crate::domain::{Examination, Name, Target};
-use crate::session::replay::{Replay, Stride};
+use crate::session::replay::{Replay, Stride, moves};
 use crate::session::{Fact, Policies, SessionState, WalkId};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -87,17 +87,18 @@ impl Recorded {
         Ok(Stop::Done)
     }
 
-    /// Forward until a walk stands before `place`, or at it where it is a leaf; stays where it is if none does.
+    /// Forward until a walk comes to stand before `place`, or at it where it is a leaf: by a step, or by beginning,
+    /// branching, going back or being selected there.
     fn until(&mut self, place: &Name) -> Result<Stop, Failure> {
-        let (from, waiting) = (self.replay.position(), self.waiting.len());
-        while self.forward(Stride::Step, 1).is_ok() {
-            let walk = self.replay.state().walk_now();
+        while !self.replay.is_at_end() {
+            let facts = self.replay.forward(Stride::Move);
+            let moved = facts.iter().any(|fact| moves(fact));
+            self.waiting.extend(facts.iter().cloned().map(Event::Fact));
+            let walk = self.replay.state().walk_now().filter(|_| moved);
             if walk.is_some_and(|walk| matches!(walk.frontier(), Target::Node(id) | Target::Leaf(id) if id == *place)) {
                 return Ok(Stop::Until);
             }
         }
-        self.replay.seek(from);
-        self.waiting.truncate(waiting);
         Err(Failure::user(format!("the recording does not come to `{place}` after this"))
             .hinted("sample and back go to earlier places"))
     }
@@ -123,7 +124,14 @@ impl Driver for Recorded {
         self.tickets += 1;
         let ticket = Ticket(self.tickets);
         self.waiting.push_back(Event::Notice(Notice::Started(ticket)));
+        let (position, looked_at, told) = (self.replay.position(), self.replay.looked_at(), self.waiting.len());
         let result = self.carry_out(ticket, &command);
+        if result.is_err() {
+            // Whatever failed leaves everything as it was, the walk that was being looked at included.
+            self.waiting.truncate(told);
+            self.replay.seek(position);
+            looked_at.map(|walk| self.replay.select(walk));
+        }
         self.waiting.push_back(Event::Notice(Notice::Done { ticket, result }));
         ticket
     }
@@ -207,6 +215,64 @@ mod tests {
         assert!(seen > 0, "the example has steps");
         let failure = run(&mut client, "x top").1.expect_err("no model");
         assert!(failure.hint.is_some_and(|hint| hint.contains("x prompt")));
+    }
+
+    /// A walk that is begun twice, with a step taken back, and a branch that is left again.
+    fn with_two_walks() -> Recorded {
+        let template =
+            journal::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("sessions/scams-missed-request.jsonl"));
+        let facts = template.expect("a session").0;
+        let policy = facts.iter().find(|f| matches!(f, Fact::PolicyLoaded(_))).expect("a policy").clone();
+        let start = facts.iter().find(|f| matches!(f, Fact::WalkStarted { .. })).expect("a walk").clone();
+        let Some(Fact::Stepped { step, .. }) = facts.iter().find(|f| matches!(f, Fact::Stepped { .. })).cloned() else {
+            panic!("a step")
+        };
+        let Fact::WalkStarted { index, sample, root, .. } = start.clone() else { panic!("a walk") };
+        let walk = WalkId(1);
+        let command = || Fact::Command { line: "x".into() };
+        Recorded::new(vec![
+            policy,
+            start,
+            Fact::Stepped { walk, step: step.clone() },
+            Fact::SteppedBack { walk, to: 0 },
+            Fact::Stepped { walk, step },
+            Fact::WalkForked { walk: WalkId(2), from: walk, at: 0 },
+            Fact::WalkSelected { walk },
+            Fact::WalkStarted { walk: WalkId(3), index, sample, root },
+            command(),
+        ])
+    }
+
+    #[test]
+    fn until_finds_places_that_a_walk_comes_to_without_a_step() {
+        let mut client = with_two_walks();
+        let walk = client.state().walk_now().expect("a walk");
+        let (root, next) = (walk.root.clone(), "asks_for_value");
+        assert_ne!(root, next, "the example begins elsewhere");
+        let steps = |client: &Recorded| client.state().walk_now().map(|walk| (walk.id.0, walk.steps.len()));
+        let mut stops = Vec::new();
+        while run(&mut client, &format!("until {root}")).1.is_ok() {
+            stops.push(steps(&client).expect("a walk"));
+        }
+        // Back at the root, a branch of nothing, a new walk; not the command after it, which moves nobody.
+        assert_eq!(stops, [(1, 0), (2, 0), (3, 0)]);
+    }
+
+    #[test]
+    fn whatever_fails_leaves_the_walk_that_is_looked_at() {
+        let mut client = with_two_walks();
+        while run(&mut client, "step").1.is_ok() {}
+        run(&mut client, "walk 2").1.expect("there is a walk 2");
+        let before = client.state().clone();
+        for line in ["until nowhere", "step", "continue", "next-sample", "sample 999", "walk 99", "note x", "x top"] {
+            let (events, result) = run(&mut client, line);
+            assert!(result.is_err() && events.len() == 1, "{line}: {events:?}");
+            assert_eq!((client.state(), client.state().current), (&before, Some(WalkId(2))), "{line}");
+        }
+        run(&mut client, "walk 1").1.expect("there is a walk 1");
+        run(&mut client, "sample 1").1.expect("to the beginning");
+        while run(&mut client, "back").1.is_ok() {}
+        assert!(client.state().walk_now().is_none());
     }
 
     #[test]

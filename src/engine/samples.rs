@@ -2,6 +2,7 @@
 //!
 //! Must keep file order, and must not change a sample.
 
+use super::breakpoint::failure_of;
 use super::{Engine, Failure, Run, Stop, meant};
 use crate::command::{Has, Need, SampleRef};
 use crate::domain::Sample;
@@ -39,14 +40,17 @@ impl Engine {
         if let Some(filter) = filter {
             let policies: Vec<&Policy> = self.policy.as_deref().into_iter().collect();
             let at = Vocabulary { place: Place::Sample, policies: &policies, ..self.vocabulary() };
-            expr::check(filter, &at).map_err(super::breakpoint::failure_of)?;
+            expr::check(filter, &at).map_err(failure_of)?;
         }
         let start = self.state.walk_now().map_or(0, |w| w.index + 1);
+        let mut condition = filter.map(expr::Condition::read).transpose().map_err(failure_of)?;
         let mut found = None;
         for (index, sample) in set.samples.iter().enumerate().skip(start) {
-            let fits = match filter {
-                Some(filter) => expr::holds(filter, &expr::Context::of_sample(&self.state, index, sample))
-                    .map_err(super::breakpoint::failure_of)?,
+            run.check_cancel()?;
+            let fits = match &mut condition {
+                Some(condition) => {
+                    condition.holds(&expr::Context::of_sample(&self.state, index, sample)).map_err(failure_of)?
+                }
                 None => true,
             };
             if fits {

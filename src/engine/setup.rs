@@ -6,7 +6,7 @@ use super::{Engine, Failure, Run, Stop, policy_file, samples::SampleSet};
 use crate::command::{Has, Need};
 use crate::domain::sample_file::{self, Loaded};
 use crate::domain::{Cancel, GuardedFile, path_text};
-use crate::policy::{self, Parsed, Policy, limits};
+use crate::policy::{self, Parsed, Policy};
 use crate::session::{Fact, PolicyRecord, SourceFile};
 use std::io::{self, BufReader};
 
@@ -19,8 +19,6 @@ pub struct Builtin {
     pub text: &'static str,
 }
 
-/// The most that is read of a policy file.
-const POLICY_LIMIT: u64 = limits::FILE_BYTES as u64;
 /// The most that is read of a samples file for a session; `check` streams instead.
 const SAMPLES_LIMIT: u64 = 1 << 30;
 /// How many bad lines of a samples file are named; all are counted.
@@ -42,6 +40,9 @@ fn unreadable(path: &str, error: &io::Error) -> Failure {
     }
     Failure::user(format!("{path}: {error}")).hinted(match error.kind() {
         io::ErrorKind::FileTooLarge => "split it; `crossexam check` reads any number of samples from its stdin",
+        io::ErrorKind::InvalidData => {
+            "write the file as UTF-8, or convert it: iconv -f OLD-ENCODING -t UTF-8 OLD > NEW"
+        }
         io::ErrorKind::TimedOut | io::ErrorKind::InvalidInput => "give the path of a regular file",
         _ => "check the path; it is relative to where crossexam was started",
     })
@@ -51,9 +52,7 @@ fn read_text(path: &str, builtins: &[Builtin], cancel: &Cancel) -> Result<String
     if let Some(text) = builtin(path, builtins) {
         return text.map(str::to_owned);
     }
-    let bytes = GuardedFile::read_whole(&path_text::path(path), POLICY_LIMIT, || cancel.is_cancelled());
-    String::from_utf8(bytes.map_err(|e| unreadable(path, &e))?)
-        .map_err(|e| Failure::user(format!("{path} is not UTF-8 at byte {}", e.utf8_error().valid_up_to())))
+    policy_file::read_text(&path_text::path(path), cancel).map_err(|e| unreadable(path, &e))
 }
 
 fn load_samples(path: &str, builtins: &[Builtin], cancel: &Cancel) -> Result<Loaded, Failure> {

@@ -293,6 +293,38 @@ fn samples_are_chosen_by_number_id_and_condition_and_bad_lines_are_counted() {
 }
 
 #[test]
+fn looking_for_a_sample_can_be_stopped() {
+    let mut bench = Bench::ready(0.8);
+    let before = bench.state().walks.clone();
+    let stopped = Cancel::new();
+    stopped.cancel();
+    for line in ["next-sample where sample.id == 'a'", "next-sample where sample.id == 'c'"] {
+        let result = bench.engine.execute(Ticket(99), &command(line), &stopped, &mut |_| {});
+        assert!(result.expect_err(line).cancelled, "{line}");
+        assert_eq!(bench.state().walks, before, "{line}");
+    }
+}
+
+#[test]
+fn a_policy_that_cannot_be_read_is_told_as_lint_tells_it_and_its_hint_is_about_policies() {
+    let mut bench = Bench::new(0.8);
+    let write = |bench: &Bench, name: &str, bytes: &[u8]| std::fs::write(bench.path(name), bytes).expect("written");
+    write(&bench, "large.toml", "#".repeat(crate::policy::limits::FILE_BYTES + 1).as_bytes());
+    write(&bench, "latin.toml", b"# ok\n# \xe9");
+    for (name, message, hint) in [
+        ("none.toml", "there is no such file", "check the path"),
+        ("large.toml", "the file has more than 16777216 bytes", "split it with [include.NAME]"),
+        ("latin.toml", "line 2 is not UTF-8 text", "iconv"),
+        ("", "it is a folder", "check the path"),
+    ] {
+        let line = format!("load policy {}", bench.path(name));
+        let failure = bench.run(&line).1.expect_err(name);
+        assert!(failure.message.raw().contains(message), "{name}: {failure:?}");
+        assert!(failure.hint.as_ref().is_some_and(|h| h.contains(hint)), "{name}: {failure:?}");
+    }
+}
+
+#[test]
 fn what_cannot_be_done_says_what_to_do_and_changes_nothing() {
     let mut bench = Bench::new(0.8);
     for (line, message, hint) in [

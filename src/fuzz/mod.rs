@@ -7,11 +7,13 @@
 mod keys;
 mod model;
 mod mutate;
+mod options;
 mod text;
 
 pub use keys::keys;
 pub use model::{gguf, template, tokenizer};
 pub use mutate::Mutator;
+pub use options::Options;
 pub use text::{command, journal, policy, samples};
 
 /// One kind of input.

@@ -86,7 +86,8 @@ impl Loaded {
         let file = self.files.len();
         let mut draft = Draft::default();
         if text.len() > limits::FILE_BYTES {
-            let message = format!("the file has {} bytes, at most {} are read", text.len(), limits::FILE_BYTES);
+            let message =
+                format!("the file has more than {} bytes, which is the most that is read", limits::FILE_BYTES);
             sink.push(Fault::new(Code::TooLarge, At::new(file, 0..0), message).hint("split it with [include.NAME]"));
             sink.damaged = true;
         } else {

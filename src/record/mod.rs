@@ -5,7 +5,7 @@
 //! column costs three places: the field here, the line of `engine::many::maker` that fills it, and
 //! `docs/check-record.schema.json`. Tests hold the three against each other.
 
-mod word;
+mod numbers;
 
 #[cfg(test)]
 mod tests;
@@ -13,6 +13,7 @@ mod tests;
 use crate::domain::{Digest, Hasher, Name, Outcome};
 use crate::stats::agreement::{Cell, Confusion};
 use crate::text::{Untrusted, json};
+use numbers::Numbers;
 use serde::{Deserialize, Serialize};
 
 /// The version of the record.
@@ -24,13 +25,11 @@ pub struct Record {
     /// The version of the record.
     pub v: Version,
     /// Digest over [`MadeBy`]: equal keys mean the same content under the same policy, model and build, so the same
-    /// verdict. Absent where the line held no sample.
-    #[serde(with = "word::option")]
+    /// verdict on the CPU. Absent where the line held no sample.
     pub key: Option<Digest>,
     /// Number of the input line, from 1: only the place in this input.
     pub line: u64,
     /// The sample's id; absent where the line held no sample.
-    #[serde(with = "word::option")]
     pub id: Option<Untrusted>,
     /// The policy.
     pub policy: PolicySide,
@@ -43,7 +42,6 @@ pub struct Record {
     /// What humans said.
     pub gold: Option<GoldSide>,
     /// Who agrees with whom.
-    #[serde(with = "word::option")]
     pub cell: Option<Cell>,
     /// Each side against gold.
     pub counts: Option<Counts>,
@@ -79,13 +77,10 @@ impl TryFrom<u32> for Version {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicySide {
     /// Its id.
-    #[serde(with = "word")]
     pub id: Name,
     /// Its version.
-    #[serde(with = "word")]
     pub version: Untrusted,
     /// Digest over the policy file and everything it includes.
-    #[serde(with = "word")]
     pub sha256: Digest,
 }
 
@@ -93,19 +88,14 @@ pub struct PolicySide {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MadeBy {
     /// Digest over the sample's content (`domain::Content::digest`).
-    #[serde(with = "word::option")]
     pub sample: Option<Digest>,
     /// Digest over the policy file and everything it includes.
-    #[serde(with = "word")]
     pub policy: Digest,
     /// Digest of the model file.
-    #[serde(with = "word")]
     pub model: Digest,
     /// Digest of the chat format.
-    #[serde(with = "word")]
     pub chat: Digest,
     /// Digest of the calibration; absent where answers are read as they are.
-    #[serde(with = "word::option")]
     pub calibration: Option<Digest>,
     /// `direct`, or `rationale:N` with at most N tokens of rationale.
     pub mode: String,
@@ -143,20 +133,16 @@ impl MadeBy {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LlmSide {
     /// The model's name or path, as it was given.
-    #[serde(with = "word")]
     pub model: Untrusted,
     /// The verdict.
     pub verdict: VerdictSide,
     /// The leaf at the end of the walk.
-    #[serde(with = "word")]
     pub leaf: Name,
     /// How severe, where the policy says so.
     pub severity: Option<u8>,
     /// What to do, where the policy says so.
-    #[serde(with = "word::option")]
     pub action: Option<Name>,
     /// The rules it rests on.
-    #[serde(with = "word::list")]
     pub rule_ids: Vec<Name>,
     /// The answered nodes, in order.
     pub path: Vec<PathStep>,
@@ -166,10 +152,8 @@ pub struct LlmSide {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VerdictSide {
     /// What was decided.
-    #[serde(with = "word")]
     pub outcome: Outcome,
     /// The policy category.
-    #[serde(with = "word::option")]
     pub label: Option<Name>,
 }
 
@@ -177,26 +161,23 @@ pub struct VerdictSide {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PathStep {
     /// The node.
-    #[serde(with = "word")]
     pub node: Name,
     /// The most probable answer.
-    #[serde(with = "word")]
     pub answer: Name,
     /// The margin was too small, so the node's `unsure` route was taken instead of the answer's.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unsure: bool,
     /// Probability per allowed answer, in the node's order.
-    #[serde(with = "word::numbers")]
+    #[serde(with = "Numbers")]
     pub p: Vec<(Name, f64)>,
     /// Full-vocabulary probability mass on the allowed answers.
     pub coverage: f64,
     /// Difference between the two highest probabilities.
     pub margin: f64,
     /// What the model wrote before it answered.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "word::option")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rationale: Option<Untrusted>,
     /// Digest of the raw answer logits.
-    #[serde(with = "word::option")]
     pub logits_sha256: Option<Digest>,
 }
 
@@ -204,19 +185,16 @@ pub struct PathStep {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClassifierSide {
     /// Its id.
-    #[serde(with = "word::option")]
     pub id: Option<Untrusted>,
     /// Its version.
-    #[serde(with = "word::option")]
     pub version: Option<Untrusted>,
     /// Its scores.
-    #[serde(with = "word::numbers")]
+    #[serde(with = "Numbers")]
     pub scores: Vec<(Name, f64)>,
     /// The thresholds that go with them.
-    #[serde(with = "word::numbers")]
+    #[serde(with = "Numbers")]
     pub thresholds: Vec<(Name, f64)>,
     /// What follows from both; absent where no score has a threshold.
-    #[serde(with = "word::option")]
     pub outcome: Option<Outcome>,
 }
 
@@ -224,10 +202,10 @@ pub struct ClassifierSide {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GoldSide {
     /// The right outcome.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "word::option")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
     /// The right label.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "word::option")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<Name>,
 }
 
@@ -235,10 +213,8 @@ pub struct GoldSide {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// The model.
-    #[serde(with = "word::option")]
     pub llm: Option<Confusion>,
     /// The classifier.
-    #[serde(with = "word::option")]
     pub classifier: Option<Confusion>,
 }
 
@@ -246,10 +222,8 @@ pub struct Counts {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
     /// What kind of thing is at fault.
-    #[serde(with = "word")]
     pub kind: FaultKind,
     /// What is wrong and where.
-    #[serde(with = "word")]
     pub message: Untrusted,
     /// What to do about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -257,7 +231,8 @@ pub struct Fault {
 }
 
 /// What kind of thing is at fault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum FaultKind {
     /// The line is no sample.
     InvalidSample,
@@ -269,21 +244,6 @@ pub enum FaultKind {
     Internal,
 }
 
-impl FaultKind {
-    /// All kinds, in the order in which they are listed everywhere.
-    pub const ALL: [Self; 4] = [Self::InvalidSample, Self::TooLong, Self::Model, Self::Internal];
-
-    /// The word of the record.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::InvalidSample => "invalid_sample",
-            Self::TooLong => "too_long",
-            Self::Model => "model",
-            Self::Internal => "internal",
-        }
-    }
-}
-
 /// Why a line is no record.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no record: {0:?}")]
@@ -293,7 +253,7 @@ impl Record {
     /// Reads one line. Fields that are not known are passed over.
     ///
     /// # Errors
-    /// Where the line is no JSON, lacks a field, or is a record of another version.
+    /// Where the line is no JSON, lacks a field that is never null, or is a record of another version.
     pub fn read(line: &str) -> Result<Self, NoRecord> {
         serde_json::from_str(line).map_err(|error| NoRecord(error.to_string().into()))
     }

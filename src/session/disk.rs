@@ -84,8 +84,8 @@ pub fn private_folder(dir: &Path) -> io::Result<()> {
     }
 }
 
-/// The largest file that is taken for a session.
-const MOST_BYTES: u64 = 1 << 30;
+/// The largest file that is taken for a session; so a session never grows beyond it.
+pub(super) const MOST_BYTES: u64 = 1 << 30;
 
 /// The real file system.
 pub(super) struct Os;

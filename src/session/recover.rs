@@ -86,11 +86,11 @@ impl Scan {
         match wire::from_text(fact) {
             Ok(Fact::Opened { .. }) => Err(Fault::Content("a session cannot begin twice".to_owned())),
             Ok(fact) => Ok(Some(fact)),
-            Err(WireError::UnknownKind(kind)) if self.recovery.version.1 > wire::MINOR => {
+            // Whatever version the header has: a newer program that goes on with an old session adds kinds of its own.
+            Err(WireError::UnknownKind(kind)) => {
                 self.recovery.unknown.push(UnknownKind { line: self.next_seq + 1, kind });
                 Ok(None)
             }
-            Err(WireError::UnknownKind(kind)) => Err(Fault::Content(format!("{kind:?} is no kind of fact"))),
             Err(WireError::Invalid(what)) => Err(Fault::Content(what.into_raw())),
         }
     }

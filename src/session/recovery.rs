@@ -72,7 +72,7 @@ impl Recovery {
             let records = if count == 1 { "record" } else { "records" };
             out.push(format!(
                 "{count} {records} of a kind that only a newer version knows {} left out, the first at line {} ({:?}); \
-                 the file has version {major}.{minor}",
+                 the file was begun with version {major}.{minor}",
                 if count == 1 { "is" } else { "are" },
                 first.line,
                 first.kind,

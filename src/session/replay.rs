@@ -15,6 +15,9 @@ pub enum Stride {
     Step,
     /// To the next leaf, note, tag or branch.
     Stop,
+    /// To the next place of a walk: after a step, a start, a branch, a step back, or another walk's turn, and after the
+    /// breakpoint or leaf it led to.
+    Move,
     /// To the next walk: after the sample was selected or the branch was made.
     Walk,
 }
@@ -95,6 +98,11 @@ impl Replay {
         true
     }
 
+    /// The walk that was selected to look at it, since the last movement.
+    pub fn looked_at(&self) -> Option<WalkId> {
+        self.state.current.filter(|_| self.instead_of.is_some())
+    }
+
     /// Moves to a position; to the end where there are not so many facts.
     pub fn seek(&mut self, position: usize) {
         if let Some(recorded) = self.instead_of.take() {
@@ -121,16 +129,12 @@ impl Replay {
     fn is_stop(&self, position: usize, stride: Stride) -> bool {
         let last = position.checked_sub(1).and_then(|p| self.facts.get(p)).map(Arc::as_ref);
         let next = self.facts.get(position).map(Arc::as_ref);
+        let follows = matches!(next, Some(Fact::LeafReached { .. } | Fact::BreakpointHit { .. }));
+        let led_to = matches!(last, Some(Fact::LeafReached { .. } | Fact::BreakpointHit { .. }));
         match stride {
             Stride::Fact => true,
-            Stride::Step => {
-                let follows = matches!(next, Some(Fact::LeafReached { .. } | Fact::BreakpointHit { .. }));
-                !follows
-                    && matches!(
-                        last,
-                        Some(Fact::Stepped { .. } | Fact::LeafReached { .. } | Fact::BreakpointHit { .. })
-                    )
-            }
+            Stride::Step => !follows && (led_to || matches!(last, Some(Fact::Stepped { .. }))),
+            Stride::Move => !follows && (led_to || last.is_some_and(moves)),
             Stride::Stop => matches!(
                 last,
                 Some(Fact::LeafReached { .. } | Fact::Noted { .. } | Fact::Tagged { .. } | Fact::WalkForked { .. })
@@ -138,6 +142,18 @@ impl Replay {
             Stride::Walk => matches!(last, Some(Fact::WalkStarted { .. } | Fact::WalkForked { .. })),
         }
     }
+}
+
+/// Whether a walk stands at another place after it, or another walk is the current one.
+pub fn moves(fact: &Fact) -> bool {
+    matches!(
+        fact,
+        Fact::Stepped { .. }
+            | Fact::WalkStarted { .. }
+            | Fact::WalkForked { .. }
+            | Fact::SteppedBack { .. }
+            | Fact::WalkSelected { .. }
+    )
 }
 
 #[cfg(test)]
@@ -149,7 +165,7 @@ mod tests {
     use proptest::strategy::ValueTree as _;
 
     fn strides() -> impl Strategy<Value = Stride> {
-        prop::sample::select(vec![Stride::Fact, Stride::Step, Stride::Stop, Stride::Walk])
+        prop::sample::select(vec![Stride::Fact, Stride::Step, Stride::Stop, Stride::Move, Stride::Walk])
     }
 
     fn folded(facts: &[Fact]) -> SessionState {
@@ -197,6 +213,7 @@ mod tests {
             if there {
                 prop_assert_eq!(replay.state().current, Some(WalkId(walk)));
             }
+            prop_assert_eq!(replay.looked_at(), there.then_some(WalkId(walk)));
             if forward {
                 replay.forward(stride);
             } else {

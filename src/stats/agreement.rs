@@ -21,9 +21,11 @@
 //! exist for a side where both that side and gold decide, violating being the positive class.
 
 use crate::domain::Outcome;
+use serde::{Deserialize, Serialize};
 
 /// Who agrees with whom on one sample.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Cell {
     /// Every side that is there decides as gold does.
     AllAgree,
@@ -64,15 +66,19 @@ impl Cell {
 }
 
 /// One side against gold; violating is the positive class.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Confusion {
     /// Violating, and rightly.
+    #[serde(rename = "tp")]
     TruePositive,
     /// Violating, and gold says non-violating.
+    #[serde(rename = "fp")]
     FalsePositive,
     /// Non-violating, and gold says violating.
+    #[serde(rename = "fn")]
     FalseNegative,
     /// Non-violating, and rightly.
+    #[serde(rename = "tn")]
     TrueNegative,
 }
 

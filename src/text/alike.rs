@@ -2,18 +2,38 @@
 //!
 //! Must not know what the words stand for.
 
+use std::collections::HashSet;
+
+/// The longest word that is compared, in characters: as long as a name can be. What is longer was not mistyped.
+const LONGEST: usize = 64;
+
+/// How many different options are compared at most; those of quite another length cost nothing and do not count.
+const MOST_COMPARED: usize = 10_000;
+
 /// The words of `options` that are spelt much like `word`, most alike first; at most three.
+///
+/// A comparison costs the product of two lengths, and both may come from outside: so only short words are compared.
 pub fn alike<'a>(word: &str, options: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
-    let limit = (word.chars().count() / 3).clamp(1, 3);
+    let Some(length) = length_within(word, LONGEST) else { return Vec::new() };
+    let limit = (length / 3).clamp(1, 3);
+    let fits = |option: &str| length_within(option, length + limit).is_some_and(|n| n > 1 && n + limit >= length);
+    let mut seen = HashSet::new();
     let mut found: Vec<_> = options
         .into_iter()
+        .filter(|option| fits(option) && seen.insert(*option))
+        .take(MOST_COMPARED)
         .map(|option| (strsim::osa_distance(word, option), option))
-        .filter(|(distance, option)| *distance <= limit && option.chars().count() > 1)
+        .filter(|(distance, _)| *distance <= limit)
         .collect();
     found.sort();
-    found.dedup();
     found.truncate(3);
     found.into_iter().map(|(_, option)| option).collect()
+}
+
+/// The length of `text` in characters, where it is at most `most`; no more of it is looked at.
+fn length_within(text: &str, most: usize) -> Option<usize> {
+    let length = text.chars().take(most + 1).count();
+    (length <= most).then_some(length)
 }
 
 /// `did you mean X or Y?`, each as `shown` writes it; `None` where nothing is spelt alike.
@@ -25,6 +45,18 @@ pub fn did_you_mean(near: &[&str], shown: impl Fn(&str) -> String) -> Option<Str
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hostile_lengths_and_numbers_cost_what_their_size_is() {
+        // Compared letter by letter, each pair would take minutes.
+        let long = "x".repeat(1 << 20);
+        assert!(alike(&long, [long.as_str(), "x"]).is_empty());
+        assert_eq!(alike("scam", std::iter::repeat_n(long.as_str(), 1000).chain(["scan"])), ["scan"]);
+        assert_eq!(alike("scam", std::iter::repeat_n("spam", 2 * MOST_COMPARED).chain(["scan"])), ["scan", "spam"]);
+        let name = "a".repeat(LONGEST);
+        assert_eq!(alike(&name, [format!("{name}b").as_str()]), [format!("{name}b")]);
+        assert!(alike(&format!("{name}b"), [name.as_str()]).is_empty());
+    }
 
     #[test]
     fn a_slip_of_the_pen_finds_its_word_and_another_word_does_not() {

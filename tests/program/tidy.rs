@@ -73,6 +73,7 @@ const SERDE_FILES: &[&str] = &[
     "src/domain/sample.rs",
     "src/domain/wire.rs",
     "src/session/fact.rs",
+    "src/stats/agreement.rs",
     "src/text/untrusted.rs",
     "src/policy/file",
     "src/domain/sample_file",

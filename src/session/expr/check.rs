@@ -8,13 +8,15 @@ use super::ExprError;
 use super::names::{FILTERS, Found, Kind, NAMES, Variable, Words, find};
 use super::syntax::{BinOpKind, CompareOpKind, Expr, Machine, argument, children, path};
 use super::vocabulary::{Place, Vocabulary, member};
-use crate::text::Escaped;
 use crate::text::alike::{alike, did_you_mean};
+use crate::text::{Escaped, width};
 use minijinja::Value;
 use minijinja::value::ValueKind;
 
 /// How many words a hint lists.
 const MOST_LISTED: usize = 8;
+/// The most cells of a word in a hint.
+const MOST_SHOWN: usize = 80;
 const ALL_NAMES: &str = "`help expressions` lists all names";
 
 /// Checks a whole expression.
@@ -372,13 +374,17 @@ fn literal(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), |text| format!("{text:?}"))
 }
 
-/// Words that are safe to show: ids of samples can be any text.
 fn code(word: &str) -> String {
-    format!("`{}`", Escaped::line(word))
+    format!("`{}`", shown(word))
 }
 
 fn quoted(word: &str) -> String {
-    format!("\"{}\"", Escaped::line(word))
+    format!("\"{}\"", shown(word))
+}
+
+/// A word that is safe to show: ids of samples can be any text of any length.
+fn shown(word: &str) -> String {
+    width::truncate(Escaped::line(word).as_str(), MOST_SHOWN)
 }
 
 /// What it can be, as far as it fits.

@@ -77,24 +77,40 @@ pub fn eval(source: &str, context: &Context) -> Result<Evaluated, ExprError> {
     let (root, absent) = context.root();
     let value = Machine::new(source).eval(&expr, root).map_err(|e| syntax::explain(&e))?;
     let absent: Vec<Untrusted> = absent.take().into_iter().map(Untrusted::from).collect();
-    let holds = if absent.is_empty() { value.is_true() } else { truth(source, &expr, context)? };
+    let holds = if absent.is_empty() { value.is_true() } else { truth(&mut Machine::new(source), &expr, context)? };
     Ok(Evaluated { value: Value::of(&value), absent, holds })
 }
 
-/// Whether a condition holds.
-///
-/// # Errors
-/// Those of [`eval`].
-pub fn holds(condition: &str, context: &Context) -> Result<bool, ExprError> {
-    let expr = syntax::parse(condition)?;
-    check::names_only(&expr)?;
-    truth(condition, &expr, context)
+/// A condition that was read once, to be asked of many values.
+pub struct Condition<'s> {
+    expr: Expr<'s>,
+    machine: Machine<'s>,
+}
+
+impl<'s> Condition<'s> {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// Where it cannot be read or uses unknown names.
+    pub fn read(source: &'s str) -> Result<Self, ExprError> {
+        let expr = syntax::parse(source)?;
+        check::names_only(&expr)?;
+        Ok(Self { expr, machine: Machine::new(source) })
+    }
+
+    /// Whether it holds. Each time it may take as long as any expression.
+    ///
+    /// # Errors
+    /// What shows only while evaluating; see [`eval`].
+    pub fn holds(&mut self, context: &Context) -> Result<bool, ExprError> {
+        self.machine.refuel();
+        truth(&mut self.machine, &self.expr, context)
+    }
 }
 
 /// What a condition comes to: each part between the connectives by itself, where one that had to read what is not known
 /// is neither true nor false.
-fn truth(source: &str, expr: &Expr<'_>, context: &Context) -> Result<bool, ExprError> {
-    let mut machine = Machine::new(source);
+fn truth(machine: &mut Machine<'_>, expr: &Expr<'_>, context: &Context) -> Result<bool, ExprError> {
     let truth = logic::truth(expr, &mut |part| {
         let (root, absent) = context.root();
         let value = machine.eval(part, root);

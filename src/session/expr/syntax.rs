@@ -102,6 +102,11 @@ impl<'s> Machine<'s> {
         Self { env, source, fuel: FUEL }
     }
 
+    /// Gives it the whole allowance again, for the next time the expression is evaluated.
+    pub(super) fn refuel(&mut self) {
+        self.fuel = FUEL;
+    }
+
     /// The value of a part over the names in `root`.
     pub(super) fn eval(&mut self, part: &Expr<'_>, root: Value) -> Result<Value, Error> {
         let mut generator = CodeGenerator::new("<expression>", self.source);

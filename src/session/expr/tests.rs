@@ -7,6 +7,10 @@ use crate::domain::{
 use crate::policy::Policy;
 use crate::session::{Fact, LeafReached, NodeRef, SessionState, Step, Subject, Taken, WalkId};
 
+fn holds(condition: &str, context: &Context) -> Result<bool, ExprError> {
+    Condition::read(condition)?.holds(context)
+}
+
 fn name(text: &str) -> Name {
     Name::new(text).unwrap()
 }

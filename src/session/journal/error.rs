@@ -88,6 +88,14 @@ pub enum JournalError {
         /// What it holds.
         kind: crate::text::Untrusted,
     },
+    /// The session has no room for this fact: it would be too long to be read again.
+    #[error("{} has no room for this: a session has at most {most} bytes", shown(path))]
+    Full {
+        /// The session.
+        path: PathBuf,
+        /// The most bytes it may have.
+        most: u64,
+    },
     /// A write failed earlier; the session goes on on the screen but is no longer recorded.
     #[error("{} is no longer recorded, because a write failed: {}", shown(path), Escaped::line(why))]
     Poisoned {
@@ -126,6 +134,7 @@ impl JournalError {
                 "`replay` shows what precedes the damage; go on from a copy or a backup of the file"
             }
             Self::Newer { .. } => "use a newer version of crossexam; `replay` shows what this one knows",
+            Self::Full { .. } => "begin a new session; everything acknowledged is kept in this one",
             Self::Poisoned { .. } => "`save` copies what was acknowledged; end this session and open it again",
         }
     }

@@ -7,7 +7,7 @@ mod error;
 
 pub use error::JournalError;
 
-use super::disk::{Disk, DiskFile, Os, write_all};
+use super::disk::{Disk, DiskFile, MOST_BYTES, Os, write_all};
 use super::recover;
 use super::recovery::Recovery;
 use super::{Fact, record};
@@ -24,6 +24,8 @@ pub struct Journal {
     path: PathBuf,
     /// Bytes that were acknowledged.
     len: u64,
+    /// The most there may be: what is longer could not be read again.
+    most: u64,
     next_seq: u64,
     prev: Digest,
     /// Why nothing more can be written.
@@ -42,13 +44,17 @@ impl Journal {
         Self::resume_on(Arc::new(Os), path)
     }
 
-    /// Keeps one fact. `Ok` means that it is on the disk. After an error nothing more is written: what became of this
-    /// record is only known when the file is opened again.
+    /// Keeps one fact. `Ok` means that it is on the disk. One that would make the file too long to be read is refused
+    /// and nothing else happens. After any other error nothing more is written: what became of this record is only
+    /// known when the file is opened again.
     pub fn append(&mut self, fact: &Fact) -> Result<(), JournalError> {
         if let Some(why) = &self.poisoned {
             return Err(JournalError::Poisoned { path: self.path.clone(), why: why.clone() });
         }
         let line = record::encode(self.next_seq, Some(self.prev), fact);
+        if self.len + line.len() as u64 > self.most {
+            return Err(JournalError::Full { path: self.path.clone(), most: self.most });
+        }
         // Set first, so that a panic in the middle of a write poisons as well.
         self.poisoned = Some("it was interrupted".to_owned());
         if let Err(error) = self.write(&line) {
@@ -127,6 +133,7 @@ impl Journal {
                 file,
                 path: path.to_owned(),
                 len: line.len() as u64,
+                most: MOST_BYTES,
                 next_seq: 1,
                 prev: Digest::of(&line),
                 poisoned: None,
@@ -168,6 +175,7 @@ impl Journal {
             file,
             path: path.to_owned(),
             len: scan.good,
+            most: MOST_BYTES,
             next_seq: scan.next_seq,
             prev: scan.prev,
             poisoned: None,

@@ -124,6 +124,24 @@ fn sessions_copies_and_new_folders_are_for_their_user_only() {
 }
 
 #[test]
+fn a_session_never_grows_beyond_what_is_read_and_goes_on_with_what_still_fits() {
+    let facts = facts();
+    let (_dir, path) = recorded(&facts);
+    let (mut journal, ..) = Journal::resume(&path).expect("resumed");
+    assert_eq!(journal.most, MOST_BYTES);
+    let note = |len: usize| Fact::Command { line: "x".repeat(len) };
+    let short = record::encode(journal.next_seq, Some(journal.prev), &note(10)).len() as u64;
+    journal.most = journal.len + short;
+    let error = journal.append(&note(11)).expect_err("one byte too many");
+    assert!(matches!(error, JournalError::Full { .. }) && error.hint().contains("begin a new session"), "{error}");
+    assert!(!journal.is_poisoned());
+    journal.append(&note(10)).expect("fits to the byte");
+    assert_eq!(fs::metadata(&path).expect("there").len(), journal.most);
+    let (back, recovery) = read(&path).expect("read");
+    assert_eq!((back.len(), back.last(), recovery.is_clean()), (facts.len() + 1, Some(&note(10)), true));
+}
+
+#[test]
 fn a_new_session_never_overwrites_a_file() {
     let facts = facts();
     let (_dir, path) = recorded(&facts);
