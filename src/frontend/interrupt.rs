@@ -96,6 +96,7 @@ impl Interrupt {
         let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])?;
         let this = self.clone();
         std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+            deaf();
             for signal in signals.forever() {
                 let verdict = if signal == SIGINT { this.press(Instant::now()) } else { this.end() };
                 match verdict {
@@ -126,6 +127,7 @@ impl Interrupt {
     pub fn watch_terminal(&self) -> io::Result<()> {
         let this = self.clone();
         std::thread::Builder::new().name("terminal".to_owned()).spawn(move || {
+            deaf();
             while !this.ending() {
                 if terminal_gone() {
                     this.end();
@@ -240,13 +242,14 @@ impl Interrupt {
     fn watch_the_end(&self) {
         let this = self.clone();
         let watch = move || {
+            deaf();
             let start = Instant::now();
             while start.elapsed() < GRACE {
                 // The line editor hears of SIGINT only, and only while it reads a line; so it is told until it has
                 // ended.
                 #[cfg(unix)]
                 if this.0.meaning.load(Ordering::SeqCst) == Meaning::Stop as u8 {
-                    signal_hook::low_level::raise(signal_hook::consts::SIGINT).unwrap_or(());
+                    nix::sys::signal::kill(nix::unistd::Pid::this(), nix::sys::signal::SIGINT).unwrap_or(());
                 }
                 this.tell();
                 std::thread::sleep(WAKE);
@@ -273,6 +276,21 @@ impl Interrupt {
         signal_hook::low_level::exit(INTERRUPTED.into());
     }
 }
+
+/// Lets other threads hear SIGINT and SIGWINCH. The line editor answers both in a handler that writes to a socket and
+/// waits where that is full, as it is when a terminal changes its size all the time and nobody reads: whoever watches
+/// over the end must not be kept there.
+#[cfg(unix)]
+fn deaf() {
+    use nix::sys::signal::{SIGINT, SIGWINCH, SigSet};
+    let signals: SigSet = [SIGINT, SIGWINCH].into_iter().collect();
+    // It fails for numbers that are no signals only.
+    signals.thread_block().unwrap_or(());
+}
+
+/// There are no such handlers here.
+#[cfg(not(unix))]
+fn deaf() {}
 
 /// Whether stdin or stdout was a terminal that is gone.
 #[cfg(unix)]

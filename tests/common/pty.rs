@@ -228,13 +228,14 @@ impl Pty {
             columns += 1;
             self.resize(columns, 30);
             self.send("\u{c}");
-            // Not as fast as can be: the line editor answers a change of size in a handler that waits when too many are
-            // open.
-            let seen = lock(&self.seen.0);
-            let pause = self.seen.1.wait_timeout(seen, Duration::from_millis(20));
-            drop(pause.unwrap_or_else(PoisonError::into_inner));
+            std::thread::yield_now();
         }
         drop(self.reader.take().expect("a reader").join());
+        // Nobody reads any more; what the program has to say about these stays with it.
+        for columns in (100..200).cycle().take(20_000) {
+            self.resize(columns, 30);
+            std::thread::yield_now();
+        }
         // The library's writer types Ctrl-D when it is dropped, where the terminal has a key for that; a window does
         // not.
         let tty = self.master.as_ref().and_then(|master| master.tty_name()).expect("a terminal with a name");
@@ -249,11 +250,12 @@ impl Pty {
     /// Waits for the end of the program alone: its exit code and the time since `start`. One that goes on is killed.
     #[track_caller]
     pub fn end_within(&mut self, start: Instant) -> (u32, Duration) {
-        let mut killer = self.child.clone_killer();
+        let child = nix::unistd::Pid::from_raw(self.pid() as i32);
         let (ended, end) = std::sync::mpsc::channel::<()>();
         let watch = std::thread::spawn(move || {
             if end.recv_timeout(DEADLINE / 4).is_err_and(|e| e == std::sync::mpsc::RecvTimeoutError::Timeout) {
-                drop(killer.kill());
+                // The library's own killer sends SIGHUP only.
+                nix::sys::signal::kill(child, nix::sys::signal::Signal::SIGKILL).ok();
             }
         });
         let status = self.child.wait().expect("an exit status");

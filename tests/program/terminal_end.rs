@@ -108,6 +108,20 @@ fn the_program_does_not_outlive_its_terminal_in_any_entry() {
 }
 
 #[test]
+fn a_long_line_drawn_anew_for_sizes_that_nobody_looks_at_does_not_keep_the_prompt_alive() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut pty = start(dir.path(), &opened(&["repl"]));
+    pty.wait_text("awareness> ");
+    // So long that the terminal takes a few dozen of them; after that the editor waits, and hears only signals.
+    pty.send(&format!("note {}Q", "x".repeat(1500)));
+    pty.wait_text("Q");
+    let (code, took) = pty.hang_up();
+    assert_eq!(code, 130);
+    assert!(took < SOON, "{took:?}");
+    assert_whole(dir.path());
+}
+
+#[test]
 fn a_termination_ends_every_entry_and_gives_the_terminal_back() {
     for (n, entry) in entries().iter().enumerate() {
         let dir = tempfile::tempdir().expect("a folder");

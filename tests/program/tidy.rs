@@ -39,6 +39,7 @@ const WALLS: &[(&str, &[&str])] = &[
     ("crossterm", &["src/frontend/tui"]),
     ("tui_input", &["src/frontend/tui"]),
     ("rustyline", &["src/frontend/repl", "src/frontend/history"]),
+    ("nix", &["src/frontend/interrupt"]),
     ("rustix", &["src/frontend/repl", "src/frontend/interrupt", "src/domain/guarded", "src/frontend/launch/streams"]),
     ("candle_core", &["src/llm", "src/classify"]),
     ("tokenizers", &["src/llm", "src/classify"]),
