@@ -4,6 +4,7 @@
 //! kept. A template out of a model file is used without asking only if that text is exactly one of the formats we know;
 //! what else it says or does has then no way into a prompt.
 
+mod bounded;
 mod error;
 mod families;
 mod marks;

@@ -1,8 +1,9 @@
-//! Runs a chat template from a model file: with fuel, without files, network or clock, and on sentinels instead of
-//! content.
+//! Runs a chat template from a model file: with fuel, on a stack of its own, without files, network or clock, and on
+//! sentinels instead of content.
 //!
 //! Must never be given content: what a template does may not depend on what a sample says.
 
+use super::bounded::{self, Program};
 use super::error::ChatError;
 use super::python;
 use crate::domain::Digest;
@@ -15,9 +16,24 @@ use std::sync::LazyLock;
 
 /// Longest template in bytes; real ones have up to some tens of thousands.
 const MAX_TEMPLATE: usize = 256 << 10;
-/// What one rendering may cost. One unit pays for an instruction or 64 bytes, so this also bounds memory, to about 13
-/// MB.
+/// What one rendering may cost. One unit pays for an instruction, for an item that is looked at, or for 64 bytes. With
+/// the bound on the weight of a value (`bounded`) this keeps all that a template holds at once below 64 MB, which a
+/// test measures.
 const FUEL: u64 = 200_000;
+/// Stack for compiling and running: the parser, the compiler and the machine call themselves, for as deep as `bounded`
+/// lets a template be.
+const STACK: usize = 32 << 20;
+
+/// Does `work` on a stack that is large enough for any template, and survives a fault of the template engine.
+pub(super) fn apart<T: Send>(work: impl FnOnce() -> Result<T, ChatError> + Send) -> Result<T, ChatError> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("template".to_owned()).stack_size(STACK);
+        match thread.spawn_scoped(scope, work) {
+            Ok(thread) => thread.join().unwrap_or_else(|_| Err(ChatError::Render("the template engine failed".into()))),
+            Err(e) => Err(ChatError::Render(format!("no thread to run it: {e}").into())),
+        }
+    })
+}
 
 /// The template without the tags `{% generation %}` and `{% endgeneration %}`, which mark for training what the model
 /// wrote and show their body as it is: they become a condition that always holds.
@@ -54,6 +70,7 @@ pub(super) enum Content {
 /// A compiled template.
 pub(super) struct Sandbox<'a> {
     environment: Environment<'a>,
+    program: Program<'a>,
     system: String,
     user: String,
     bos: String,
@@ -70,12 +87,12 @@ impl<'a> Sandbox<'a> {
         environment.set_fuel(Some(FUEL));
         // As the library does for which the templates were written.
         let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().map_err(|e| failure(&e))?;
-        environment.set_syntax(syntax);
         python::add_to(&mut environment);
-        environment.add_template("chat", template).map_err(|e| failure(&e))?;
+        bounded::add_to(&mut environment);
+        let program = Program::compile(template, syntax).map_err(|e| failure(&e))?;
         // A template cannot contain its own digest, so it can neither know nor imitate the sentinels.
         let digest = Digest::of(template.as_bytes());
-        Ok(Self { environment, system: format!("S{digest}"), user: format!("U{digest}"), bos, eos })
+        Ok(Self { environment, program, system: format!("S{digest}"), user: format!("U{digest}"), bos, eos })
     }
 
     /// Renders one system turn (if `with_system`) and one user turn, up to where the model writes.
@@ -100,8 +117,7 @@ impl<'a> Sandbox<'a> {
             bos_token => self.bos.as_str(),
             eos_token => self.eos.as_str(),
         };
-        let chat = self.environment.get_template("chat").map_err(|e| failure(&e))?;
-        let text = chat.render(variables).map_err(|e| failure(&e))?;
+        let text = self.program.run(&self.environment, variables).map_err(|e| failure(&e))?;
         let (before_user, close) = self.split(&text, "user", &self.user)?;
         if !with_system {
             return Ok(Around { open: before_user.to_owned(), middle: None, close: close.to_owned() });

@@ -83,8 +83,8 @@ impl ChatTemplate {
         let spelling = |id: Option<u32>| id.map(|id| tokenizer.token_text(id)).unwrap_or_default();
         let bos = spelling(tokenizer.bos());
         let runnable = sandbox::without_marks(source);
-        let sandbox = Sandbox::new(&runnable, bos.clone(), spelling(tokenizer.eos()))?;
-        let (around, open_user) = both(&sandbox)?;
+        let eos = spelling(tokenizer.eos());
+        let (around, open_user) = sandbox::apart(|| both(&Sandbox::new(&runnable, bos.clone(), eos)?))?;
         let middle = around.middle.as_deref().unwrap_or(BLANK_LINE);
         if trusted {
             return Ok((Self::new(EMBEDDED, &around.open, middle, &around.close, &open_user), None));

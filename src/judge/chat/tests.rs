@@ -453,11 +453,8 @@ fn a_format_whose_token_is_swallowed_by_another_is_refused_with_token_and_type()
 /// `testdata/templates` says how the expected texts were made.
 #[test]
 fn templates_render_as_jinja2_renders_them() {
-    /// Where minijinja differs: its `%` is for numbers.
-    const OTHERWISE: [&str; 1] = ["python's percent"];
     let shapes = include_str!("../../../testdata/templates/shapes.json");
     let shapes: Vec<serde_json::Value> = serde_json::from_str(shapes).unwrap();
-    let mut differ = Vec::new();
     for shape in &shapes {
         let [name, template, with_system, without] =
             ["name", "template", "with_system", "without"].map(|key| shape[key].as_str().unwrap());
@@ -469,14 +466,9 @@ fn templates_render_as_jinja2_renders_them() {
                 Ok(Around { open, middle: None, close }) => format!("{open}§USER§{close}"),
                 Err(error) => error.to_string(),
             };
-            if shown != wanted {
-                differ.push(name);
-                assert!(OTHERWISE.contains(&name), "{name}\n  jinja2: {wanted:?}\n  here:   {shown:?}");
-            }
+            assert!(shown == wanted, "{name}\n  jinja2: {wanted:?}\n  here:   {shown:?}");
         }
     }
-    differ.dedup();
-    assert_eq!(differ, OTHERWISE);
     assert!(shapes.len() > 40);
 }
 
@@ -498,17 +490,6 @@ fn a_template_that_needs_parts_gets_parts_and_one_that_takes_both_gets_text() {
     ] {
         let chat = choose(&model(&["<s>"], Some(template), false), Some("embedded")).unwrap();
         assert!(shown(&chat, &["a"], &["b"]).contains(&format!("a{{{wanted}}}b")), "{}", shown(&chat, &["a"], &["b"]));
-    }
-}
-
-#[test]
-fn values_that_grow_when_they_are_written_out_run_out_of_fuel() {
-    for write in ["{{ n.x }}", "{{ n.x | tojson }}", "{{ n.x | string }}"] {
-        let template = format!(
-            "{{% set n = namespace(x=['a']) %}}{{% for i in range(30) %}}{{% set n.x = [n.x, n.x] %}}{{% endfor %}}{write}"
-        );
-        let error = choose(&model(CHATML_TOKENS, Some(&template), false), None).unwrap_err();
-        assert!(matches!(error, ChatError::Fuel), "{write}: {error}");
     }
 }
 
