@@ -566,7 +566,8 @@ commands! {
             summary: "Go on and stop before a node, or at a leaf",
             aliases: &["u"],
             group: Group::Step,
-            help: "Stops earlier at a breakpoint, or at another leaf where the walk never gets there.",
+            help: "Stops earlier at a breakpoint, or at another leaf where the walk never gets there. Where it stands there \
+                   already, or no way leads there from where it stands, it says so and nothing is asked.",
             examples: &[("until request", "goes on and stands before the node `request`")],
             args: &[ArgSpec::required("PLACE", K::Place)],
             keys: &[key("u", "until {node}", "until")],

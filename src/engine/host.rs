@@ -72,6 +72,8 @@ pub enum Stop {
     Until,
     /// What was read again is what was loaded already.
     Unchanged,
+    /// The walk stands already where it was to go on to.
+    Already,
 }
 
 /// Stops the running command from anywhere, a signal handler's thread included. Never reaches a later command.

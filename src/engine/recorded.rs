@@ -5,18 +5,29 @@
 use super::{Canceller, Driver, Event, Failure, Notice, Stop, Ticket, prompt};
 use crate::command::{EngineCommand, ExamineWhat, Has, Need, SampleRef, Times};
 use crate::domain::{Examination, Name, Target};
-use crate::session::replay::{Replay, Stride, moves};
+use crate::session::replay::{Replay, Stride};
+use crate::session::state::Walk;
 use crate::session::{Fact, Policies, SessionState, WalkId};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A recorded session, a place in it, and what the last commands have to tell.
+/// A recorded session, a place in it, and what is still to be told.
 pub struct Recorded {
     replay: Replay,
     policies: Policies,
     tickets: u64,
-    waiting: VecDeque<Event>,
+    commands: VecDeque<(Ticket, EngineCommand)>,
+    waiting: VecDeque<Waiting>,
+}
+
+/// What the command in flight has to tell.
+enum Waiting {
+    /// This.
+    Event(Event),
+    /// The facts of the recording up to this position. Each happens when it is told, so that whoever hears of it sees
+    /// the session as it was then.
+    To(usize),
 }
 
 impl Recorded {
@@ -24,7 +35,7 @@ impl Recorded {
     pub fn new(facts: Vec<Fact>) -> Self {
         let mut replay = Replay::new(facts);
         replay.forward(Stride::Walk);
-        Self { replay, policies: Policies::default(), tickets: 0, waiting: VecDeque::new() }
+        Self { replay, policies: Policies::default(), tickets: 0, commands: VecDeque::new(), waiting: VecDeque::new() }
     }
 
     fn carry_out(&mut self, ticket: Ticket, command: &EngineCommand) -> Result<Stop, Failure> {
@@ -43,7 +54,7 @@ impl Recorded {
             C::Examine(ExamineWhat::Prompt, node) => {
                 let asked = prompt::asked(self.replay.state(), &self.policies, node.as_ref())?;
                 let found = Examination::Prompt(asked.pieces());
-                self.waiting.push_back(Event::Notice(Notice::Examined(ticket, found)));
+                self.tell(Event::Notice(Notice::Examined(ticket, found)));
                 Ok(Stop::Done)
             }
             C::Examine(..) => {
@@ -54,16 +65,14 @@ impl Recorded {
         }
     }
 
+    fn tell(&mut self, event: Event) {
+        self.waiting.push_back(Waiting::Event(event));
+    }
+
     fn forward(&mut self, stride: Stride, count: u32) -> Result<Stop, Failure> {
-        let from = self.replay.position();
-        for _ in 0..count {
-            let facts = self.replay.forward(stride);
-            if facts.is_empty() {
-                break;
-            }
-            self.waiting.extend(facts.iter().cloned().map(Event::Fact));
-        }
-        moved(self.replay.position() != from)
+        let to = self.replay.ahead(stride, count);
+        self.waiting.push_back(Waiting::To(to));
+        moved(to != self.replay.position())
     }
 
     fn back(&mut self, stride: Stride, count: u32) -> Result<Stop, Failure> {
@@ -82,25 +91,27 @@ impl Recorded {
             return Err(Failure::user("the recording has no walk of that sample")
                 .hinted("it holds the samples that were selected; next-sample goes from one to the next"));
         };
-        self.replay.seek(at + 1);
-        self.waiting.extend(self.replay.facts().get(at).cloned().map(Event::Fact));
+        self.replay.seek(at);
+        self.waiting.push_back(Waiting::To(at + 1));
         Ok(Stop::Done)
     }
 
     /// Forward until a walk comes to stand before `place`, or at it where it is a leaf: by a step, or by beginning,
     /// branching, going back or being selected there.
     fn until(&mut self, place: &Name) -> Result<Stop, Failure> {
-        while !self.replay.is_at_end() {
-            let facts = self.replay.forward(Stride::Move);
-            let moved = facts.iter().any(|fact| moves(fact));
-            self.waiting.extend(facts.iter().cloned().map(Event::Fact));
-            let walk = self.replay.state().walk_now().filter(|_| moved);
-            if walk.is_some_and(|walk| matches!(walk.frontier(), Target::Node(id) | Target::Leaf(id) if id == *place)) {
-                return Ok(Stop::Until);
+        let stands_there = |state: &SessionState| {
+            let frontier = state.walk_now().map(Walk::frontier);
+            frontier.is_some_and(|at| matches!(at, Target::Node(id) | Target::Leaf(id) if id == *place))
+        };
+        match self.replay.next_place(stands_there) {
+            Some(to) => {
+                self.waiting.push_back(Waiting::To(to));
+                Ok(Stop::Until)
             }
+            None if stands_there(self.replay.state()) => Ok(Stop::Already),
+            None => Err(Failure::user(format!("the recording does not come to `{place}` after this"))
+                .hinted("sample and back go to earlier places")),
         }
-        Err(Failure::user(format!("the recording does not come to `{place}` after this"))
-            .hinted("sample and back go to earlier places"))
     }
 
     /// Only what is looked at changes: nothing of it is part of the recording.
@@ -110,7 +121,7 @@ impl Recorded {
                 Failure::user(format!("there is no walk {} up to here", walk.0)).hinted("info walks lists them")
             );
         }
-        self.waiting.push_back(Event::Fact(Arc::new(Fact::WalkSelected { walk })));
+        self.tell(Event::Fact(Arc::new(Fact::WalkSelected { walk })));
         Ok(Stop::Done)
     }
 }
@@ -123,21 +134,27 @@ impl Driver for Recorded {
     fn submit(&mut self, command: EngineCommand) -> Ticket {
         self.tickets += 1;
         let ticket = Ticket(self.tickets);
-        self.waiting.push_back(Event::Notice(Notice::Started(ticket)));
-        let (position, looked_at, told) = (self.replay.position(), self.replay.looked_at(), self.waiting.len());
-        let result = self.carry_out(ticket, &command);
-        if result.is_err() {
-            // Whatever failed leaves everything as it was, the walk that was being looked at included.
-            self.waiting.truncate(told);
-            self.replay.seek(position);
-            looked_at.map(|walk| self.replay.select(walk));
-        }
-        self.waiting.push_back(Event::Notice(Notice::Done { ticket, result }));
+        self.commands.push_back((ticket, command));
         ticket
     }
 
     fn event(&mut self, _: Duration) -> Option<Event> {
-        self.waiting.pop_front()
+        loop {
+            match self.waiting.pop_front() {
+                Some(Waiting::Event(event)) => return Some(event),
+                Some(Waiting::To(position)) if self.replay.position() < position => {
+                    self.waiting.push_front(Waiting::To(position));
+                    return self.replay.forward(Stride::Fact).first().cloned().map(Event::Fact);
+                }
+                Some(Waiting::To(_)) => {}
+                None => {
+                    let (ticket, command) = self.commands.pop_front()?;
+                    self.tell(Event::Notice(Notice::Started(ticket)));
+                    let result = self.carry_out(ticket, &command);
+                    self.tell(Event::Notice(Notice::Done { ticket, result }));
+                }
+            }
+        }
     }
 
     fn state(&self) -> &SessionState {
@@ -251,7 +268,7 @@ mod tests {
         assert_ne!(root, next, "the example begins elsewhere");
         let steps = |client: &Recorded| client.state().walk_now().map(|walk| (walk.id.0, walk.steps.len()));
         let mut stops = Vec::new();
-        while run(&mut client, &format!("until {root}")).1.is_ok() {
+        while run(&mut client, &format!("until {root}")).1.expect("it stands there or comes there") == Stop::Until {
             stops.push(steps(&client).expect("a walk"));
         }
         // Back at the root, a branch of nothing, a new walk; not the command after it, which moves nobody.
@@ -276,6 +293,52 @@ mod tests {
     }
 
     #[test]
+    fn every_fact_is_told_in_the_state_that_it_made() {
+        let mut client = example();
+        let facts = client.replay.facts().to_vec();
+        let last = facts.iter().rev().find_map(|fact| match &**fact {
+            Fact::Stepped { step, .. } => Some(step.node.id.clone()),
+            _ => None,
+        });
+        let until = format!("until {}", last.expect("a step"));
+        let mut told = 0;
+        for line in ["step", "step 2", "continue", "sample 1", "continue", "next-sample", "back 3", "step", &until] {
+            let Ok(Some(Command::Engine(command))) = parse(line) else { panic!("{line} is no command of the engine") };
+            client.submit(command);
+            while let Some(event) = client.event(Duration::ZERO) {
+                let Event::Fact(fact) = event else { continue };
+                let position = client.replay.position();
+                assert_eq!(fact, facts[position - 1], "{line}");
+                let mut state = SessionState::default();
+                facts[..position].iter().for_each(|fact| state.apply(fact));
+                assert_eq!(client.state(), &state, "{line}");
+                told += 1;
+            }
+        }
+        assert!(told > 10, "{told} facts were told");
+    }
+
+    #[test]
+    fn commands_that_come_before_the_last_one_was_told_are_carried_out_after_it() {
+        let (mut one, mut all) = (example(), example());
+        let lines = ["step", "back", "step 2", "x prompt"];
+        let events: Vec<Event> = lines
+            .iter()
+            .flat_map(|line| {
+                let (mut events, result) = run(&mut one, line);
+                events.push(Event::Notice(Notice::Done { ticket: Ticket(one.tickets), result }));
+                events
+            })
+            .collect();
+        for line in lines {
+            let Ok(Some(Command::Engine(command))) = parse(line) else { panic!("{line} is no command of the engine") };
+            all.submit(command);
+        }
+        assert_eq!(std::iter::from_fn(|| all.event(Duration::ZERO)).collect::<Vec<_>>(), events);
+        assert_eq!(all.state(), one.state());
+    }
+
+    #[test]
     fn until_and_sample_move_through_a_recording_and_stay_where_there_is_no_such_place() {
         let mut client = example();
         let first = client.state().walk_now().expect("a walk").clone();
@@ -283,10 +346,13 @@ mod tests {
             run(&mut client, "step 2").1.expect("two steps");
             client.state().walk_now().and_then(|w| w.steps.get(1).map(|s| s.node.id.clone())).expect("a second node")
         };
-        run(&mut client, &format!("sample {}", first.index + 1)).1.expect("back at its beginning");
+        run(&mut client, &format!("sample {}", first.number())).1.expect("back at its beginning");
         assert_eq!(client.state().walk_now().map(|w| w.steps.len()), Some(0));
         run(&mut client, &format!("until {node}")).1.expect("comes there");
-        assert_eq!(client.state().walk_now().map(|w| w.frontier()), Some(Target::Node(node)));
+        assert_eq!(client.state().walk_now().map(|w| w.frontier()), Some(Target::Node(node.clone())));
+        let (events, result) = run(&mut client, &format!("until {node}"));
+        assert_eq!((events.len(), result.expect("is told")), (1, Stop::Already), "it stands there");
+        run(&mut client, "walk 1").1.expect("looked at");
         let before = client.state().clone();
         for line in ["until nowhere", "sample 999", "sample none", "walk 99", "note x", "load policy p.toml"] {
             assert!(run(&mut client, line).1.is_err(), "{line}");

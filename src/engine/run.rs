@@ -169,6 +169,15 @@ impl Engine {
         if policy.node(place.as_str()).is_none() && policy.leaf(place.as_str()).is_none() {
             return Err(meant::no_place(&policy, place));
         }
+        match self.frontier()? {
+            Frontier::Node(at) | Frontier::Leaf(at) if at == *place => return Ok(Stop::Already),
+            // Going on to the leaf would be far from what was meant, and cost as much as the way there.
+            Frontier::Node(at) if policy.node(at.as_str()).is_some() && !policy.leads_to(&at, place) => {
+                return Err(Failure::user(format!("no way leads from `{at}` to `{place}`"))
+                    .hinted("back takes steps back, run starts again from the root"));
+            }
+            Frontier::Node(_) | Frontier::Leaf(_) => {}
+        }
         self.advance_until(run, |id| (id == place).then_some(Stop::Until))
     }
 

@@ -8,6 +8,7 @@ use crate::command::{Has, Need, SampleRef};
 use crate::domain::Sample;
 use crate::policy::Policy;
 use crate::session::expr::{self, Place, Vocabulary};
+use crate::session::state::Walk;
 use crate::session::{Fact, WalkId};
 
 /// All good samples of one file.
@@ -42,7 +43,7 @@ impl Engine {
             let at = Vocabulary { place: Place::Sample, policies: &policies, ..self.vocabulary() };
             expr::check(filter, &at).map_err(failure_of)?;
         }
-        let start = self.state.walk_now().map_or(0, |w| w.index + 1);
+        let start = self.state.walk_now().map_or(0, Walk::number);
         let mut condition = filter.map(expr::Condition::read).transpose().map_err(failure_of)?;
         let mut found = None;
         for (index, sample) in set.samples.iter().enumerate().skip(start) {
@@ -88,7 +89,7 @@ impl Engine {
             .samples
             .get(index)
             .cloned()
-            .ok_or_else(|| Failure::user(format!("there is no sample {}", index + 1)))?;
+            .ok_or_else(|| Failure::user(format!("there is no sample {}", index.saturating_add(1))))?;
         self.start_walk(run, index, sample, &policy)?;
         Ok(Stop::Done)
     }

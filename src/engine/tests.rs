@@ -227,8 +227,27 @@ fn told(fact: &Fact) -> Option<String> {
 
 #[test]
 fn step_next_finish_until_continue_and_back_move_as_they_say() {
-    let script = ["step", "step 5", "back 2", "next", "until group", "finish", "step", "back 9", "back", "continue"];
+    let script = ["step", "step 5", "back 2", "next", "finish", "step", "back 9", "back", "continue"];
     insta::assert_snapshot!("moves", Bench::ready(0.8).transcript(&script));
+}
+
+#[test]
+fn until_where_the_walk_stands_or_cannot_come_any_more_says_so_and_asks_nothing() {
+    let mut bench = Bench::ready(0.8);
+    for (line, told) in [
+        ("until news", Ok(Stop::Already)),
+        ("until insult", Ok(Stop::Until)),
+        ("until insult", Ok(Stop::Already)),
+        ("until news", Err("no way leads from `insult` to `news`")),
+        ("until review", Ok(Stop::Leaf)),
+        ("until remove", Ok(Stop::Already)),
+        ("until clean", Err("the walk is over, at leaf `remove`")),
+    ] {
+        let (facts, result) = bench.run(line);
+        let asked = facts.iter().any(|fact| matches!(fact, Fact::Stepped { .. }));
+        assert_eq!(asked, matches!(told, Ok(Stop::Until | Stop::Leaf)), "{line}");
+        assert_eq!(result.map_err(|failure| failure.message.raw().to_owned()), told.map_err(str::to_owned), "{line}");
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@
 use super::watch::Watch;
 use crate::command::EngineCommand;
 use crate::domain::path_text;
-use crate::engine::{Canceller, Driver, Event, Host, Live, Recorded, Ticket};
+use crate::engine::{Canceller, Driver, Event, Host, Live, Notice, Recorded, Ticket};
 use crate::report::Basis;
 use crate::session::{Fact, SessionState};
 use std::path::PathBuf;
@@ -49,17 +49,14 @@ impl Client {
 
     /// Hands a command over and returns at once. Every ticket gets exactly one [`crate::engine::Notice::Done`].
     pub fn submit(&mut self, command: EngineCommand) -> Ticket {
-        let ticket = self.driver.submit(command);
-        if self.is_recorded() {
-            self.basis = Basis::of(self.driver.state(), self.driver.policies());
-        }
-        ticket
+        self.driver.submit(command)
     }
 
     /// The next event within `wait`, its fact already applied to the state; `None` where there is none.
     pub fn event(&mut self, wait: Duration) -> Option<Event> {
         let event = self.driver.event(wait)?;
-        if matches!(event, Event::Fact(_)) {
+        // In a recording `back` and `walk N` change the state without a fact.
+        if matches!(event, Event::Fact(_) | Event::Notice(Notice::Done { .. })) {
             self.basis = Basis::of(self.driver.state(), self.driver.policies());
         }
         Some(event)

@@ -44,9 +44,9 @@ impl SessionNames {
         for walk in state.walks.iter().rev() {
             let id = walk.sample.id.raw();
             // An id that reads as a number would select another sample: those are offered in quotes by the completion.
-            push(&mut names.samples, id, format!("sample {}", walk.index + 1));
+            push(&mut names.samples, id, format!("sample {}", walk.number()));
             let end = walk.leaf.as_ref().map_or_else(String::new, |leaf| format!(", {}", leaf.id));
-            push(&mut names.walks, &walk.id.0.to_string(), format!("sample {}{end}", walk.index + 1));
+            push(&mut names.walks, &walk.id.0.to_string(), format!("sample {}{end}", walk.number()));
         }
         let sample = state.walk_now().map(|w| &w.sample);
         for (name, value) in sample.into_iter().flat_map(|s| &s.scores) {

@@ -88,10 +88,13 @@ impl<'a> TextShow<'a> {
                 live.progress(progress);
                 Ok(())
             }
-            (Notice::Done { result: Ok(Stop::Unchanged), .. }, _) => {
-                self.doc(&Doc(vec![Line::new().with(Role::Muted, words::UNCHANGED)]))
+            (Notice::Done { result, .. }, live) => {
+                match (result.as_ref().ok().and_then(|stop| words::stop(*stop)), live) {
+                    (Some(line), _) => self.doc(&Doc(vec![line])),
+                    (None, Some(live)) => live.leave(self.out),
+                    (None, None) => Ok(()),
+                }
             }
-            (Notice::Done { .. }, Some(live)) => live.leave(self.out),
             _ => Ok(()),
         }
     }
@@ -261,6 +264,7 @@ impl Show for JsonShow<'_> {
                     Stop::Leaf => ("leaf", None),
                     Stop::Until => ("until", None),
                     Stop::Unchanged => ("unchanged", None),
+                    Stop::Already => ("already", None),
                     Stop::Breakpoint(id) => ("breakpoint", Some(id)),
                 };
                 self.event_line("done", json!({ "stop": stop, "breakpoint": breakpoint }))

@@ -5,13 +5,20 @@
 use super::Client;
 use crate::command::ViewCommand;
 use crate::domain::Examination;
-use crate::engine::Failure;
+use crate::engine::{Failure, Stop};
 use crate::report::{Doc, Line, Page, Role, examination, failure, transcript, view};
 use crate::session::{Fact, FailureKind};
 use crate::text::{Escaped, Untrusted};
 
-/// What is said where a file that was read again is the one that is loaded.
-pub const UNCHANGED: &str = "nothing changed on disk since it was loaded";
+/// Why a command ended, where no fact tells.
+pub fn stop(stop: Stop) -> Option<Line> {
+    let text = match stop {
+        Stop::Unchanged => "nothing changed on disk since it was loaded",
+        Stop::Already => "the walk stands there already; nothing was asked",
+        Stop::Breakpoint(_) | Stop::Leaf | Stop::Until | Stop::Done => return None,
+    };
+    Some(Line::new().with(Role::Muted, text))
+}
 
 /// That the policy on disk is another one than the one that is loaded.
 pub fn policy_changed() -> Line {

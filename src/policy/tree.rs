@@ -6,6 +6,7 @@
 use super::terms::references;
 use crate::domain::{Digest, Layout, Name, Outcome, Target, Verdict};
 use crate::text::{Untrusted, alike::alike};
+use std::collections::{HashMap, HashSet};
 
 /// A validated policy.
 #[derive(Clone, Debug, PartialEq)]
@@ -141,6 +142,22 @@ impl Policy {
             }
         }
         self.terms.iter().zip(used).filter(|(_, used)| *used).map(|(term, _)| term).collect()
+    }
+
+    /// Whether some way leads from the node `from` to the node or leaf `to` below it.
+    pub fn leads_to(&self, from: &Name, to: &Name) -> bool {
+        let nodes: HashMap<&Name, &Node> = self.nodes.iter().map(|node| (&node.id, node)).collect();
+        let (mut waiting, mut seen) = (vec![from], HashSet::from([from]));
+        while let Some(node) = waiting.pop().and_then(|id| nodes.get(id)) {
+            for edge in node.edges() {
+                match edge.target {
+                    Target::Node(id) | Target::Leaf(id) if id == to => return true,
+                    Target::Node(id) if seen.insert(id) => waiting.push(id),
+                    Target::Node(_) | Target::Leaf(_) => {}
+                }
+            }
+        }
+        false
     }
 
     /// All outcomes that some leaf can give.

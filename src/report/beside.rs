@@ -17,7 +17,7 @@ pub fn beside(a: &Walk, b: &Walk, page: Page) -> Doc {
     let rows = Rows::of(a, b, page);
     let mut doc = Doc::new();
     doc.push(rows.row("", Role::Heading, &format!("walk {}", a.id.0), Role::Heading, &format!("walk {}", b.id.0)));
-    let sample = |w: &Walk| format!("{} {}", w.index.saturating_add(1), w.sample.id.escaped());
+    let sample = |w: &Walk| format!("{} {}", w.number(), w.sample.id.escaped());
     doc.push(rows.row("sample", Role::Text, &sample(a), Role::Text, &sample(b)));
     let under = |w: &Walk| conditions::made_under(Line::new(), &w.conditions).text();
     let (left, right) = (under(a), under(b));

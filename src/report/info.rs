@@ -168,7 +168,7 @@ fn mode(mode: Mode) -> String {
 pub fn sample(walk: &Walk, page: Page) -> Doc {
     let sample = walk.sample.as_ref();
     let mut doc = Doc::new();
-    let head = Line::new().with(Role::Heading, format!("sample {} ", walk.index.saturating_add(1)));
+    let head = Line::new().with(Role::Heading, format!("sample {} ", walk.number()));
     doc.push(head.untrusted(Role::Value, &sample.id));
     doc.extend(content::content(sample, 2, usize::MAX, page));
     doc.push(gold_row(sample));
@@ -206,7 +206,7 @@ pub fn samples(state: &SessionState, page: Page) -> Result<Doc, ViewError> {
     let line = key("walked").with(Role::Value, format!("{walked} of {}", count(*good as u64)));
     doc.push(line.with(Role::Muted, format!("  {ended} to a verdict")));
     if let Some(walk) = state.walk_now() {
-        let line = key("now at").with(Role::Value, format!("{} ", walk.index.saturating_add(1)));
+        let line = key("now at").with(Role::Value, format!("{} ", walk.number()));
         let line = line.untrusted(Role::Value, &walk.sample.id).with(Role::Text, "  ");
         let cells = page.width.saturating_sub(line.width());
         doc.push(line.join(content::excerpt(&walk.sample, cells)));

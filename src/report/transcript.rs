@@ -144,9 +144,8 @@ pub fn place_of(line: Line, state: &SessionState, on: Subject) -> Line {
         Subject::Step(walk, place) => (walk, Some(place)),
     };
     let Some(walk) = state.walk(walk) else { return line };
-    let line = line
-        .with(Role::Muted, format!(", sample {} ", walk.index.saturating_add(1)))
-        .escaped(Role::Muted, &walk.sample.id.escaped());
+    let line =
+        line.with(Role::Muted, format!(", sample {} ", walk.number())).escaped(Role::Muted, &walk.sample.id.escaped());
     match place.and_then(|place| walk.steps.get(place)) {
         Some(step) => line.with(Role::Muted, ", node ").with(Role::Node, &step.node.id),
         None => line,

@@ -86,7 +86,7 @@ pub fn summary(state: &SessionState, walk: &Walk, page: Page) -> Doc {
     let line = Line::new()
         .with(if current { Role::Cursor } else { Role::Text }, if current { "*" } else { " " })
         .column(Role::Value, format!(" {}", walk.id.0), 5)
-        .with(Role::Text, format!("sample {} ", walk.index.saturating_add(1)))
+        .with(Role::Text, format!("sample {} ", walk.number()))
         .with(Role::Muted, width::truncate(walk.sample.id.escaped().as_str(), 24))
         .with(Role::Muted, format!("  {}  ", plural(walk.steps.len(), "step")));
     let line = match (&walk.leaf, walk.frontier()) {

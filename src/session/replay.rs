@@ -70,10 +70,41 @@ impl Replay {
         self.at == self.facts.len()
     }
 
+    /// The position behind the next `count` stops of that kind, or the end.
+    pub fn ahead(&self, stride: Stride, count: u32) -> usize {
+        let end = self.facts.len();
+        let mut to = self.at;
+        for _ in 0..count {
+            to = (to + 1..end).find(|p| self.is_stop(*p, stride)).unwrap_or(end);
+            if to == end {
+                break;
+            }
+        }
+        to
+    }
+
+    /// The next position to which a walk comes in a session that `fits`: after a [`Stride::Move`], or at the end.
+    pub fn next_place(&self, fits: impl Fn(&SessionState) -> bool) -> Option<usize> {
+        let mut state = self.state.clone();
+        state.current = self.instead_of.unwrap_or(state.current);
+        let mut moved = false;
+        for (at, fact) in self.facts.iter().enumerate().skip(self.at) {
+            state.apply(fact);
+            moved |= moves(fact);
+            let position = at + 1;
+            if position == self.facts.len() || self.is_stop(position, Stride::Move) {
+                if moved && fits(&state) {
+                    return Some(position);
+                }
+                moved = false;
+            }
+        }
+        None
+    }
+
     /// Moves on to the next stop of that kind, or to the end; gives the facts that happened on the way.
     pub fn forward(&mut self, stride: Stride) -> &[Arc<Fact>] {
-        let from = self.at;
-        let to = (from + 1..self.facts.len()).find(|p| self.is_stop(*p, stride)).unwrap_or(self.facts.len());
+        let (from, to) = (self.at, self.ahead(stride, 1));
         self.seek(to);
         self.facts.get(from..to).unwrap_or_default()
     }
@@ -96,11 +127,6 @@ impl Replay {
         self.instead_of.get_or_insert(self.state.current);
         self.state.current = Some(walk);
         true
-    }
-
-    /// The walk that was selected to look at it, since the last movement.
-    pub fn looked_at(&self) -> Option<WalkId> {
-        self.state.current.filter(|_| self.instead_of.is_some())
     }
 
     /// Moves to a position; to the end where there are not so many facts.
@@ -145,7 +171,7 @@ impl Replay {
 }
 
 /// Whether a walk stands at another place after it, or another walk is the current one.
-pub fn moves(fact: &Fact) -> bool {
+fn moves(fact: &Fact) -> bool {
     matches!(
         fact,
         Fact::Stepped { .. }
@@ -213,7 +239,6 @@ mod tests {
             if there {
                 prop_assert_eq!(replay.state().current, Some(WalkId(walk)));
             }
-            prop_assert_eq!(replay.looked_at(), there.then_some(WalkId(walk)));
             if forward {
                 replay.forward(stride);
             } else {

@@ -138,6 +138,11 @@ pub struct Walk {
 }
 
 impl Walk {
+    /// The number by which people call the sample: its place in its file, from 1. A recorded place can be any number.
+    pub const fn number(&self) -> usize {
+        self.index.saturating_add(1)
+    }
+
     /// What comes next: the target of the last step, or the root.
     pub fn frontier(&self) -> Target {
         self.steps.last().map_or_else(|| Target::Node(self.root.clone()), |s| s.target.clone())

@@ -162,6 +162,107 @@ fn a_session_written_by_the_program_fits_the_schema() {
     }
 }
 
+/// The same fact with every number in it as large as it can be, but for those by which facts find each other.
+fn at_the_limit(fact: &Fact) -> Fact {
+    fn numbers<'a>(value: &'a mut serde_json::Value, name: &str, found: &mut Vec<&'a mut serde_json::Value>) {
+        match value {
+            serde_json::Value::Array(values) => values.iter_mut().for_each(|value| numbers(value, name, found)),
+            serde_json::Value::Object(fields) => {
+                fields.iter_mut().for_each(|(name, value)| numbers(value, name, found))
+            }
+            value if value.is_u64() && !["walk", "from"].contains(&name) => found.push(value),
+            _ => {}
+        }
+    }
+    let mut value = serde_json::to_value(wire::to_json(fact)).expect("JSON");
+    let read = |value: &serde_json::Value| wire::from_text(value.to_string().as_bytes());
+    for place in 0.. {
+        let mut there = true;
+        let larger = [u64::MAX, u64::from(u32::MAX), u64::from(u8::MAX)].into_iter().find_map(|most| {
+            let (mut larger, mut found) = (value.clone(), Vec::new());
+            numbers(&mut larger, "", &mut found);
+            there = found.get_mut(place).map(|number| **number = most.into()).is_some();
+            read(&larger).is_ok().then_some(larger)
+        });
+        if !there {
+            break;
+        }
+        value = larger.unwrap_or(value);
+    }
+    read(&value).expect("a fact")
+}
+
+#[test]
+fn numbers_at_their_limit_stop_no_front_end() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let path = dir.path().join("limit.jsonl");
+    let run = |args: &[&str], script: &str| {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_crossexam"))
+            .args(args)
+            .current_dir(root)
+            .env_clear()
+            .env("HOME", dir.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        std::io::Write::write_all(&mut child.stdin.take().expect("a pipe"), script.as_bytes()).expect("it reads");
+        let output = child.wait_with_output().expect("it ends");
+        let shown = [output.stdout, output.stderr].concat();
+        let shown = String::from_utf8(shown).expect("text");
+        assert!(!shown.contains("internal error") && !shown.contains("panicked"), "{args:?}: {shown}");
+        (output.status.code(), shown)
+    };
+    let (session, number) = (path.to_str().expect("text"), u64::MAX.to_string());
+    let first = dir.path().join("first.jsonl");
+    let open = ["repl", "--keep-going", "--llm", "scripted:0.2", "--session"];
+    run(
+        &[&open[..], &[first.to_str().expect("text")]].concat(),
+        "load policy testdata/policies/scams.toml\nload samples testdata/samples/scams.jsonl\nsample 6\nstep\nbreak *\n\
+         display p\nnote a\nstep\ndelete\ncontinue\ntag t\nnote b\nset answer request=yes\nstep\nback\n",
+    );
+    let (facts, _) = journal::read(&first).expect("a session");
+    let mut facts = facts.iter().map(at_the_limit);
+    let mut written = Journal::create(&path, &facts.next().expect("its beginning")).expect("created");
+    facts.for_each(|fact| written.append(&fact).expect("appended"));
+    drop(written);
+
+    let (code, shown) = run(&["replay", "--plain", session], "");
+    assert!(code == Some(0) && shown.contains(&format!("sample {number}")), "{shown}");
+    for size in [(120, 40), (80, 24), (60, 15)] {
+        let mut pty = Pty::start(&Start {
+            program: Path::new(env!("CARGO_BIN_EXE_crossexam")),
+            args: &["replay", session],
+            env: &[],
+            dir: dir.path(),
+            size,
+        });
+        pty.wait_text("Policy");
+        pty.send("cssc[2]");
+        pty.wait_text("the recording has");
+        for view in ["info walks", "info samples", "info session", "info notes", "info breakpoints", "where", "compare"]
+        {
+            pty.send(&format!(":{view}\r"));
+        }
+        pty.send(":repl\r");
+        pty.wait_prompt(&format!("crossexam {number}"));
+        for line in ["step", "info samples", "walk 1", "sample 1", "next-sample"] {
+            pty.line(line);
+            pty.wait_prompt(&format!("crossexam {number}"));
+        }
+        pty.line("quit");
+        assert_eq!(pty.wait_exit().exit_code(), 0, "at {size:?}");
+    }
+    let (_, shown) = run(
+        &[&open[..], &[session]].concat(),
+        "info samples\ninfo session\nwhere\nnext-sample\nnext-sample where gold == 'violating'\nprevious-sample\nstep\n\
+         back 4294967295\nuntil remove\nbreak *\ndisplay p\nnote x\nrun\ncontinue\n",
+    );
+    assert!(shown.contains("this was the last sample") && shown.contains("no numbers left"), "{shown}");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_note_is_not_acknowledged_once_the_session_file_is_gone_and_save_rescues_the_others() {

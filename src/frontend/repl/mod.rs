@@ -200,8 +200,8 @@ fn prompt(client: &Client) -> String {
     match client.state().walk_now() {
         None => "crossexam> ".to_owned(),
         Some(walk) => match (&walk.leaf, walk.frontier()) {
-            (Some(leaf), _) => format!("crossexam {}={}> ", walk.index + 1, leaf.id),
-            (None, Target::Node(next) | Target::Leaf(next)) => format!("crossexam {}/{next}> ", walk.index + 1),
+            (Some(leaf), _) => format!("crossexam {}={}> ", walk.number(), leaf.id),
+            (None, Target::Node(next) | Target::Leaf(next)) => format!("crossexam {}/{next}> ", walk.number()),
         },
     }
 }

@@ -55,10 +55,7 @@ pub fn examination(examination: &Examination, page: Page) -> Doc {
 
 /// Why a command stopped, where that is worth saying and not seen from where the walk stands.
 pub fn stop(stop: Stop) -> Option<Line> {
-    match stop {
-        Stop::Unchanged => Some(Line::new().with(Role::Muted, crate::frontend::words::UNCHANGED)),
-        Stop::Breakpoint(_) | Stop::Leaf | Stop::Until | Stop::Done => None,
-    }
+    crate::frontend::words::stop(stop)
 }
 
 /// Where the walk on the screen stands: at a breakpoint, before a node, or at its leaf with the verdict. Read off the

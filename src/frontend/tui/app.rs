@@ -649,7 +649,7 @@ fn counted(action: Action, count: Option<usize>, view: View<'_>) -> Action {
 
 fn counted_line(line: String, count: usize, view: View<'_>) -> String {
     let samples = view.state.samples.as_ref().map_or(1, |(_, good, _)| *good);
-    let now = view.walk().map(|walk| walk.index + 1);
+    let now = view.walk().map(|walk| walk.number());
     match line.as_str() {
         "next-sample" => format!("sample {}", now.unwrap_or(0).saturating_add(count).min(samples.max(1))),
         "previous-sample" => format!("sample {}", now.unwrap_or(1).saturating_sub(count).max(1)),

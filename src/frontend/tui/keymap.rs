@@ -268,7 +268,7 @@ fn possible(spec: &CommandSpec, view: View<'_>, selected: Option<&Name>, recorde
         "back" => walk.is_some_and(|w| !w.steps.is_empty()),
         "next-sample" => {
             let left = view.state.samples.as_ref().map_or(0, |(_, count, _)| *count);
-            walk.map_or(left > 0, |w| w.index + 1 < left)
+            walk.map_or(left > 0, |w| w.number() < left)
         }
         "previous-sample" => walk.is_some_and(|w| w.index > 0),
         "rerun" => view.state.model.is_some() && (view.basis.first_stale().is_some() || view.basis.leaf_is_stale()),

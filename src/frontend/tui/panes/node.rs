@@ -11,6 +11,7 @@ use crate::frontend::tui::view::View;
 use crate::policy::Node;
 use crate::report::Role;
 use crate::report::change::otherwise;
+use crate::report::number::millis;
 use crate::session::{Step, Taken};
 use crate::text::{Untrusted, width};
 use ratatui::text::Span;
@@ -207,7 +208,7 @@ fn figures(ink: Ink, step: &Step, source: Option<Provenance>, limit: usize) -> R
     }
     let usage = &judgement.usage;
     let cost = format!("  {} tokens, {} reused", usage.computed_tokens, usage.reused_tokens);
-    let time = format!("  {:.1} s", f64::from(usage.millis) / 1000.0);
+    let time = format!("  {}", millis(usage.millis));
     for extra in [cost, time] {
         if cells(&left) + width::width(&extra) + cells(&right.spans) < limit {
             left.push(ink.own(Role::Muted, extra));

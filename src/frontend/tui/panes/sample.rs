@@ -76,7 +76,7 @@ pub fn title(ink: Ink, view: View<'_>) -> Vec<Span<'static>> {
         return vec![Span::raw("Sample")];
     };
     let of = view.state.samples.as_ref().map_or(String::new(), |(_, count, _)| format!("/{count}"));
-    let mut spans = vec![Span::raw(format!("Sample {}{of} · ", walk.index + 1))];
+    let mut spans = vec![Span::raw(format!("Sample {}{of} · ", walk.number()))];
     spans.extend(ink.escaped(Role::Value, &walk.sample.id.escaped()));
     spans
 }

@@ -62,7 +62,7 @@ fn items(ink: Ink, view: View<'_>, session: &Untrusted) -> Vec<(u8, Vec<Span<'st
     items.push((1, vec![ink.own(Role::Text, under.mode.as_str())]));
     if let Some(walk) = view.walk() {
         let of = state.samples.as_ref().map_or(String::new(), |(_, count, _)| format!("/{count}"));
-        let mut spans = vec![ink.own(Role::Text, format!("sample {}{of} ", walk.index + 1))];
+        let mut spans = vec![ink.own(Role::Text, format!("sample {}{of} ", walk.number()))];
         spans.extend(short(ink, Role::Muted, &walk.sample.id, 20));
         items.push((2, spans));
         let fork = walk.forked_from.map_or(String::new(), |(from, _)| format!(" from {}", from.0));
