@@ -2,6 +2,8 @@
 //!
 //! Must not look into a session: whoever holds one says what it `Has`.
 
+use crate::domain::Complaint;
+
 /// What a command needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
@@ -55,6 +57,11 @@ impl Need {
             Self::Walk => "a walk",
             Self::Live => "a live session",
         }
+    }
+
+    /// That it is missing, and what to do about it, where this is what there `has` been so far.
+    pub fn complaint(self, has: Has) -> Complaint {
+        Complaint::new(self.missing()).hinted(self.hint(has))
     }
 
     /// What is missing.

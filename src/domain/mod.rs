@@ -4,6 +4,7 @@
 //! nothing else of ours.
 
 mod cancel;
+mod complaint;
 mod device;
 mod digest;
 mod examination;
@@ -21,6 +22,7 @@ pub mod sample_file;
 pub(crate) mod wire;
 
 pub use cancel::Cancel;
+pub use complaint::Complaint;
 pub use device::{Device, DeviceError};
 pub use digest::{Digest, Hasher};
 pub use examination::{Examination, TokenView, TopToken};

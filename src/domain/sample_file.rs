@@ -16,7 +16,7 @@ mod read;
 #[cfg(test)]
 mod tests;
 
-use super::{Classifier, Content, Field, Name, Outcome, Sample, Verdict};
+use super::{Classifier, Complaint, Content, Field, Name, Outcome, Sample, Verdict};
 use crate::text::Untrusted;
 use json::Raw;
 use std::collections::HashSet;
@@ -42,10 +42,8 @@ pub struct SampleError {
     pub line: usize,
     /// Column in characters, from 1: where the offending value begins.
     pub col: usize,
-    /// What is wrong; may quote the line.
-    pub message: Untrusted,
-    /// What to do about it.
-    pub hint: String,
+    /// What is wrong, which may quote the line, and what to do about it.
+    pub complaint: Complaint,
 }
 
 const KEYS: [&str; keys::NAMES.len()] = keys::NAMES;
@@ -60,15 +58,15 @@ pub fn parse_line(line: usize, bytes: &[u8]) -> Result<Sample, SampleError> {
         return Err(SampleError {
             line,
             col: 1,
-            message: "the line is UTF-16, not UTF-8".into(),
-            hint: "write the file as UTF-8, or convert it: iconv -f UTF-16 -t UTF-8 OLD > NEW".to_owned(),
+            complaint: Complaint::new("the line is UTF-16, not UTF-8")
+                .hinted("write the file as UTF-8, or convert it: iconv -f UTF-16 -t UTF-8 OLD > NEW"),
         });
     }
     let text = std::str::from_utf8(bytes).map_err(|e| SampleError {
         line,
         col: String::from_utf8_lossy(bytes.get(..e.valid_up_to()).unwrap_or_default()).chars().count() + 1,
-        message: "the line is not valid UTF-8".into(),
-        hint: "write the file as UTF-8; a text cut in the middle of a character is a common cause".to_owned(),
+        complaint: Complaint::new("the line is not valid UTF-8")
+            .hinted("write the file as UTF-8; a text cut in the middle of a character is a common cause"),
     })?;
     let here = Line { no: line, text };
     if text.trim_ascii().is_empty() {
@@ -99,8 +97,8 @@ pub(super) fn too_long(line: usize) -> SampleError {
     SampleError {
         line,
         col: 1,
-        message: format!("the line is longer than {MAX_LINE_BYTES} bytes").into(),
-        hint: "split the sample, or leave out what the model is not to read".to_owned(),
+        complaint: Complaint::new(format!("the line is longer than {MAX_LINE_BYTES} bytes"))
+            .hinted("split the sample, or leave out what the model is not to read"),
     }
 }
 
@@ -120,7 +118,7 @@ impl<'a> Line<'a> {
             Some((end, _)) => format!("{}…", message.get(..end).unwrap_or_default()),
             None => message.to_owned(),
         };
-        SampleError { line: self.no, col, message: message.into(), hint: hint.to_owned() }
+        SampleError { line: self.no, col, complaint: Complaint::new(message).hinted(hint) }
     }
 
     fn wrong(&self, what: &str, raw: Raw, wanted: &str) -> SampleError {

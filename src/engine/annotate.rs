@@ -2,7 +2,7 @@
 //!
 //! Must not change a walk.
 
-use super::{Engine, Failure, Notice, Run, Stop, breakpoint::failure_of, host, meant, prompt};
+use super::{Engine, Failure, Notice, Run, Stop, host, meant, prompt};
 use crate::command::{ExamineWhat, Has, Need};
 use crate::domain::{Name, path_text};
 use crate::judge::Look;
@@ -18,7 +18,7 @@ const PROBABILITIES: (f64, f64) = (0.0, 1.0);
 /// `save` after a write failed: what was acknowledged is copied, and nothing of it can be recorded any more. A failure,
 /// since the session goes on unrecorded.
 pub(super) fn rescue(journal: &mut Journal, path: &str) -> Result<Stop, Failure> {
-    journal.copy_to(&path_text::path(path), false).map_err(|e| Failure::user(e.to_string()).hinted(e.hint()))?;
+    journal.copy_to(&path_text::path(path), false)?;
     Err(Failure::user(format!("all that was acknowledged is now in {path}; this session is no longer recorded"))
         .hinted("quit, and go on with --session and that file"))
 }
@@ -75,7 +75,7 @@ impl Engine {
             }
         }
         let policies: Vec<&Policy> = known.iter().map(AsRef::as_ref).collect();
-        expr::check(expr, &Vocabulary { policies: &policies, ..self.vocabulary() }).map_err(failure_of)?;
+        expr::check(expr, &Vocabulary { policies: &policies, ..self.vocabulary() })?;
         self.displays_made = self.displays_made.checked_add(1).ok_or_else(super::breakpoint::too_many)?;
         self.done(run, Fact::DisplayAdded { id: self.displays_made, expr: expr.to_owned() })
     }
@@ -117,7 +117,7 @@ impl Engine {
         let journal = self.journal.as_mut().ok_or_else(|| {
             Failure::user("this session is not recorded").hinted("start without --no-record, or with --session FILE")
         })?;
-        journal.copy_to(&path_text::path(&path), false).map_err(|e| Failure::user(e.to_string()).hinted(e.hint()))?;
+        journal.copy_to(&path_text::path(&path), false)?;
         self.done(run, Fact::Saved { path: path.into() })
     }
 

@@ -41,7 +41,7 @@ impl Engine {
         };
         let policies = [policy.as_ref()];
         let at = Vocabulary { place: Place::Breakpoint, policies: &policies, node, ..self.vocabulary() };
-        expr::check(condition, &at).map_err(failure_of)
+        Ok(expr::check(condition, &at)?)
     }
 
     /// What the samples and the session give to name.
@@ -141,7 +141,7 @@ impl Engine {
             let Some(place) = place else { continue };
             let holds = match &b.condition {
                 Some(condition) => self.holds(condition, b.hits).map_err(|failure| {
-                    Failure::user(format!("condition of breakpoint {}: {}", b.id, failure.message.raw()))
+                    Failure::user(format!("condition of breakpoint {}: {}", b.id, failure.complaint.message.raw()))
                         .hinted(format!("condition {} EXPR sets another one, condition {} removes it", b.id, b.id))
                 })?,
                 None => true,
@@ -168,7 +168,7 @@ impl Engine {
 
     fn holds(&self, condition: &str, hits: u32) -> Result<bool, Failure> {
         let context = expr::Context::of(&self.state).with_hits(hits);
-        expr::Condition::read(condition).and_then(|mut read| read.holds(&context)).map_err(failure_of)
+        Ok(expr::Condition::read(condition)?.holds(&context)?)
     }
 }
 
@@ -183,9 +183,4 @@ fn matches_place(at: &BreakAt, id: &Name) -> bool {
         BreakAt::Anywhere => true,
         BreakAt::Answer(..) => false,
     }
-}
-
-/// What is wrong with an expression, as a failed command.
-pub(super) fn failure_of(error: expr::ExprError) -> Failure {
-    Failure { hint: error.hint, ..Failure::user(error.message) }
 }

@@ -2,9 +2,10 @@
 //!
 //! Must say what to do wherever there is something to do.
 
-use crate::command::{Has, Need};
+use crate::command::{Has, Need, ParseError};
+use crate::domain::Complaint;
 use crate::judge::JudgeError;
-use crate::session::FailureKind;
+use crate::session::{FailureKind, JournalError};
 use crate::text::Untrusted;
 
 /// Why a command ended badly.
@@ -14,21 +15,19 @@ pub struct Failure {
     pub kind: FailureKind,
     /// It was stopped on request.
     pub cancelled: bool,
-    /// What went wrong.
-    pub message: Untrusted,
-    /// What to do about it.
-    pub hint: Option<String>,
+    /// What went wrong, and what to do about it.
+    pub complaint: Complaint,
 }
 
 impl Failure {
     /// The request, a file or a model is at fault.
     pub fn user(message: impl Into<Untrusted>) -> Self {
-        Self { kind: FailureKind::User, cancelled: false, message: message.into(), hint: None }
+        Complaint::new(message).into()
     }
 
     /// What a command needs is not there, while this is what there `has` been.
     pub fn missing(need: Need, has: Has) -> Self {
-        Self::user(need.missing()).hinted(need.hint(has))
+        need.complaint(has).into()
     }
 
     /// A fault of ours.
@@ -43,20 +42,42 @@ impl Failure {
 
     /// Adds what to do.
     #[must_use]
-    pub fn hinted(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
-        self
+    pub fn hinted(self, hint: impl Into<String>) -> Self {
+        Self { complaint: self.complaint.hinted(hint), ..self }
+    }
+
+    /// The same, with the place where it came from.
+    #[must_use]
+    pub fn at(self, place: impl std::fmt::Display) -> Self {
+        Self { complaint: self.complaint.about(place), ..self }
+    }
+}
+
+impl From<Complaint> for Failure {
+    fn from(complaint: Complaint) -> Self {
+        Self { kind: FailureKind::User, cancelled: false, complaint }
+    }
+}
+
+impl From<ParseError> for Failure {
+    fn from(error: ParseError) -> Self {
+        Complaint { message: error.message.into(), hint: error.hint }.into()
+    }
+}
+
+impl From<JournalError> for Failure {
+    fn from(error: JournalError) -> Self {
+        Complaint::from(error).into()
     }
 }
 
 impl From<JudgeError> for Failure {
     fn from(error: JudgeError) -> Self {
+        let complaint = error.complaint();
         match error {
             JudgeError::Cancelled => Self::cancelled(),
-            JudgeError::TooLong { .. } => Self::user(error.to_string())
-                .hinted("shorten the policy's texts or the sample, or load a model with a longer context"),
-            JudgeError::Unusable { message, hint } => Self { kind: FailureKind::User, cancelled: false, message, hint },
             JudgeError::Internal(message) => Self::internal(message),
+            JudgeError::TooLong { .. } | JudgeError::Unusable(_) => complaint.into(),
         }
     }
 }

@@ -150,7 +150,7 @@ impl Engine {
             && !failure.cancelled
         {
             // Where the journal itself failed, this fails too; what the person has to hear is the first failure.
-            let failed = Fact::Failed { kind: failure.kind, message: failure.message.clone() };
+            let failed = Fact::Failed { kind: failure.kind, message: failure.complaint.message.clone() };
             drop(self.record(&mut run, failed));
         }
         result
@@ -209,7 +209,7 @@ impl Engine {
     /// Writes a fact to the journal, applies it, and tells the front end; in that order.
     fn record(&mut self, run: &mut Run, fact: Fact) -> Result<(), Failure> {
         if let Some(journal) = &mut self.journal {
-            journal.append(&fact).map_err(|error| Failure::user(error.to_string()).hinted(error.hint()))?;
+            journal.append(&fact)?;
         }
         self.state.apply(&fact);
         (run.emit)(Event::Fact(Arc::new(fact)));

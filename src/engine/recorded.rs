@@ -231,7 +231,7 @@ mod tests {
         }
         assert!(seen > 0, "the example has steps");
         let failure = run(&mut client, "x top").1.expect_err("no model");
-        assert!(failure.hint.is_some_and(|hint| hint.contains("x prompt")));
+        assert!(failure.complaint.hint.is_some_and(|hint| hint.contains("x prompt")));
     }
 
     /// A walk that is begun twice, with a step taken back, and a branch that is left again.

@@ -2,7 +2,6 @@
 //!
 //! Must keep file order, and must not change a sample.
 
-use super::breakpoint::failure_of;
 use super::{Engine, Failure, Run, Stop, meant};
 use crate::command::{Has, Need, SampleRef};
 use crate::domain::Sample;
@@ -41,17 +40,15 @@ impl Engine {
         if let Some(filter) = filter {
             let policies: Vec<&Policy> = self.policy.as_deref().into_iter().collect();
             let at = Vocabulary { place: Place::Sample, policies: &policies, ..self.vocabulary() };
-            expr::check(filter, &at).map_err(failure_of)?;
+            expr::check(filter, &at)?;
         }
         let start = self.state.walk_now().map_or(0, Walk::number);
-        let mut condition = filter.map(expr::Condition::read).transpose().map_err(failure_of)?;
+        let mut condition = filter.map(expr::Condition::read).transpose()?;
         let mut found = None;
         for (index, sample) in set.samples.iter().enumerate().skip(start) {
             run.check_cancel()?;
             let fits = match &mut condition {
-                Some(condition) => {
-                    condition.holds(&expr::Context::of_sample(&self.state, index, sample)).map_err(failure_of)?
-                }
+                Some(condition) => condition.holds(&expr::Context::of_sample(&self.state, index, sample))?,
                 None => true,
             };
             if fits {

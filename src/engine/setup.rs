@@ -5,7 +5,7 @@
 use super::{Engine, Failure, Run, Stop, policy_file, samples::SampleSet};
 use crate::command::{Has, Need};
 use crate::domain::sample_file::{self, Loaded};
-use crate::domain::{Cancel, GuardedFile, path_text};
+use crate::domain::{Cancel, Complaint, GuardedFile, path_text};
 use crate::policy::{self, Parsed, Policy};
 use crate::session::{Fact, PolicyRecord, SourceFile};
 use std::io::{self, BufReader};
@@ -67,7 +67,7 @@ fn load_samples(path: &str, builtins: &[Builtin], cancel: &Cancel) -> Result<Loa
 fn parse_policy(path: &str, builtins: &[Builtin], cancel: &Cancel) -> Result<(Policy, Vec<SourceFile>), Failure> {
     let text = read_text(path, builtins, cancel)?;
     let mut read = |include: &str| match path.starts_with("builtin:") {
-        true => read_text(&format!("builtin:{include}"), builtins, cancel).map_err(|f| f.message.into_raw()),
+        true => read_text(&format!("builtin:{include}"), builtins, cancel).map_err(|f| f.complaint.message.into_raw()),
         false => policy_file::read_include(&path_text::path(path), include, cancel),
     };
     let parsed = policy::parse(path, &text, &mut read);
@@ -138,15 +138,17 @@ impl Engine {
         let loaded = load_samples(path, self.builtins, run.cancel)?;
         let bad = loaded.bad;
         if loaded.samples.is_empty() {
-            let (why, hint) = match loaded.errors.first() {
-                Some(e) => (format!("{path}:{}:{}: {}", e.line, e.col, e.message.raw()), e.hint.clone()),
-                None => {
-                    (format!("{path} has no samples"), "one JSON object a line, with \"text\" or \"fields\"".to_owned())
-                }
+            let complaint = match loaded.errors.into_iter().next() {
+                Some(e) => e.complaint.about(format!("{path}:{}:{}", e.line, e.col)),
+                None => Complaint::new(format!("{path} has no samples"))
+                    .hinted("one JSON object a line, with \"text\" or \"fields\""),
             };
-            return Err(Failure::user(why).hinted(hint));
+            return Err(complaint.into());
         }
-        let told = |e: &sample_file::SampleError| format!("{}:{}: {} ({})", e.line, e.col, e.message.raw(), e.hint);
+        let told = |e: &sample_file::SampleError| {
+            let (what, hint) = (e.complaint.message.raw(), e.complaint.hint.as_deref().unwrap_or_default());
+            format!("{}:{}: {what} ({hint})", e.line, e.col)
+        };
         let faults = loaded.errors.iter().take(FAULTS_TOLD).map(|e| told(e).into()).collect();
         let samples: Vec<_> = loaded.samples.into_iter().map(|(_, sample)| sample).collect();
         let fact = Fact::SamplesLoaded { path: path.into(), count: samples.len(), bad, faults, sha256: loaded.sha256 };
@@ -187,10 +189,10 @@ fn refusal(parsed: &Parsed) -> Failure {
         place.path.raw(),
         place.line,
         place.col,
-        first.message.raw(),
+        first.complaint.message.raw(),
         first.code.id()
     );
-    let hint = first.hint.as_ref().map(|h| format!("{}; ", h.escaped())).unwrap_or_default();
+    let hint = first.complaint.hint.as_ref().map(|h| format!("{h}; ")).unwrap_or_default();
     Failure::user(what).hinted(format!("{hint}crossexam lint FILE shows everything that is wrong"))
 }
 

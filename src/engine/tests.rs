@@ -6,7 +6,7 @@ mod versions;
 use super::host::{Event, Host, Notice, Stop, Ticket};
 use super::{Engine, Failure, Parts, prompt, walk};
 use crate::command::{Command, EngineCommand, parse};
-use crate::domain::{Cancel, Digest, Examination, Judgement, Mode, ModelInfo, Target};
+use crate::domain::{Cancel, Complaint, Digest, Examination, Judgement, Mode, ModelInfo, Target};
 use crate::judge::scripted::Scripted;
 use crate::judge::{Judge, JudgeError, JudgeSource, Look, Progress, Question};
 use crate::session::{Fact, SessionState, Taken};
@@ -76,9 +76,7 @@ impl JudgeSource for Source {
             }))),
             "mute" => Ok(Box::new(Scripted::new(|q: &Question| (vec![0.0; q.answers.len()], "because".to_owned())))),
             "other" => Ok(Box::new(Other(Scripted::constant(insult)))),
-            other => {
-                Err(JudgeError::Unusable { message: format!("no model {other}").into(), hint: Some("good".to_owned()) })
-            }
+            other => Err(Complaint::new(format!("no model {other}")).hinted("good").into()),
         }
     }
 }
@@ -196,7 +194,7 @@ impl Bench {
             }
             match result {
                 Ok(stop) => writeln!(out, "  = {stop:?}"),
-                Err(failure) => writeln!(out, "  ! {}", failure.message.raw()),
+                Err(failure) => writeln!(out, "  ! {}", failure.complaint.message.raw()),
             }
             .expect("a string");
         }
@@ -246,7 +244,11 @@ fn until_where_the_walk_stands_or_cannot_come_any_more_says_so_and_asks_nothing(
         let (facts, result) = bench.run(line);
         let asked = facts.iter().any(|fact| matches!(fact, Fact::Stepped { .. }));
         assert_eq!(asked, matches!(told, Ok(Stop::Until | Stop::Leaf)), "{line}");
-        assert_eq!(result.map_err(|failure| failure.message.raw().to_owned()), told.map_err(str::to_owned), "{line}");
+        assert_eq!(
+            result.map_err(|failure| failure.complaint.message.raw().to_owned()),
+            told.map_err(str::to_owned),
+            "{line}"
+        );
     }
 }
 
@@ -292,7 +294,10 @@ fn a_readout_that_is_no_number_is_a_failure_in_every_mode_and_takes_no_edge() {
         bench.run("load model mute").1.expect("a model");
         let (facts, result) = bench.run("step");
         let failure = result.expect_err("no answer");
-        assert!(failure.message.raw().contains("no probability at all") && failure.hint.is_some(), "{failure:?}");
+        assert!(
+            failure.complaint.message.raw().contains("no probability at all") && failure.complaint.hint.is_some(),
+            "{failure:?}"
+        );
         assert!(!facts.iter().any(|f| matches!(f, Fact::Stepped { .. })), "{facts:?}");
     }
 }
@@ -338,8 +343,8 @@ fn a_policy_that_cannot_be_read_is_told_as_lint_tells_it_and_its_hint_is_about_p
     ] {
         let line = format!("load policy {}", bench.path(name));
         let failure = bench.run(&line).1.expect_err(name);
-        assert!(failure.message.raw().contains(message), "{name}: {failure:?}");
-        assert!(failure.hint.as_ref().is_some_and(|h| h.contains(hint)), "{name}: {failure:?}");
+        assert!(failure.complaint.message.raw().contains(message), "{name}: {failure:?}");
+        assert!(failure.complaint.hint.as_ref().is_some_and(|h| h.contains(hint)), "{name}: {failure:?}");
     }
 }
 
@@ -358,8 +363,8 @@ fn what_cannot_be_done_says_what_to_do_and_changes_nothing() {
         let before = bench.state().clone();
         let (_, result) = bench.run(line);
         let failure = result.expect_err(line);
-        assert!(failure.message.raw().contains(message), "{line}: {failure:?}");
-        assert!(failure.hint.as_ref().is_some_and(|h| h.contains(hint)), "{line}: {failure:?}");
+        assert!(failure.complaint.message.raw().contains(message), "{line}: {failure:?}");
+        assert!(failure.complaint.hint.as_ref().is_some_and(|h| h.contains(hint)), "{line}: {failure:?}");
         assert_eq!((&before.walks, &before.policy), (&bench.state().walks, &bench.state().policy), "{line}");
     }
     let mut bench = Bench::ready(0.8);
@@ -376,7 +381,7 @@ fn what_cannot_be_done_says_what_to_do_and_changes_nothing() {
     ] {
         let before = bench.state().walks.clone();
         let failure = bench.run(line).1.expect_err(line);
-        assert!(failure.message.raw().contains(message), "{line}: {failure:?}");
+        assert!(failure.complaint.message.raw().contains(message), "{line}: {failure:?}");
         assert_eq!(before, bench.state().walks, "{line}");
     }
 }
@@ -388,7 +393,7 @@ fn a_broken_policy_is_refused_with_its_place_and_the_loaded_one_stays() {
         .expect("written");
     let bad = bench.path("bad.toml");
     let failure = bench.run(&format!("load policy {bad}")).1.expect_err("refused");
-    assert!(failure.message.raw().contains("bad.toml:15:"), "{failure:?}");
+    assert!(failure.complaint.message.raw().contains("bad.toml:15:"), "{failure:?}");
     assert!(bench.state().policy.is_some());
     bench.run("step").1.expect("the loaded policy still works");
 }
@@ -427,7 +432,7 @@ fn a_fault_in_one_command_does_not_take_the_session_down() {
         loop {
             match host.event(Duration::from_secs(30)).expect("an event") {
                 Event::Notice(Notice::Done { ticket: done, result }) if done == ticket => {
-                    results.push((line.to_owned(), result.map_err(|f| f.message.into_raw())));
+                    results.push((line.to_owned(), result.map_err(|f| f.complaint.message.into_raw())));
                     break;
                 }
                 _ => {}

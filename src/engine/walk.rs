@@ -3,7 +3,7 @@
 //! Must not record anything: the caller decides what becomes a fact.
 
 use super::prompt;
-use crate::domain::{Cancel, Judgement, Mode, Name, Sample, Target};
+use crate::domain::{Cancel, Complaint, Judgement, Mode, Name, Sample, Target};
 use crate::judge::{Judge, JudgeError, Progress, Question};
 use crate::policy::{Leaf, Node, Policy};
 use crate::session::{LeafReached, NodeRef, Step, Taken};
@@ -47,14 +47,9 @@ pub fn ask(
 fn step(node: &Node, judgement: Judgement) -> Result<Step, JudgeError> {
     if !judgement.readout.is_usable() {
         let answers = node.answers.iter().map(|(answer, _)| answer.as_str()).collect::<Vec<_>>().join(", ");
-        return Err(JudgeError::Unusable {
-            message: format!("node `{}`: the model gives the answers ({answers}) no probability at all", node.id)
-                .into(),
-            hint: Some(
-                "the model file is damaged, or this model or chat format does not fit the question: take another"
-                    .to_owned(),
-            ),
-        });
+        let what = format!("node `{}`: the model gives the answers ({answers}) no probability at all", node.id);
+        let hint = "the model file is damaged, or this model or chat format does not fit the question: take another";
+        return Err(Complaint::new(what).hinted(hint).into());
     }
     let (answer, taken, target) =
         choose(node, &judgement).ok_or_else(|| JudgeError::Internal("the judge gave no answer".into()))?;

@@ -138,7 +138,7 @@ fn walked(
         let mut many = Many { ask: &asked, ..Many::new(&policy, mode, &mut reopen, cancel) };
         many.run(&mut judge, &mut Given(samples.iter()), &mut done)?;
         match (done.0, cancel.is_cancelled()) {
-            (Some(fault), _) => Err(JudgeError::Unusable { message: fault.message, hint: fault.hint }),
+            (Some(fault), _) => Err(fault.complaint.into()),
             (None, true) => Err(JudgeError::Cancelled),
             (None, false) => Ok(()),
         }

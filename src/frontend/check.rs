@@ -202,11 +202,8 @@ impl Source for Lines<'_> {
 
 /// What is wrong with a line, as its record says it.
 fn fault(error: &SampleError) -> Fault {
-    Fault {
-        kind: FaultKind::InvalidSample,
-        message: format!("{}:{}: {}", error.line, error.col, error.message.raw()).into(),
-        hint: Some(error.hint.clone()),
-    }
+    let complaint = error.complaint.clone().about(format!("{}:{}", error.line, error.col));
+    Fault { kind: FaultKind::InvalidSample, complaint }
 }
 
 /// The output as a sink of records.

@@ -107,8 +107,7 @@ pub fn place(node: Option<&Name>, client: &Client) -> Result<Place, Failure> {
     });
     let here = here.filter(|id| policy.node(id.as_str()).is_some() || policy.leaf(id.as_str()).is_some());
     let id = node.or(here.as_ref()).unwrap_or(&policy.root);
-    let (file, at) = source::begins(id, policy, record)
-        .map_err(|error| Failure { hint: error.hint, ..Failure::user(error.message) })?;
+    let (file, at) = source::begins(id, policy, record)?;
     if file.path.raw().starts_with("builtin:") {
         return Err(Failure::user("this policy lies inside the program and cannot be edited")
             .hinted("copy what `list` shows to a file, or begin with a policy of your own; load policy PATH"));
@@ -146,13 +145,13 @@ mod tests {
             let node = client.state().walk_now().and_then(|walk| walk.steps.last().map(|step| step.node.id.clone()));
             for node in [None, node.as_ref()] {
                 let failure = place(node, &client).expect_err("a recorded path");
-                assert_eq!(failure.message.raw(), Need::Live.missing());
+                assert_eq!(failure.complaint.message.raw(), Need::Live.missing());
             }
             client.submit(crate::command::EngineCommand::Step(crate::command::Times(1)));
             while client.event(std::time::Duration::ZERO).is_some() {}
         }
         let failure = place(None, &Client::recorded(Vec::new())).expect_err("nothing in it");
-        assert_eq!(failure.message.raw(), Need::Live.missing());
+        assert_eq!(failure.complaint.message.raw(), Need::Live.missing());
     }
 
     #[cfg(unix)]
@@ -175,8 +174,8 @@ mod tests {
         for (wanted, message) in [("./vim", "there is no editor `./vim`"), ("none", "there is no editor `none`")] {
             let failure =
                 Editor::new(programs.clone(), Some(wanted)).open(&place, &Interrupt::new()).expect_err(wanted);
-            assert_eq!(failure.message.raw(), message);
-            assert!(failure.hint.is_some_and(|hint| hint.contains("EDITOR")));
+            assert_eq!(failure.complaint.message.raw(), message);
+            assert!(failure.complaint.hint.is_some_and(|hint| hint.contains("EDITOR")));
         }
     }
 }

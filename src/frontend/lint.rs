@@ -149,10 +149,7 @@ fn parse_file(path: &Path) -> Result<Parsed, String> {
 
 /// `file:line:col: error[P012]: message (hint: …)`
 fn plain_line(d: &Diagnostic) -> String {
-    let mut out = format!("{}: {}[{}]: {}", place(&d.place), d.severity, d.code, d.message.escaped());
-    if let Some(hint) = &d.hint {
-        out.push_str(&format!(" (hint: {})", hint.escaped()));
-    }
+    let mut out = format!("{}: {}[{}]: {}", place(&d.place), d.severity, d.code, d.complaint.in_one_line());
     for (message, at) in &d.related {
         out.push_str(&format!(" ({}: {})", message.escaped(), place(at)));
     }
@@ -162,8 +159,7 @@ fn plain_line(d: &Diagnostic) -> String {
 /// A bad line of samples as [`plain_line`] shows a fault of a policy.
 fn sample_line(path: &Path, fault: &SampleError) -> String {
     let at = format!("{}:{}:{}", Untrusted::from(path_text::of(path)).escaped(), fault.line, fault.col);
-    let hint = Untrusted::from(fault.hint.as_str());
-    format!("{at}: error[{SAMPLE_CODE}]: {} (hint: {})", fault.message.escaped(), hint.escaped())
+    format!("{at}: error[{SAMPLE_CODE}]: {}", fault.complaint.in_one_line())
 }
 
 /// What stands for a code where a line of samples is at fault.
@@ -171,8 +167,8 @@ const SAMPLE_CODE: &str = "S001";
 
 fn sample_json(path: &Path, fault: &SampleError) -> io::Result<String> {
     let value = json!({
-        "v": 1, "code": SAMPLE_CODE, "name": "invalid-sample", "severity": "error", "message": fault.message.raw(),
-        "hint": fault.hint, "file": path_text::of(path), "line": fault.line, "col": fault.col, "related": [],
+        "v": 1, "code": SAMPLE_CODE, "name": "invalid-sample", "severity": "error",
+        "message": fault.complaint.message.raw(), "hint": fault.complaint.hint, "file": path_text::of(path), "line": fault.line, "col": fault.col, "related": [],
     });
     json::to_string(&value).map_err(io::Error::other)
 }
@@ -193,8 +189,8 @@ fn json_line(d: &Diagnostic) -> io::Result<String> {
         "code": d.code.id(),
         "name": d.code.info().name,
         "severity": d.severity.as_str(),
-        "message": d.message.raw(),
-        "hint": d.hint.as_ref().map(Untrusted::raw),
+        "message": d.complaint.message.raw(),
+        "hint": d.complaint.hint,
     });
     let related = d.related.iter().map(|(message, at)| {
         let mut related = place(at);

@@ -166,6 +166,6 @@ mod tests {
     #[test]
     fn a_model_that_cannot_be_read_is_an_error_of_the_whole_run() {
         let result = tokenize(Path::new("none.gguf"), &mut &b""[..], &mut Vec::new(), &Cancel::new());
-        assert!(matches!(result, Err(FilterError::Model(JudgeError::Unusable { .. }))));
+        assert!(matches!(result, Err(FilterError::Model(JudgeError::Unusable(_)))));
     }
 }

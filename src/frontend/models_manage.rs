@@ -154,7 +154,7 @@ fn failed(error: JudgeError, code: u8, streams: &mut Streams) -> io::Result<u8> 
         }
         other => Failure::from(other),
     };
-    streams.err.write_all(words::told(&failure.message, failure.hint.as_deref()).as_bytes())?;
+    streams.err.write_all(words::told(&failure.complaint).as_bytes())?;
     Ok(code)
 }
 

@@ -3,6 +3,7 @@
 //!
 //! Must show recorded values only, marked as such, and must say on the other stream what was wrong with the file.
 
+use super::words;
 use crate::domain::path_text;
 use crate::report::theme::Theme;
 use crate::report::{Basis, Doc, Page, ansi, transcript};
@@ -31,7 +32,7 @@ impl Replay<'_> {
         let (facts, recovery) = match journal::read(self.path) {
             Ok(read) => read,
             Err(error) => {
-                writeln!(err, "error: {error}\nhint: {}", error.hint())?;
+                err.write_all(words::told(&error.into()).as_bytes())?;
                 return Ok(1);
             }
         };

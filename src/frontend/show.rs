@@ -294,7 +294,7 @@ impl Show for JsonShow<'_> {
             FailureKind::User => "user",
             FailureKind::Internal => "internal",
         };
-        self.error(kind, failure.message.raw(), failure.hint.as_deref(), place)
+        self.error(kind, failure.complaint.message.raw(), failure.complaint.hint.as_deref(), place)
     }
 }
 

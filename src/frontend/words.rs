@@ -4,11 +4,11 @@
 
 use super::Client;
 use crate::command::ViewCommand;
-use crate::domain::Examination;
+use crate::domain::{Complaint, Examination};
 use crate::engine::{Failure, Stop};
 use crate::report::{Doc, Line, Page, Role, examination, failure, transcript, view};
-use crate::session::{Fact, FailureKind};
-use crate::text::{Escaped, Untrusted};
+use crate::session::Fact;
+use crate::text::Escaped;
 
 /// Why a command ended, where no fact tells.
 pub fn stop(stop: Stop) -> Option<Line> {
@@ -36,12 +36,7 @@ fn page(client: &Client, width: usize) -> Page {
 /// # Errors
 /// Where there is nothing to show, or the expression makes no sense.
 pub fn answer(command: &ViewCommand, client: &Client, width: usize) -> Result<Doc, Failure> {
-    view::answer(command, client.state(), client.basis(), page(client, width)).map_err(|error| Failure {
-        kind: FailureKind::User,
-        cancelled: false,
-        message: error.message,
-        hint: error.hint,
-    })
+    Ok(view::answer(command, client.state(), client.basis(), page(client, width))?)
 }
 
 /// What a fact reads like in a transcript.
@@ -56,17 +51,14 @@ pub fn examined(found: &Examination, client: &Client, width: usize) -> Doc {
 
 /// Why a command ended badly; `place` is where it came from.
 pub fn failed(failed: &Failure, place: Option<&Escaped>, width: usize) -> Doc {
-    let message = match place {
-        Some(place) => Untrusted::from(format!("{place}: {}", failed.message.raw())),
-        None => failed.message.clone(),
-    };
-    failure::failure(failed.kind, &message, failed.hint.as_deref(), width)
+    let placed = place.map(|place| failed.complaint.clone().about(place));
+    failure::failure(failed.kind, placed.as_ref().unwrap_or(&failed.complaint), width)
 }
 
 /// An error as lines for stderr: what went wrong, and what to do.
-pub fn told(message: &Untrusted, hint: Option<&str>) -> String {
+pub fn told(complaint: &Complaint) -> String {
     let mut text = String::new();
-    for (word, part) in [("error: ", Some(message.raw())), ("hint: ", hint)] {
+    for (word, part) in [("error: ", Some(complaint.message.raw())), ("hint: ", complaint.hint.as_deref())] {
         for (number, line) in part.unwrap_or_default().lines().enumerate() {
             let head = if number == 0 { word } else { "  " };
             text.push_str(&format!("{head}{}\n", Escaped::line(line)));

@@ -33,7 +33,7 @@ pub fn policy(data: &[u8]) {
             fault.place.span.start <= fault.place.span.end && fault.place.span.end <= len,
             "{fault:?} of {len} bytes"
         );
-        assert!(inert(fault.message.escaped().as_str()), "{fault:?}");
+        assert!(inert(&fault.complaint.in_one_line()), "{fault:?}");
     }
     let Some(policy) = &parsed.policy else {
         assert!(parsed.errors().next().is_some(), "refused without saying why");
@@ -77,8 +77,9 @@ pub fn samples(data: &[u8]) {
     assert_eq!(loaded.samples.len() + loaded.bad + blank, lines.len());
     for error in &loaded.errors {
         assert!(error.line >= 1 && error.line <= lines.len() && error.col >= 1, "{error:?}");
-        assert!(!error.hint.is_empty() && !error.message.is_empty(), "{error:?}");
-        assert!(error.message.raw().len() < 4000, "{error:?}");
+        let (message, hint) = (&error.complaint.message, &error.complaint.hint);
+        assert!(hint.as_ref().is_some_and(|hint| !hint.is_empty()) && !message.is_empty(), "{error:?}");
+        assert!(message.raw().len() < 4000, "{error:?}");
     }
     for (number, sample) in &loaded.samples {
         assert!(!sample.id.is_empty());

@@ -3,7 +3,7 @@
 //! Must not know of policies, sessions or screens. How a model computes is `llm`'s business; what an answer is, is this
 //! floor's.
 
-use crate::domain::{Cancel, Examination, Judgement, Mode, ModelInfo, Name, Prompt, path_text};
+use crate::domain::{Cancel, Complaint, Examination, Judgement, Mode, ModelInfo, Name, Prompt, path_text};
 use crate::llm::LlmError;
 use crate::llm::gguf::GgufError;
 use crate::text::Untrusted;
@@ -162,27 +162,31 @@ pub enum JudgeError {
         /// The model's limit.
         context: usize,
     },
-    /// The file, the download or the request is at fault; `hint` says what to do.
-    #[error("{}", message.escaped())]
-    Unusable {
-        /// What is wrong.
-        message: Untrusted,
-        /// What to do about it.
-        hint: Option<String>,
-    },
+    /// The file, the download or the request is at fault.
+    #[error(transparent)]
+    Unusable(#[from] Complaint),
     /// A fault of ours or of a library.
     #[error("internal error of the model layer: {}", .0.escaped())]
     Internal(Untrusted),
 }
 
 impl JudgeError {
+    /// What it says, and what to do about it.
+    pub fn complaint(&self) -> Complaint {
+        match self {
+            Self::Unusable(complaint) => complaint.clone(),
+            Self::TooLong { .. } => Complaint::new(self.to_string())
+                .hinted("shorten the policy's texts or the sample, or load a model with a longer context"),
+            Self::Internal(message) => Complaint::new(message.clone()),
+            Self::Cancelled => Complaint::new(self.to_string()),
+        }
+    }
+
     /// The same error with the file at fault.
     #[must_use]
     pub fn in_file(self, path: &Path) -> Self {
         match self {
-            Self::Unusable { message, hint } => {
-                Self::Unusable { message: format!("{}: {}", path_text::of(path), message.raw()).into(), hint }
-            }
+            Self::Unusable(complaint) => complaint.about(path_text::of(path)).into(),
             other => other,
         }
     }
@@ -193,7 +197,7 @@ impl From<LlmError> for JudgeError {
         match error {
             LlmError::Cancelled => Self::Cancelled,
             LlmError::TooLong { tokens, context } => Self::TooLong { tokens, context },
-            LlmError::Unusable { message, hint } => Self::Unusable { message, hint },
+            LlmError::Unusable(complaint) => complaint.into(),
             LlmError::Internal(message) => Self::Internal(message),
         }
     }
@@ -211,7 +215,7 @@ mod tests {
 
     #[test]
     fn a_message_is_shown_as_it_was_written_without_another_pair_of_quotes() {
-        let llm = |message: &str| LlmError::Unusable { message: message.into(), hint: None };
+        let llm = |message: &str| LlmError::from(Complaint::new(message));
         let shown = [
             llm("tensor `a`: \"x\" is wrong").to_string(),
             JudgeError::from(llm("tensor `a`: \"x\" is wrong")).to_string(),

@@ -12,7 +12,7 @@
 //! answer at that place does not count as an end.
 
 use super::JudgeError;
-use crate::domain::{Digest, Name};
+use crate::domain::{Complaint, Digest, Name};
 use crate::llm::decoder::{Decoder, Row};
 use crate::llm::kv::Sequence;
 use crate::llm::scoring::{LogSoftmax, check};
@@ -48,10 +48,8 @@ pub fn tokenize(tokenizer: &Tokenizer, answers: &[Name], previous: Option<u32>) 
     for answer in answers {
         let tokens = tokenizer.encode(&format!(" {answer}"), false, previous);
         if tokens.is_empty() || all.contains(&tokens) {
-            return Err(JudgeError::Unusable {
-                message: format!("the model's vocabulary cannot tell the answer \"{answer}\" from the others").into(),
-                hint: Some("rename the answer, in plain letters".to_owned()),
-            });
+            let what = format!("the model's vocabulary cannot tell the answer \"{answer}\" from the others");
+            return Err(Complaint::new(what).hinted("rename the answer, in plain letters").into());
         }
         all.push(tokens);
     }

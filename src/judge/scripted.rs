@@ -4,8 +4,8 @@
 
 use super::{Judge, JudgeError, Look, Progress, Question};
 use crate::domain::{
-    Cancel, Digest, Examination, GuardedFile, Judgement, Mode, ModelInfo, Part, Piece, Rationale, Readout, StopReason,
-    Usage, path_text,
+    Cancel, Complaint, Digest, Examination, GuardedFile, Judgement, Mode, ModelInfo, Part, Piece, Rationale, Readout,
+    StopReason, Usage, path_text,
 };
 
 /// Probabilities of the answers of a question, and the rationale.
@@ -65,16 +65,14 @@ impl Scripted {
         };
         if let Ok(p) = argument.parse::<f64>() {
             if p.is_nan() {
-                return Err(JudgeError::Unusable {
-                    message: format!("{argument} is no probability").into(),
-                    hint: Some("scripted:P with P from 0 to 1".to_owned()),
-                });
+                return Err(Complaint::new(format!("{argument} is no probability"))
+                    .hinted("scripted:P with P from 0 to 1")
+                    .into());
             }
             return Ok(named(Self::constant(p.clamp(0.0, 1.0))));
         }
-        let unusable = |what: &dyn std::fmt::Display| JudgeError::Unusable {
-            message: format!("{argument}: {what}").into(),
-            hint: Some("scripted:P or scripted:FILE".to_owned()),
+        let unusable = |what: &dyn std::fmt::Display| {
+            JudgeError::from(Complaint::new(what.to_string()).hinted("scripted:P or scripted:FILE").about(argument))
         };
         let bytes = GuardedFile::read_whole(&path_text::path(argument), MOST_TEXT, || cancel.is_cancelled());
         let bytes = bytes.map_err(|e| match GuardedFile::was_stopped(&e) {

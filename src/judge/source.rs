@@ -5,7 +5,7 @@
 use super::hub::{self, Options};
 use super::manifest::Manifest;
 use super::{Judge, JudgeError, JudgeSource, Progress, local};
-use crate::domain::{Cancel, path_text};
+use crate::domain::{Cancel, Complaint, path_text};
 use std::path::{Path, PathBuf};
 
 /// Opens a GGUF file as a judge that calls itself by the given name.
@@ -58,7 +58,7 @@ pub fn resolve(name: &str, models_dir: &Path) -> Result<Resolved, JudgeError> {
         format!("there is no model called {name}")
     };
     let hint = format!("give the path of a GGUF file, or one of {}", known.join(", "));
-    Err(JudgeError::Unusable { message: message.into(), hint: Some(hint) })
+    Err(Complaint::new(message).hinted(hint).into())
 }
 
 impl JudgeSource for LocalSource {
@@ -93,7 +93,9 @@ mod tests {
             assert_eq!(resolve(name, dir.path()).expect(name), Resolved::File(file.clone()));
         }
         for (name, expected) in [("smol", "no model called smol"), ("x/y.gguf", "no file x/y.gguf")] {
-            let Err(JudgeError::Unusable { message, hint }) = resolve(name, dir.path()) else { panic!("{name}") };
+            let Err(JudgeError::Unusable(Complaint { message, hint })) = resolve(name, dir.path()) else {
+                panic!("{name}")
+            };
             assert!(message.raw().contains(expected) && hint.is_some_and(|h| h.contains("qwen3-4b")), "{name}");
         }
     }
@@ -105,7 +107,7 @@ mod tests {
         std::fs::write(&file, b"no model").expect("writable");
         let mut source = LocalSource::gguf(Options::new(dir.path()), local::Options::default());
         let opened = source.open(&file.display().to_string(), &mut |_| {}, &Cancel::new());
-        assert!(matches!(opened, Err(JudgeError::Unusable { .. })));
+        assert!(matches!(opened, Err(JudgeError::Unusable(_))));
     }
 
     #[test]
@@ -123,14 +125,13 @@ mod tests {
             }),
         );
         assert!(source.open("own.gguf", &mut |_| {}, &Cancel::new()).is_ok());
-        source.load =
-            Box::new(|_, _, _, _| Err(JudgeError::Unusable { message: "`mamba` is not supported".into(), hint: None }));
+        source.load = Box::new(|_, _, _, _| Err(Complaint::new("`mamba` is not supported").into()));
         let refused = source.open("own.gguf", &mut |_| {}, &Cancel::new());
-        let Err(JudgeError::Unusable { message, .. }) = refused else { panic!("the loader refused it") };
+        let Err(JudgeError::Unusable(Complaint { message, .. })) = refused else { panic!("the loader refused it") };
         assert!(message.raw().contains("own.gguf: `mamba` is"), "the file is named: {message:?}");
         assert_eq!(*opened.lock().expect("no panic"), [(dir.path().join("own.gguf"), "own.gguf".to_owned())]);
         let missing = source.open("smollm2-135m", &mut |_| {}, &Cancel::new());
-        let Err(JudgeError::Unusable { message, hint }) = missing else { panic!("not there and offline") };
+        let Err(JudgeError::Unusable(Complaint { message, hint })) = missing else { panic!("not there and offline") };
         assert!(message.raw().contains("offline") && hint.is_some_and(|h| h.contains("put it at")));
     }
 }

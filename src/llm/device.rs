@@ -3,7 +3,7 @@
 //! Must not know the layers; `trial` tries a device out with one.
 
 use super::LlmError;
-use crate::domain::Device;
+use crate::domain::{Complaint, Device};
 use candle_core::Device as Candle;
 
 /// Devices that a build can have, each with whether this one does.
@@ -29,11 +29,9 @@ impl Processor {
             Device::Cuda(number) => Candle::new_cuda(number),
             Device::Metal => Candle::new_metal(0),
         };
-        let candle = opened.map_err(|error| LlmError::Unusable {
-            message: format!("{device} cannot be used: {}", told(&error)).into(),
-            hint: Some(
-                "docs/GPU.md says which driver and libraries it needs; --device cpu works everywhere".to_owned(),
-            ),
+        let candle = opened.map_err(|error| {
+            Complaint::new(format!("{device} cannot be used: {}", told(&error)))
+                .hinted("docs/GPU.md says which driver and libraries it needs; --device cpu works everywhere")
         })?;
         Ok(Some(Self { model: model(&candle), candle, name: device.to_string() }))
     }
@@ -62,18 +60,16 @@ impl Processor {
     /// The error where weights do not get onto the device.
     pub(super) fn no_room(&self, tensor: &str, bytes: usize, error: &candle_core::Error) -> LlmError {
         let mib = bytes.div_ceil(1 << 20);
-        LlmError::Unusable {
-            message: format!("`{tensor}` ({mib} MiB) could not be put on {}: {}", self.name, told(error)).into(),
-            hint: Some("end other programs that use its memory, take a smaller model, or --device cpu".to_owned()),
-        }
+        Complaint::new(format!("`{tensor}` ({mib} MiB) could not be put on {}: {}", self.name, told(error)))
+            .hinted("end other programs that use its memory, take a smaller model, or --device cpu")
+            .into()
     }
 
     /// The error where the device does not compute any more.
     pub(super) fn failed(&self, error: &candle_core::Error) -> LlmError {
-        LlmError::Unusable {
-            message: format!("{} failed while it computed: {}", self.name, told(error)).into(),
-            hint: Some("open the model again, on another device (--device cpu) if it goes on".to_owned()),
-        }
+        Complaint::new(format!("{} failed while it computed: {}", self.name, told(error)))
+            .hinted("open the model again, on another device (--device cpu) if it goes on")
+            .into()
     }
 }
 
@@ -99,10 +95,9 @@ pub fn check_built(device: Device) -> Result<(), LlmError> {
         return Ok(());
     }
     let has: Vec<&str> = BUILT.iter().filter(|(_, built)| *built).map(|(name, _)| *name).chain(["cpu"]).collect();
-    Err(LlmError::Unusable {
-        message: format!("{device} was asked for, and this build of crossexam has {} only", has.join(", ")).into(),
-        hint: Some(format!("build it with cargo build --release --features {feature}, as docs/GPU.md says")),
-    })
+    Err(Complaint::new(format!("{device} was asked for, and this build of crossexam has {} only", has.join(", ")))
+        .hinted(format!("build it with cargo build --release --features {feature}, as docs/GPU.md says"))
+        .into())
 }
 
 #[cfg(feature = "cuda")]
@@ -135,7 +130,9 @@ mod tests {
                 continue;
             }
             for refused in [check_built(device), Processor::open(device).map(|_| ())] {
-                let Err(LlmError::Unusable { message, hint }) = refused else { panic!("{device} was opened") };
+                let Err(LlmError::Unusable(Complaint { message, hint })) = refused else {
+                    panic!("{device} was opened")
+                };
                 assert!(message.raw().starts_with(&format!("{device} was asked for")), "{message:?}");
                 assert!(message.raw().ends_with("cpu only"), "{message:?}");
                 assert!(
@@ -156,7 +153,7 @@ mod tests {
             (device.failed(&gone), "candle failed while it computed: gone"),
             (device.no_room("w", 1 << 21, &gone), "`w` (2 MiB) could not be put on candle: gone"),
         ] {
-            let LlmError::Unusable { message, hint } = error else { panic!("{error}") };
+            let LlmError::Unusable(Complaint { message, hint }) = error else { panic!("{error}") };
             assert_eq!(message.raw(), told);
             assert!(hint.is_some_and(|h| h.contains("--device cpu")));
         }

@@ -3,6 +3,7 @@
 //!
 //! Must know of no answers, nodes, prompts or chat formats: that is `judge`, one floor up.
 
+use crate::domain::Complaint;
 use crate::text::Untrusted;
 
 pub mod arch;
@@ -38,14 +39,9 @@ pub enum LlmError {
         /// The model's limit.
         context: usize,
     },
-    /// The file or the request is at fault; `hint` says what to do.
-    #[error("{}", message.escaped())]
-    Unusable {
-        /// What is wrong.
-        message: Untrusted,
-        /// What to do about it.
-        hint: Option<String>,
-    },
+    /// The file or the request is at fault.
+    #[error(transparent)]
+    Unusable(#[from] Complaint),
     /// A fault of ours or of a library.
     #[error("internal error of the model layer: {}", .0.escaped())]
     Internal(Untrusted),

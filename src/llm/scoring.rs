@@ -6,7 +6,7 @@ use super::LlmError;
 use super::decoder::{Decoder, Row};
 use super::kv::Sequence;
 use super::simd::{self, LANES, Vectors};
-use crate::domain::Cancel;
+use crate::domain::{Cancel, Complaint};
 use pulp::Simd;
 use std::time::{Duration, Instant};
 
@@ -83,10 +83,9 @@ impl LogSoftmax {
 
 /// The error for logits that are none.
 pub fn not_finite() -> LlmError {
-    LlmError::Unusable {
-        message: "the model computes numbers that are not finite".into(),
-        hint: Some("the model file is damaged or badly converted: fetch it again or take another".to_owned()),
-    }
+    Complaint::new("the model computes numbers that are not finite")
+        .hinted("the model file is damaged or badly converted: fetch it again or take another")
+        .into()
 }
 
 /// Whether all of `logits` are numbers.
@@ -237,10 +236,9 @@ pub fn check(decoder: &Decoder, len: usize, tokens: &[u32]) -> Result<(), LlmErr
     }
     let vocabulary = decoder.vocabulary();
     match tokens.iter().find(|t| **t as usize >= vocabulary) {
-        Some(id) => Err(LlmError::Unusable {
-            message: format!("token id {id} is outside the vocabulary of {vocabulary} tokens").into(),
-            hint: None,
-        }),
+        Some(id) => {
+            Err(Complaint::new(format!("token id {id} is outside the vocabulary of {vocabulary} tokens")).into())
+        }
         None => Ok(()),
     }
 }
@@ -257,10 +255,7 @@ pub struct Next {
 /// Scores the next token after exactly `ids` (nothing is added) and continues greedily for `greedy` tokens.
 pub fn next(decoder: &Decoder, ids: &[u32], k: usize, greedy: usize, cancel: &Cancel) -> Result<Next, LlmError> {
     if ids.is_empty() {
-        return Err(LlmError::Unusable {
-            message: "there are no token ids to continue".into(),
-            hint: Some("give at least one id".to_owned()),
-        });
+        return Err(Complaint::new("there are no token ids to continue").hinted("give at least one id").into());
     }
     let mut sequence = Sequence::new(decoder.kv(), Vec::new());
     let mut pace = Pace::default();

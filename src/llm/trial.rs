@@ -7,7 +7,7 @@ use super::LlmError;
 use super::device::Processor;
 use super::gguf::{GgmlType, TensorData};
 use super::linear::on_device::OnDevice;
-use crate::domain::Device;
+use crate::domain::{Complaint, Device};
 
 impl Processor {
     /// Opens `device`, where it is not the CPU, and tries it out.
@@ -38,19 +38,16 @@ impl Processor {
     }
 
     fn wrong(&self, dtype: GgmlType, rows: usize) -> LlmError {
-        LlmError::Unusable {
-            message: format!(
-                "{} ({}) gives wrong products: tried with {dtype} weights and {rows} rows",
-                self.name(),
-                self.model()
-            )
-            .into(),
-            hint: Some(
-                "the program was probably built for another generation of GPU: build it with the CUDA_COMPUTE_CAP of this \
-                 one, as docs/GPU.md says"
-                    .to_owned(),
-            ),
-        }
+        Complaint::new(format!(
+            "{} ({}) gives wrong products: tried with {dtype} weights and {rows} rows",
+            self.name(),
+            self.model()
+        ))
+        .hinted(
+            "the program was probably built for another generation of GPU: build it with the CUDA_COMPUTE_CAP of this \
+             one, as docs/GPU.md says",
+        )
+        .into()
     }
 }
 

@@ -4,6 +4,7 @@
 
 use super::codes::{Basis, Code, Severity};
 use super::source::{At, LineIndex, SourceFile};
+use crate::domain::Complaint;
 use crate::text::Untrusted;
 use std::collections::HashSet;
 use std::ops::Range;
@@ -15,10 +16,8 @@ pub struct Diagnostic {
     pub code: Code,
     /// How bad it is.
     pub severity: Severity,
-    /// What is wrong; quotes the policy, hence untrusted.
-    pub message: Untrusted,
-    /// What to do about it.
-    pub hint: Option<Untrusted>,
+    /// What is wrong, which quotes the policy, and what to do about it.
+    pub complaint: Complaint,
     /// Where.
     pub place: Place,
     /// Other places that matter, such as the first of two definitions.
@@ -45,20 +44,18 @@ pub struct Place {
 pub(super) struct Fault {
     pub code: Code,
     pub at: At,
-    pub message: String,
-    pub hint: Option<String>,
+    pub complaint: Complaint,
     pub related: Vec<(String, At)>,
 }
 
 impl Fault {
     pub fn new(code: Code, at: At, message: impl Into<String>) -> Self {
-        Self { code, at, message: message.into(), hint: None, related: Vec::new() }
+        Self { code, at, complaint: Complaint::new(message.into()), related: Vec::new() }
     }
 
     #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
-        self
+    pub fn hint(self, hint: impl Into<String>) -> Self {
+        Self { complaint: self.complaint.hinted(hint), ..self }
     }
 
     #[must_use]
@@ -134,8 +131,7 @@ impl Sink {
             .map(|f| Diagnostic {
                 code: f.code,
                 severity: f.code.info().severity,
-                message: f.message.into(),
-                hint: f.hint.map(Untrusted::from),
+                complaint: f.complaint,
                 place: place(f.at),
                 related: f.related.into_iter().map(|(m, at)| (m.into(), place(at))).collect(),
             })

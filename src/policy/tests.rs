@@ -106,8 +106,13 @@ fn every_broken_policy_gives_exactly_its_diagnostics() {
         let errors = parsed.diagnostics.iter().any(|d| d.severity == Severity::Error);
         assert_eq!(parsed.policy.is_none(), errors, "{}: a policy if and only if there are no errors", file.display());
         for d in &parsed.diagnostics {
-            assert!(d.hint.as_ref().is_some_and(|h| !h.is_empty()), "{}: {} says what to do", file.display(), d.code);
-            assert!(!d.message.is_empty());
+            assert!(
+                d.complaint.hint.as_ref().is_some_and(|h| !h.is_empty()),
+                "{}: {} says what to do",
+                file.display(),
+                d.code
+            );
+            assert!(!d.complaint.message.is_empty());
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
@@ -130,7 +135,7 @@ fn all_faults_of_a_file_are_said_in_one_run() {
 fn messages_and_hints_can_be_shown_whatever_the_policy_holds() {
     let text = good().replace("no = { next = \"asks_to_pay\" }", "no = { next = \"a\\u001b]0;x\\u0007\" }");
     let parsed = parse_alone(&text);
-    let message = &parsed.diagnostics[0].message;
+    let message = &parsed.diagnostics[0].complaint.message;
     assert!(message.raw().contains('\u{1b}'), "the raw text is kept");
     assert!(!Escaped::line(message.raw()).as_str().contains('\u{1b}'));
 }

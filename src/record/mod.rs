@@ -10,7 +10,7 @@ mod numbers;
 #[cfg(test)]
 mod tests;
 
-use crate::domain::{Digest, Hasher, Name, Outcome};
+use crate::domain::{Complaint, Digest, Hasher, Name, Outcome};
 use crate::stats::agreement::{Cell, Confusion};
 use crate::text::{Untrusted, json};
 use numbers::Numbers;
@@ -223,11 +223,9 @@ pub struct Counts {
 pub struct Fault {
     /// What kind of thing is at fault.
     pub kind: FaultKind,
-    /// What is wrong and where.
-    pub message: Untrusted,
-    /// What to do about it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hint: Option<String>,
+    /// What is wrong and where, and what to do about it: `message` and `hint`.
+    #[serde(flatten)]
+    pub complaint: Complaint,
 }
 
 /// What kind of thing is at fault.

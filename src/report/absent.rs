@@ -2,34 +2,14 @@
 //!
 //! Must say what to do, too.
 
-use super::{Doc, Line, Role, failure};
+use super::{Doc, Line, Role};
 use crate::command::{Has, Need};
-use crate::session::{FailureKind, SessionState};
-use crate::text::Untrusted;
+use crate::domain::Complaint;
+use crate::session::SessionState;
 
-/// Why there is nothing to show.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ViewError {
-    /// What is missing or wrong.
-    pub message: Untrusted,
-    /// What to do about it.
-    pub hint: Option<String>,
-}
-
-impl ViewError {
-    pub(super) fn new(message: impl Into<Untrusted>, hint: &str) -> Self {
-        Self { message: message.into(), hint: (!hint.is_empty()).then(|| hint.to_owned()) }
-    }
-
-    /// What a command needs is not there.
-    pub(super) fn missing(need: Need, state: &SessionState) -> Self {
-        Self::new(need.missing(), need.hint(has(state, true)))
-    }
-
-    /// As a document: `error: …`, `hint: …`.
-    pub fn doc(&self, width: usize) -> Doc {
-        failure::failure(FailureKind::User, &self.message, self.hint.as_deref(), width)
-    }
+/// What a command needs is not there.
+pub(super) fn missing(need: Need, state: &SessionState) -> Complaint {
+    need.complaint(has(state, true))
 }
 
 /// What a session in this state has, as far as commands need it.

@@ -3,18 +3,19 @@
 //! Must not guess: the hint comes from where the error was found.
 
 use super::{Doc, Line, Role};
+use crate::domain::Complaint;
 use crate::session::FailureKind;
 use crate::text::Untrusted;
 
 /// `error: …` and, on the next line, `hint: …`. A fault of ours says so.
-pub fn failure(kind: FailureKind, message: &Untrusted, hint: Option<&str>, width: usize) -> Doc {
+pub fn failure(kind: FailureKind, complaint: &Complaint, width: usize) -> Doc {
     let mut doc = Doc::new();
     let word = match kind {
         FailureKind::User => "error: ",
         FailureKind::Internal => "internal error: ",
     };
-    doc.paragraph(Line::new().with(Role::Error, word), Role::Text, message, width);
-    doc.extend(hint.map(|h| self::hint(h, width)).unwrap_or_default());
+    doc.paragraph(Line::new().with(Role::Error, word), Role::Text, &complaint.message, width);
+    doc.extend(complaint.hint.as_ref().map(|h| self::hint(h, width)).unwrap_or_default());
     doc
 }
 

@@ -3,14 +3,13 @@
 //! Must not hold words about commands (those come from the command table) or about anything else (those are in
 //! `words`).
 
-use super::absent::ViewError;
 use super::{Doc, Line, Page, Role, words};
 use crate::command::help::{self, Block};
-use crate::domain::Provenance;
+use crate::domain::{Complaint, Provenance};
 use crate::text::{alike::alike, width};
 
 /// Help for one command, a group of them, a topic such as `words`, or all commands.
-pub fn help(topic: Option<&str>, page: Page) -> Result<Doc, ViewError> {
+pub fn help(topic: Option<&str>, page: Page) -> Result<Doc, Complaint> {
     if let Some(blocks) = topic.and_then(|word| words::topic(word.trim())) {
         return Ok(self::blocks(&blocks, page));
     }
@@ -25,16 +24,16 @@ pub fn help(topic: Option<&str>, page: Page) -> Result<Doc, ViewError> {
             } else {
                 format!("Did you mean {}?", names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(" or "))
             };
-            Err(ViewError::new(message, &hint))
+            Err(Complaint::new(message).hinted(hint))
         }
     }
 }
 
 /// The commands that have all words.
-pub fn apropos(words: &str, page: Page) -> Result<Doc, ViewError> {
+pub fn apropos(words: &str, page: Page) -> Result<Doc, Complaint> {
     let found: Vec<Block> = help::apropos(words).into_iter().map(help::summary).collect();
     if found.is_empty() {
-        return Err(ViewError::new(format!("no command is about `{words}`"), "`help` lists all commands."));
+        return Err(Complaint::new(format!("no command is about `{words}`")).hinted("`help` lists all commands."));
     }
     Ok(blocks(&found, page))
 }

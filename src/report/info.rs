@@ -2,14 +2,14 @@
 //!
 //! Must say what is missing instead of showing an empty screen.
 
-use super::absent::{ViewError, nothing};
+use super::absent::{missing, nothing};
 use super::compare::{gold_row, scores as score_rows, verdict};
 use super::number::{count, plural};
 use super::{
     Basis, Doc, Line, Page, Role, change, conditions, content, node as nodes, transcript, value, walk, walk_tree,
 };
 use crate::command::Need;
-use crate::domain::{Mode, Name, Provenance, Target, Verdict};
+use crate::domain::{Complaint, Mode, Name, Provenance, Target, Verdict};
 use crate::policy::Policy;
 use crate::session::SessionState;
 use crate::session::expr::{self, Context};
@@ -53,7 +53,7 @@ pub fn displays(state: &SessionState) -> Doc {
 
 /// `node NODE` and `info node`: the node that was asked for, else the one that is asked next; at a leaf the one
 /// answered last. As it was asked, or would be under the policy of the walk.
-pub fn node(asked: Option<&Name>, state: &SessionState, basis: &Basis, page: Page) -> Result<Doc, ViewError> {
+pub fn node(asked: Option<&Name>, state: &SessionState, basis: &Basis, page: Page) -> Result<Doc, Complaint> {
     let walk = state.walk_now();
     let place = match (asked, walk.map(Walk::frontier)) {
         (Some(id), _) => walk.and_then(|w| w.steps.iter().rposition(|step| step.node.id == *id)),
@@ -65,7 +65,7 @@ pub fn node(asked: Option<&Name>, state: &SessionState, basis: &Basis, page: Pag
         (Some(walk), None) => (basis.policy.as_deref(), walk.conditions.policy.as_ref()),
         (None, _) => (basis.loaded.as_deref(), state.policy.as_ref()),
     };
-    let policy = policy.ok_or_else(|| ViewError::missing(Need::Policy, state))?;
+    let policy = policy.ok_or_else(|| missing(Need::Policy, state))?;
     let id = match (asked, walk.map(Walk::frontier)) {
         (Some(id), _) => id.clone(),
         (None, Some(Target::Node(id))) => id,
@@ -77,13 +77,11 @@ pub fn node(asked: Option<&Name>, state: &SessionState, basis: &Basis, page: Pag
     if let (Some(asked), None) = (asked, policy.node(id.as_str())) {
         let near = did_you_mean(&policy.names_like(asked.as_str(), false), |name| format!("`{name}`"));
         let hint = near.unwrap_or_else(|| "`info policy` lists the nodes.".to_owned());
-        return Err(ViewError::new(format!("the policy has no node `{asked}`"), &hint));
+        return Err(Complaint::new(format!("the policy has no node `{asked}`")).hinted(hint));
     }
     let node = policy.node(id.as_str()).ok_or_else(|| {
-        ViewError::new(
-            format!("the policy of the walk has no node `{id}`"),
-            "The walk was made with another policy; `run` starts it again.",
-        )
+        Complaint::new(format!("the policy of the walk has no node `{id}`"))
+            .hinted("The walk was made with another policy; `run` starts it again.")
     })?;
     let at = record
         .and_then(|record| record.files.get(node.file))
@@ -139,8 +137,8 @@ pub fn policy(state: &SessionState, policy: &Policy, basis: &Basis, page: Page) 
 }
 
 /// `info model`
-pub fn model(state: &SessionState, page: Page) -> Result<Doc, ViewError> {
-    let info = state.model.as_ref().ok_or_else(|| ViewError::missing(Need::Model, state))?;
+pub fn model(state: &SessionState, page: Page) -> Result<Doc, Complaint> {
+    let info = state.model.as_ref().ok_or_else(|| missing(Need::Model, state))?;
     let mut doc = Doc::new();
     doc.paragraph(key("model"), Role::Value, &info.name, page.width);
     doc.push(key("architecture").untrusted(Role::Value, &info.architecture));
@@ -190,8 +188,8 @@ pub fn sample(walk: &Walk, page: Page) -> Doc {
 }
 
 /// `info samples`
-pub fn samples(state: &SessionState, page: Page) -> Result<Doc, ViewError> {
-    let (path, good, bad) = state.samples.as_ref().ok_or_else(|| ViewError::missing(Need::Samples, state))?;
+pub fn samples(state: &SessionState, page: Page) -> Result<Doc, Complaint> {
+    let (path, good, bad) = state.samples.as_ref().ok_or_else(|| missing(Need::Samples, state))?;
     let mut doc = Doc::new();
     doc.push(key("file").untrusted(Role::Value, path));
     doc.push(key("samples").with(Role::Value, count(*good as u64)));
@@ -215,13 +213,11 @@ pub fn samples(state: &SessionState, page: Page) -> Result<Doc, ViewError> {
 }
 
 /// `info scores`
-pub fn scores(walk: &Walk) -> Result<Doc, ViewError> {
+pub fn scores(walk: &Walk) -> Result<Doc, Complaint> {
     let sample = walk.sample.as_ref();
     if sample.scores.is_empty() {
-        return Err(ViewError::new(
-            "the sample has no classifier scores",
-            "They stand under `scores` in the sample file.",
-        ));
+        return Err(Complaint::new("the sample has no classifier scores")
+            .hinted("They stand under `scores` in the sample file."));
     }
     let mut doc = Doc::new();
     if let Some(outcome) = sample.classified(&walk.thresholds) {

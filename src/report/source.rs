@@ -2,10 +2,10 @@
 //!
 //! Must show the file exactly as it was read, hidden characters included.
 
-use super::absent::ViewError;
+use super::absent::missing;
 use super::{Basis, Doc, Line, Page, Role, change};
 use crate::command::Need;
-use crate::domain::{Name, Target};
+use crate::domain::{Complaint, Name, Target};
 use crate::policy::Policy;
 use crate::session::{PolicyRecord, SessionState, SourceFile};
 use crate::text::alike::did_you_mean;
@@ -18,8 +18,8 @@ const LINES: usize = 40;
 /// that was reached, and without a walk the root.
 ///
 /// A node of the current walk is shown as it was asked, everything else as it stands in the policy of the walk.
-pub fn list(place: Option<&Name>, state: &SessionState, basis: &Basis, page: Page) -> Result<Doc, ViewError> {
-    let policy = basis.policy.as_deref().ok_or_else(|| ViewError::missing(Need::Policy, state))?;
+pub fn list(place: Option<&Name>, state: &SessionState, basis: &Basis, page: Page) -> Result<Doc, Complaint> {
+    let policy = basis.policy.as_deref().ok_or_else(|| missing(Need::Policy, state))?;
     let here = state.walk_now().map(|walk| match (&walk.leaf, walk.frontier()) {
         (Some(leaf), _) => leaf.id.clone(),
         (None, Target::Node(id) | Target::Leaf(id)) => id,
@@ -32,7 +32,7 @@ pub fn list(place: Option<&Name>, state: &SessionState, basis: &Basis, page: Pag
         (Some(walk), None) => walk.conditions.policy.as_ref(),
         (None, _) => state.policy.as_ref(),
     };
-    let record = record.ok_or_else(|| ViewError::missing(Need::Policy, state))?;
+    let record = record.ok_or_else(|| missing(Need::Policy, state))?;
     let (file, at) = begins(id, policy, record)?;
     let lines: Vec<&str> = file.text.raw().lines().collect();
     let own = lines.get(at).map(|l| l.trim().trim_end_matches(']').to_owned()).unwrap_or_default();
@@ -65,7 +65,7 @@ pub fn list(place: Option<&Name>, state: &SessionState, basis: &Basis, page: Pag
 ///
 /// # Errors
 /// Where the policy has no such node or leaf, or the files do not hold it.
-pub fn begins<'a>(id: &Name, policy: &Policy, record: &'a PolicyRecord) -> Result<(&'a SourceFile, usize), ViewError> {
+pub fn begins<'a>(id: &Name, policy: &Policy, record: &'a PolicyRecord) -> Result<(&'a SourceFile, usize), Complaint> {
     let local = id.as_str().rsplit('/').next().unwrap_or_default();
     let (files, line) = match policy.node(id.as_str()) {
         Some(node) => (record.files.get(node.file..=node.file).unwrap_or_default(), Some(node.line)),
@@ -81,7 +81,7 @@ pub fn begins<'a>(id: &Name, policy: &Policy, record: &'a PolicyRecord) -> Resul
         };
         Some((file, at))
     });
-    found.ok_or_else(|| ViewError::new(format!("the source of `{id}` cannot be found in the recorded policy"), ""))
+    found.ok_or_else(|| Complaint::new(format!("the source of `{id}` cannot be found in the recorded policy")))
 }
 
 /// Whether a line begins a table that is no part of the one that begins with `own` (`[node.x`).
@@ -90,11 +90,11 @@ fn begins_another(line: &str, own: &str) -> bool {
     line.starts_with('[') && line.ends_with(']') && !line.starts_with(&format!("{own}."))
 }
 
-fn unknown(id: &Name, policy: &Policy) -> ViewError {
+fn unknown(id: &Name, policy: &Policy) -> Complaint {
     let mut names: Vec<&str> = policy.nodes.iter().map(|n| n.id.as_str()).collect();
     names.extend(policy.leaves.iter().map(|l| l.id.as_str()));
     let list = width::truncate(&names.join(", "), 400);
     let meant = did_you_mean(&policy.names_like(id.as_str(), true), |name| format!("`{name}`"));
     let meant = meant.map(|meant| format!("{meant} ")).unwrap_or_default();
-    ViewError::new(format!("the policy has no node or leaf `{id}`"), &format!("{meant}It has {list}."))
+    Complaint::new(format!("the policy has no node or leaf `{id}`")).hinted(format!("{meant}It has {list}."))
 }

@@ -6,7 +6,7 @@ use super::compare::{compare, leaf};
 use super::conditions::branched_under;
 use super::number::{count, decimal, plural};
 use super::{Basis, Doc, Line, Page, Role, change, content, failure, step, value, walk};
-use crate::domain::{BreakAt, Mode, ModelInfo, Name, Sample};
+use crate::domain::{BreakAt, Complaint, Mode, ModelInfo, Name, Sample};
 use crate::session::expr::{self, Context};
 use crate::session::{Breakpoint, Fact, FailureKind, PolicyRecord, SessionState, Stamp, Step, Subject, WalkId};
 use crate::text::{Escaped, Untrusted};
@@ -22,7 +22,7 @@ pub fn fact(state: &SessionState, basis: &Basis, fact: &Fact, page: Page) -> Doc
         Fact::WalkStarted { walk, index, sample, root } => started(state, *walk, *index, sample, root, page),
         Fact::Stepped { walk, step } => stepped(state, basis, *walk, step, page),
         Fact::LeafReached { walk, .. } => reached(state, *walk, page),
-        Fact::Failed { kind, message } => failure::failure(*kind, message, None, page.width),
+        Fact::Failed { kind, message } => failure::failure(*kind, &Complaint::new(message.clone()), page.width),
         other => brief(state, basis, other, page),
     }
 }

@@ -4,10 +4,11 @@
 
 use super::number::decimal;
 use super::{Line, Role};
-use crate::session::expr::{Evaluated, ExprError, Value};
+use crate::domain::Complaint;
+use crate::session::expr::{Evaluated, Value};
 
 /// `NAME = VALUE`, with what was not known.
-pub fn evaluated(line: Line, expr: &str, result: &Result<Evaluated, ExprError>) -> Line {
+pub fn evaluated(line: Line, expr: &str, result: &Result<Evaluated, Complaint>) -> Line {
     let line = line.with(Role::Key, expr).with(Role::Muted, " = ");
     match result {
         Ok(evaluated) => {

@@ -3,9 +3,10 @@
 //!
 //! Must not change anything: a view is computed from the state, the policy and the page alone.
 
-use super::absent::ViewError;
+use super::absent::missing;
 use super::{Basis, Doc, Line, Page, beside, compare, help, info, source, value, walk};
 use crate::command::{InfoTopic, Need, ViewCommand};
+use crate::domain::Complaint;
 use crate::policy::Policy;
 use crate::session::expr::{self, Context, Vocabulary};
 use crate::session::state::Walk;
@@ -15,7 +16,7 @@ use crate::session::{SessionState, WalkId};
 ///
 /// # Errors
 /// Where what it asks for does not exist yet.
-pub fn answer(command: &ViewCommand, state: &SessionState, basis: &Basis, page: Page) -> Result<Doc, ViewError> {
+pub fn answer(command: &ViewCommand, state: &SessionState, basis: &Basis, page: Page) -> Result<Doc, Complaint> {
     use ViewCommand as C;
     match command {
         C::Info(topic) => info(*topic, state, basis, page),
@@ -31,7 +32,7 @@ pub fn answer(command: &ViewCommand, state: &SessionState, basis: &Basis, page: 
     }
 }
 
-fn info(topic: InfoTopic, state: &SessionState, basis: &Basis, page: Page) -> Result<Doc, ViewError> {
+fn info(topic: InfoTopic, state: &SessionState, basis: &Basis, page: Page) -> Result<Doc, Complaint> {
     Ok(match topic {
         InfoTopic::Breakpoints => info::breakpoints(state),
         InfoTopic::Display => info::displays(state),
@@ -47,25 +48,25 @@ fn info(topic: InfoTopic, state: &SessionState, basis: &Basis, page: Page) -> Re
     })
 }
 
-fn print(expr: &str, state: &SessionState) -> Result<Doc, ViewError> {
+fn print(expr: &str, state: &SessionState) -> Result<Doc, Complaint> {
     // What the policy does not have is only said to be unknown: looking at it does no harm.
     let at = Vocabulary::default();
     let result = expr::check(expr, &at).and_then(|()| expr::eval(expr, &Context::of(state)));
     match result {
         Ok(_) => Ok(Doc(vec![value::evaluated(Line::new(), expr, &result)])),
-        Err(error) => Err(ViewError { message: error.message, hint: error.hint }),
+        Err(error) => Err(error),
     }
 }
 
-fn current(state: &SessionState) -> Result<&Walk, ViewError> {
-    state.walk_now().ok_or_else(|| ViewError::missing(Need::Walk, state))
+fn current(state: &SessionState) -> Result<&Walk, Complaint> {
+    state.walk_now().ok_or_else(|| missing(Need::Walk, state))
 }
 
-fn walk_of(state: &SessionState, id: u32) -> Result<&Walk, ViewError> {
+fn walk_of(state: &SessionState, id: u32) -> Result<&Walk, Complaint> {
     let hint = "`info walks` lists them.";
-    state.walk(WalkId(id)).ok_or_else(|| ViewError::new(format!("there is no walk {id}"), hint))
+    state.walk(WalkId(id)).ok_or_else(|| Complaint::new(format!("there is no walk {id}")).hinted(hint))
 }
 
-fn loaded<'a>(state: &SessionState, basis: &'a Basis) -> Result<&'a Policy, ViewError> {
-    basis.loaded.as_deref().ok_or_else(|| ViewError::missing(Need::Policy, state))
+fn loaded<'a>(state: &SessionState, basis: &'a Basis) -> Result<&'a Policy, Complaint> {
+    basis.loaded.as_deref().ok_or_else(|| missing(Need::Policy, state))
 }

@@ -67,6 +67,7 @@ const RESERVED: &[(&str, &[&str], &str)] = &[
 
 /// Where serde derives may stand: wire and file types. A fact, and each value a fact holds, is its own written form.
 const SERDE_FILES: &[&str] = &[
+    "src/domain/complaint.rs",
     "src/domain/judgement.rs",
     "src/domain/outcome.rs",
     "src/domain/place.rs",

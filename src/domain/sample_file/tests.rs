@@ -9,6 +9,10 @@ fn good(line: &str) -> Sample {
     parse_line(7, line.as_bytes()).unwrap_or_else(|e| panic!("{line}: {e:?}"))
 }
 
+fn hint_of(error: &SampleError) -> &str {
+    error.complaint.hint.as_deref().unwrap_or_default()
+}
+
 #[test]
 fn every_key_of_the_format_arrives_where_it_belongs() {
     let s = good(
@@ -197,7 +201,8 @@ fn a_bad_line_says_where_what_and_what_to_do() {
     for (line, col, message, hint) in cases {
         let shown = String::from_utf8_lossy(line);
         let e = parse_line(3, line).expect_err(&shown);
-        if !(e.line == 3 && e.col == *col && e.message.raw().contains(message) && e.hint.contains(hint)) {
+        if !(e.line == 3 && e.col == *col && e.complaint.message.raw().contains(message) && hint_of(&e).contains(hint))
+        {
             wrong.push(format!("{shown}: {e:?}"));
         }
     }
@@ -207,13 +212,13 @@ fn a_bad_line_says_where_what_and_what_to_do() {
 #[test]
 fn deep_nesting_and_huge_lines_are_errors_and_no_crash() {
     let deep = format!(r#"{{"text":"a","meta":{}1{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
-    assert!(parse_line(1, deep.as_bytes()).expect_err("too deep").message.raw().contains("recursion"));
+    assert!(parse_line(1, deep.as_bytes()).expect_err("too deep").complaint.message.raw().contains("recursion"));
     let mut file = format!(r#"{{"text":"{}"}}"#, "x".repeat(MAX_LINE_BYTES)).into_bytes();
     file.extend_from_slice(b"\n{\"text\":\"next\"}");
     let loaded = load(file.as_slice()).expect("memory does not fail");
     assert_eq!((loaded.samples.len(), loaded.errors.len()), (1, 1));
     assert_eq!(loaded.samples[0].0, 2);
-    assert!(loaded.errors[0].message.raw().contains("longer than"));
+    assert!(loaded.errors[0].complaint.message.raw().contains("longer than"));
 }
 
 #[test]
@@ -246,7 +251,11 @@ fn a_message_does_not_grow_with_what_it_quotes() {
     ];
     for line in lines {
         let e = parse_line(1, line.as_bytes()).expect_err("bad");
-        assert!(e.message.raw().chars().count() <= MAX_MESSAGE + 1 && e.hint.len() < 400, "{}", e.message.raw().len());
+        assert!(
+            e.complaint.message.raw().chars().count() <= MAX_MESSAGE + 1 && hint_of(&e).len() < 400,
+            "{}",
+            e.complaint.message.raw().len()
+        );
     }
 }
 
@@ -264,12 +273,12 @@ fn a_sample_with_very_many_keys_costs_what_its_length_costs() {
     let both = format!(r#"{{"text":"a","meta":{{{many}}},{}}}"#, many.replace("\"k", "\"l"));
     assert!(parse_line(1, both.as_bytes()).is_ok());
     let twice = format!(r#"{{"text":"a",{many},"k0":1}}"#);
-    assert!(parse_line(1, twice.as_bytes()).expect_err("twice").message.raw().contains("twice"));
+    assert!(parse_line(1, twice.as_bytes()).expect_err("twice").complaint.message.raw().contains("twice"));
     for key in ["scores", "thresholds", "fields", "gold_path", "verdicts"] {
         let line =
             format!(r#"{{"id":"a","text":"a","{key}":{{{many}}}}}"#).replace(r#""text":"a","fields""#, r#""fields""#);
         let e = parse_line(1, line.as_bytes()).expect_err(key);
-        assert!(e.message.raw().contains("at most 4096"), "{key}: {}", e.message.raw());
+        assert!(e.complaint.message.raw().contains("at most 4096"), "{key}: {}", e.complaint.message.raw());
     }
 }
 
@@ -291,7 +300,7 @@ proptest! {
     #[test]
     fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         if let Err(e) = parse_line(1, &bytes) {
-            prop_assert!(e.col >= 1 && !e.hint.is_empty() && !e.message.is_empty());
+            prop_assert!(e.col >= 1 && !hint_of(&e).is_empty() && !e.complaint.message.is_empty());
         }
     }
 

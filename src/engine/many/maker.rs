@@ -112,12 +112,7 @@ pub(super) fn fault_of(error: &JudgeError) -> Fault {
     let kind = match error {
         JudgeError::TooLong { .. } => FaultKind::TooLong,
         JudgeError::Internal(_) => FaultKind::Internal,
-        JudgeError::Cancelled | JudgeError::Unusable { .. } => FaultKind::Model,
+        JudgeError::Cancelled | JudgeError::Unusable(_) => FaultKind::Model,
     };
-    let (message, hint) = match error {
-        JudgeError::Unusable { message, hint } => (message.clone(), hint.clone()),
-        JudgeError::Internal(message) => (message.clone(), None),
-        JudgeError::Cancelled | JudgeError::TooLong { .. } => (error.to_string().into(), None),
-    };
-    Fault { kind, message, hint }
+    Fault { kind, complaint: error.complaint() }
 }

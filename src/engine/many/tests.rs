@@ -3,7 +3,7 @@
 //! Must drive the whole run through its public face: a source, a judge and a sink.
 
 use super::*;
-use crate::domain::{Examination, Judgement, ModelInfo, Outcome, sample_file};
+use crate::domain::{Complaint, Examination, Judgement, ModelInfo, Outcome, sample_file};
 use crate::judge::scripted::Scripted;
 use crate::judge::{Look, Progress, Question, Questions};
 use crate::record::FaultKind;
@@ -49,7 +49,7 @@ fn given(texts: &[Option<&str>]) -> VecDeque<Item> {
         sample: match text {
             Some(text) => Ok(sample_file::parse_line(line, serde_json::json!({ "text": text }).to_string().as_bytes())
                 .expect("a sample")),
-            None => Err(Fault { kind: FaultKind::InvalidSample, message: "no".into(), hint: Some("mend it".into()) }),
+            None => Err(Fault { kind: FaultKind::InvalidSample, complaint: Complaint::new("no").hinted("mend it") }),
         },
     };
     (1..).zip(texts).map(item).collect()
@@ -165,7 +165,7 @@ fn a_sample_that_brings_the_judge_down_gets_an_error_and_all_others_their_record
     let (no_sample, internal) = (Some(FaultKind::InvalidSample), Some(FaultKind::Internal));
     let kinds: Vec<_> = records.iter().map(|r| r.error.as_ref().map(|e| e.kind)).collect();
     assert_eq!(kinds, [no_sample, None, None, None, internal, None, internal, None, None]);
-    assert_eq!(records[0].error.as_ref().and_then(|e| e.hint.as_deref()), Some("mend it"));
+    assert_eq!(records[0].error.as_ref().and_then(|e| e.complaint.hint.as_deref()), Some("mend it"));
     assert!(records.iter().zip(1..).all(|(r, n)| r.line == n));
     assert!(reopened >= 2, "the judge is replaced after each fall");
 }

@@ -38,8 +38,8 @@ fn a_mistyped_name_is_refused_with_the_one_that_was_meant() {
     ] {
         let before = bench.state().clone();
         let failure = bench.run(line).1.expect_err(line);
-        assert!(failure.message.raw().contains(message), "{line}: {failure:?}");
-        assert!(failure.hint.as_ref().is_some_and(|h| h.contains(hint)), "{line}: {failure:?}");
+        assert!(failure.complaint.message.raw().contains(message), "{line}: {failure:?}");
+        assert!(failure.complaint.hint.as_ref().is_some_and(|h| h.contains(hint)), "{line}: {failure:?}");
         let after = bench.state();
         assert_eq!(
             (before.breakpoints, before.displays),
@@ -58,8 +58,8 @@ fn a_threshold_is_a_number_that_its_score_can_have() {
     std::fs::write(&file, samples).expect("written");
     let refused = |bench: &mut Bench, line: &str, message: &str, hint: &str| {
         let failure = bench.run(line).1.expect_err(line);
-        assert!(failure.message.raw().contains(message), "{line}: {failure:?}");
-        assert!(failure.hint.as_ref().is_some_and(|h| h.contains(hint)), "{line}: {failure:?}");
+        assert!(failure.complaint.message.raw().contains(message), "{line}: {failure:?}");
+        assert!(failure.complaint.hint.as_ref().is_some_and(|h| h.contains(hint)), "{line}: {failure:?}");
         assert!(bench.state().thresholds.is_empty(), "{line}");
     };
     refused(&mut bench, "set threshold logit=3", "a threshold of 3 is outside", "load samples PATH first");

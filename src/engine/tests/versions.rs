@@ -131,8 +131,8 @@ fn a_node_that_is_gone_is_told_and_the_walk_stays() {
     bench.run(&format!("load policy {path}")).1.expect("loaded");
     let before = bench.state().walks.clone();
     let failure = bench.run("step").1.expect_err("no such node");
-    assert!(failure.message.raw().contains("no node `insult`"), "{failure:?}");
-    assert!(failure.hint.as_ref().is_some_and(|h| h.contains("run")), "{failure:?}");
+    assert!(failure.complaint.message.raw().contains("no node `insult`"), "{failure:?}");
+    assert!(failure.complaint.hint.as_ref().is_some_and(|h| h.contains("run")), "{failure:?}");
     assert_eq!(bench.state().walks, before);
 }
 
@@ -185,7 +185,7 @@ fn x_shows_a_step_as_it_was_asked_and_refuses_where_the_model_is_another() {
     assert!(text.contains("Is it about a group?") && !text.contains("Reason in"), "not asked yet, so as it would be");
     bench.run("load model other").1.expect("loaded");
     let failure = bench.run("x prompt").1.expect_err("refused");
-    assert!(failure.message.raw().contains("another model"), "{failure:?}");
+    assert!(failure.complaint.message.raw().contains("another model"), "{failure:?}");
 }
 
 #[test]
@@ -248,7 +248,10 @@ fn walk_selects_an_earlier_walk_and_commands_act_on_it() {
     bench.run("step").1.expect("goes on where it stood");
     assert_eq!(bench.walk(1).steps.len(), 3);
     let failure = bench.run("walk 9").1.expect_err("no such walk");
-    assert!(failure.message.raw().contains("no walk 9") && failure.hint.is_some_and(|h| h.contains("info walks")));
+    assert!(
+        failure.complaint.message.raw().contains("no walk 9")
+            && failure.complaint.hint.is_some_and(|h| h.contains("info walks"))
+    );
     assert_eq!(bench.state().current, Some(WalkId(1)));
 }
 
@@ -290,7 +293,7 @@ fn rerun_asks_again_from_the_first_step_that_no_longer_stands() {
         assert_eq!(bench.walk(2).forked_from, Some((WalkId(1), at)), "{edit:?}");
         assert!(bench.walk(2).leaf.is_some(), "{edit:?}");
         let failure = bench.run("rerun").1.expect_err("nothing is left to ask again");
-        assert!(failure.message.raw().contains("still stands"), "{failure:?}");
+        assert!(failure.complaint.message.raw().contains("still stands"), "{failure:?}");
     }
 }
 
@@ -316,7 +319,7 @@ fn rerun_from_a_node_and_what_it_refuses() {
     let before = bench.state().walks.clone();
     for (line, message) in [("rerun nowhere", "has not asked `nowhere`"), ("rerun", "still stands")] {
         let failure = bench.run(line).1.expect_err(line);
-        assert!(failure.message.raw().contains(message), "{line}: {failure:?}");
+        assert!(failure.complaint.message.raw().contains(message), "{line}: {failure:?}");
     }
     assert_eq!(bench.state().walks, before);
     std::fs::write(bench.path("p.toml"), POLICY.replace("insult", "offence")).expect("written");

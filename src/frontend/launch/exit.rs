@@ -2,6 +2,7 @@
 //!
 //! Must not end the process itself; `main` returns the code.
 
+use crate::domain::Complaint;
 use crate::engine::Failure;
 use crate::frontend::bench::BenchError;
 use crate::frontend::words;
@@ -26,14 +27,13 @@ pub const INTERNAL: u8 = 255;
 /// Why the program could not do what was asked, with its exit code.
 pub struct Stopped {
     code: u8,
-    message: Untrusted,
-    hint: Option<String>,
+    complaint: Complaint,
 }
 
 impl Stopped {
     /// The arguments make no sense.
     pub fn usage(message: impl Into<Untrusted>) -> Self {
-        Self { code: USAGE, message: message.into(), hint: None }
+        Self { code: USAGE, complaint: Complaint::new(message) }
     }
 
     /// It could not be done.
@@ -42,9 +42,8 @@ impl Stopped {
     }
 
     /// Adds what to do.
-    pub fn hinted(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
-        self
+    pub fn hinted(self, hint: impl Into<String>) -> Self {
+        Self { complaint: self.complaint.hinted(hint), ..self }
     }
 
     /// With this exit code, unless it is a success.
@@ -54,8 +53,8 @@ impl Stopped {
 
     /// Says it on `err` and gives the exit code.
     pub fn tell(&self, err: &mut dyn Write) -> u8 {
-        if !self.message.is_empty() {
-            let text = words::told(&self.message, self.hint.as_deref());
+        if !self.complaint.message.is_empty() {
+            let text = words::told(&self.complaint);
             // Where stderr is closed there is nobody to tell.
             drop(err.write_all(text.as_bytes()));
         }
@@ -95,7 +94,7 @@ impl From<Failure> for Stopped {
             (false, FailureKind::User) => FAILED,
             (false, FailureKind::Internal) => INTERNAL,
         };
-        Self { code, message: failure.message, hint: failure.hint }
+        Self { code, complaint: failure.complaint }
     }
 }
 
@@ -122,6 +121,6 @@ impl From<BenchError> for Stopped {
 
 impl From<JournalError> for Stopped {
     fn from(error: JournalError) -> Self {
-        Self::failed(error.to_string()).hinted(error.hint())
+        Failure::from(error).into()
     }
 }

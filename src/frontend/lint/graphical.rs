@@ -98,7 +98,7 @@ impl Shown {
     fn new(d: &Diagnostic, files: &[SourceFile]) -> Self {
         let near = |p: &Place| p.file == d.place.file && p.line.abs_diff(d.place.line) <= NEAR_LINES;
         let (drawn, named): (Vec<_>, Vec<_>) = d.related.iter().partition(|(_, p)| near(p));
-        let mut help: Vec<String> = d.hint.iter().map(|h| h.escaped().into_string()).collect();
+        let mut help: Vec<String> = d.complaint.hint.iter().map(|h| Escaped::line(h).into_string()).collect();
         help.extend(named.iter().map(|(message, p)| format!("{}: {}", message.escaped(), place(p))));
         let text = files.get(d.place.file).map_or("", |f| f.text.raw());
         let mut labels = vec![(None, &d.place)];
@@ -114,7 +114,7 @@ impl Shown {
         Self {
             code: format!("{}[{}] {}", d.severity, d.code, d.code.info().name),
             severity: if d.severity == Severity::Error { miette::Severity::Error } else { miette::Severity::Warning },
-            message: d.message.escaped().into_string(),
+            message: d.complaint.to_string(),
             help: (!help.is_empty()).then(|| help.join("\n")),
             labels: labels.into_iter().zip(spans).map(label).collect(),
             source,

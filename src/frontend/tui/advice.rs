@@ -8,12 +8,12 @@ use super::prompt::{Advice, Candidate};
 use super::view::View;
 use crate::command::complete::command_of;
 use crate::command::{ViewCommand, complete, hint};
-use crate::domain::{Examination, Name};
+use crate::domain::{Complaint, Examination, Name};
 use crate::engine::{Failure, Stop};
 use crate::frontend::names::SessionNames;
 use crate::report::{self, Doc, Line, Page, Role, compare, examination, transcript, value};
-use crate::session::Fact;
 use crate::session::expr::{self, Context};
+use crate::session::{Fact, FailureKind};
 use crate::text::Untrusted;
 
 /// What the command language says of a line with the cursor at byte `at`.
@@ -29,7 +29,8 @@ pub fn of(line: &str, at: usize, names: &SessionNames) -> Advice {
 
 /// The answer to a command that needs no engine; `Err` is why there is nothing to show.
 pub fn answer(command: &ViewCommand, view: View<'_>, page: Page) -> Result<Doc, Doc> {
-    report::view::answer(command, view.state, view.basis, page).map_err(|e| e.doc(page.width))
+    report::view::answer(command, view.state, view.basis, page)
+        .map_err(|e| report::failure::failure(FailureKind::User, &e, page.width))
 }
 
 /// The lines of the log for a fact that is already in the state: as few as possible, for the panes show the rest.
@@ -93,18 +94,18 @@ pub fn reached(view: View<'_>) -> Option<Line> {
 /// A failure in one line: what went wrong and what to do.
 pub fn failure(failure: &Failure) -> Line {
     let role = if failure.cancelled { Role::Warning } else { Role::Error };
-    let line = Line::new().untrusted(role, &first_line(failure.message.raw()).into());
-    match &failure.hint {
-        Some(hint) => line.with(Role::Hint, format!(" · {}", first_line(hint))),
+    let line = Line::new().untrusted(role, &first_line(failure.complaint.message.raw()).into());
+    match &failure.complaint.hint {
+        Some(hint) => line.with(Role::Hint, " · ").untrusted(Role::Hint, &first_line(hint).into()),
         None => line,
     }
 }
 
 /// A failure that has more to say than a line holds, in full.
 pub fn failure_in_lines(failure: &Failure) -> Option<Doc> {
-    let hint = failure.hint.as_deref();
-    let long = failure.message.raw().contains('\n') || hint.is_some_and(|hint| hint.contains('\n'));
-    long.then(|| report::failure::failure(failure.kind, &failure.message, hint, WIDE))
+    let Complaint { message, hint } = &failure.complaint;
+    let long = message.raw().contains('\n') || hint.as_ref().is_some_and(|hint| hint.contains('\n'));
+    long.then(|| report::failure::failure(failure.kind, &failure.complaint, WIDE))
 }
 
 /// Something to know, in one line.

@@ -447,7 +447,7 @@ impl App {
         self.place = Some(line.place.shown());
         self.told = false;
         let parsed = match &line.text {
-            Ok(text) => parse(text).map_err(|e| Failure { hint: e.hint, ..Failure::user(e.message) }),
+            Ok(text) => parse(text).map_err(Failure::from),
             Err(fault) => Err(Failure::user(*fault).hinted("scripts are UTF-8 text, one command a line")),
         };
         match parsed {
@@ -485,7 +485,7 @@ impl App {
 
     fn placed(&mut self, failure: Failure) -> Failure {
         match self.place.take() {
-            Some(place) => Failure { message: format!("{place}: {}", failure.message.raw()).into(), ..failure },
+            Some(place) => failure.at(place),
             None => failure,
         }
     }

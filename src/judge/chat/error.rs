@@ -4,7 +4,7 @@
 
 use super::super::JudgeError;
 use super::families::{EMBEDDED, FAMILIES};
-use crate::domain::Digest;
+use crate::domain::{Complaint, Digest};
 use crate::llm::gguf::GgufError;
 use crate::text::{Escaped, Untrusted};
 
@@ -115,7 +115,7 @@ impl From<ChatError> for JudgeError {
     fn from(error: ChatError) -> Self {
         match error {
             ChatError::File(error) => error.into(),
-            ChatError::Unknown { sha256, ref shape, ref source_text } => Self::Unusable {
+            ChatError::Unknown { sha256, ref shape, ref source_text } => Self::Unusable(Complaint {
                 hint: error.hint(),
                 // With its line breaks, for a front end to escape line by line.
                 message: Untrusted::new(format!(
@@ -123,8 +123,8 @@ impl From<ChatError> for JudgeError {
                     shape.raw(),
                     source_text.raw()
                 )),
-            },
-            error => Self::Unusable { hint: error.hint(), message: error.to_string().into() },
+            }),
+            error => Self::Unusable(Complaint { hint: error.hint(), message: error.to_string().into() }),
         }
     }
 }

@@ -4,7 +4,7 @@ use super::families::{EMBEDDED, FAMILIES, Family};
 use super::sandbox::{Around, Content, Sandbox};
 use super::template::KEY;
 use super::{ChatError, ChatTemplate, open};
-use crate::domain::{Part, Piece, Prompt};
+use crate::domain::{Complaint, Part, Piece, Prompt};
 use crate::judge::JudgeError;
 use crate::llm::gguf::write::GgufWriter;
 use crate::llm::tokenizer::Tokenizer;
@@ -144,7 +144,7 @@ fn an_unknown_template_is_shown_and_refused_and_used_only_when_named() {
     let error = choose(&writer, None).unwrap_err();
     let hint = error.hint().unwrap();
     assert!(hint.contains("`--chat-template embedded`"), "{hint}");
-    let JudgeError::Unusable { message, .. } = JudgeError::from(error) else { panic!("unusable") };
+    let JudgeError::Unusable(Complaint { message, .. }) = JudgeError::from(error) else { panic!("unusable") };
     assert!(message.raw().contains("assistant\nThis is harmless.") && message.raw().contains("{% for message"));
     assert!(shown(&choose(&writer, Some("embedded")).unwrap(), &["a"], &["b"]).contains("harmless"));
 }

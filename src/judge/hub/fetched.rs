@@ -2,7 +2,7 @@
 //!
 //! Must not fetch or check anything itself.
 
-use crate::domain::{Digest, Programs};
+use crate::domain::{Complaint, Digest, Programs};
 use crate::judge::JudgeError;
 use crate::judge::manifest::Source;
 use crate::text::Untrusted;
@@ -145,15 +145,14 @@ impl From<FetchError> for JudgeError {
     fn from(e: FetchError) -> Self {
         match e {
             FetchError::Cancelled => Self::Cancelled,
-            FetchError::Folder { what, path, source } => Self::Unusable {
-                message: format!("{what} {}: {source}", path.raw()).into(),
-                hint: Some("choose another models folder, or make this one writable".to_owned()),
-            },
+            FetchError::Folder { what, path, source } => Complaint::new(format!("{what} {}: {source}", path.raw()))
+                .hinted("choose another models folder, or make this one writable")
+                .into(),
             FetchError::Failed { name, failures, manual } => {
                 let tried = failures.iter().map(|(source, why)| format!("{source}: {}", why.raw()));
                 let lines: Vec<String> = std::iter::once(format!("{name} could not be fetched")).chain(tried).collect();
                 let way: Vec<String> = std::iter::once("by hand:".to_owned()).chain(manual).collect();
-                Self::Unusable { message: lines.join("\n").into(), hint: Some(way.join("\n")) }
+                Complaint::new(lines.join("\n")).hinted(way.join("\n")).into()
             }
         }
     }

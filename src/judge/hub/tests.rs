@@ -3,7 +3,7 @@
 //! Must not reach any other machine; Python is a shell script here.
 
 use super::*;
-use crate::domain::Digest;
+use crate::domain::{Complaint, Digest};
 use crate::judge::JudgeError;
 use crate::llm::gguf::write::GgufWriter;
 use std::ffi::OsString;
@@ -211,7 +211,9 @@ fn dir() -> tempfile::TempDir {
 /// What the user reads: the error, and what to do.
 fn text(e: FetchError) -> String {
     match JudgeError::from(e) {
-        JudgeError::Unusable { message, hint } => format!("{}\nhint: {}\n", message.raw(), hint.unwrap_or_default()),
+        JudgeError::Unusable(Complaint { message, hint }) => {
+            format!("{}\nhint: {}\n", message.raw(), hint.unwrap_or_default())
+        }
         other => other.to_string(),
     }
 }

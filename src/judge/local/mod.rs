@@ -8,7 +8,8 @@ mod batch;
 use super::chat::{self, ChatTemplate};
 use super::{Judge, JudgeError, Look, Progress, Question, Questions, readout};
 use crate::domain::{
-    Cancel, Device, Examination, Judgement, Mode, ModelInfo, Part, Piece, Prompt, TokenView, TopToken, path_text,
+    Cancel, Complaint, Device, Examination, Judgement, Mode, ModelInfo, Part, Piece, Prompt, TokenView, TopToken,
+    path_text,
 };
 use crate::llm::decoder::Decoder;
 use crate::llm::device::Processor;
@@ -231,10 +232,8 @@ impl Judge for LocalJudge {
         let all = tokens.ids.len();
         let position = position.map_or(all, |p| p as usize);
         if position == 0 || position > all {
-            return Err(JudgeError::Unusable {
-                message: format!("position {position} is not in the prompt, which has {all} tokens").into(),
-                hint: Some(format!("give a position from 1 to {all}")),
-            });
+            let complaint = Complaint::new(format!("position {position} is not in the prompt, which has {all} tokens"));
+            return Err(complaint.hinted(format!("give a position from 1 to {all}")).into());
         }
         let logits = self.read(tokens.ids.get(..position).unwrap_or_default(), cancel)?;
         let top = scoring::top(&logits, k as usize)?.into_iter();

@@ -2,6 +2,7 @@
 //!
 //! Must not show text of the file (keys, tensor names) except as `Escaped`: a model file is as hostile as a sample.
 
+use crate::domain::Complaint;
 use crate::llm::LlmError;
 use crate::text::Escaped;
 use std::path::Path;
@@ -183,7 +184,7 @@ impl From<GgufError> for LlmError {
     fn from(error: GgufError) -> Self {
         match error {
             GgufError::Cancelled => Self::Cancelled,
-            error => Self::Unusable { message: error.to_string().into(), hint: error.hint().map(str::to_owned) },
+            error => Complaint { message: error.to_string().into(), hint: error.hint().map(str::to_owned) }.into(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The smaller views and the renderers.
 
 use super::fixture::*;
-use crate::domain::{Examination, Mode, Part, Piece, TokenView, TopToken};
+use crate::domain::{Complaint, Examination, Mode, Part, Piece, TokenView, TopToken};
 use crate::report::theme::Theme;
 use crate::report::{Basis, Doc, Line, Page, Role, ansi, beside, compare, examination, failure, json, plain, walk};
 use crate::session::{Fact, FailureKind, Policies, SessionState, Subject, WalkId};
@@ -120,8 +120,7 @@ fn examinations_show_every_character() {
 fn a_failure_says_what_to_do() {
     let doc = failure::failure(
         FailureKind::User,
-        &"there is no sample 93: 46 samples are loaded".into(),
-        Some("`info samples` lists them."),
+        &Complaint::new("there is no sample 93: 46 samples are loaded").hinted("`info samples` lists them."),
         60,
     );
     insta::assert_snapshot!(plain::render(&doc), @r"

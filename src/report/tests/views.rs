@@ -4,8 +4,8 @@ use super::fixture::*;
 use crate::command::{Command, ViewCommand, parse};
 use crate::domain::BreakAt;
 use crate::policy::{Policy, parse as parse_policy};
-use crate::report::{Basis, Page, plain, view, walk_tree};
-use crate::session::{Breakpoint, Fact, Policies, SessionState, Stamp, Subject, WalkId};
+use crate::report::{Basis, Page, failure, plain, view, walk_tree};
+use crate::session::{Breakpoint, Fact, FailureKind, Policies, SessionState, Stamp, Subject, WalkId};
 use std::fmt::Write as _;
 
 const PAGE: Page = Page::live(80);
@@ -20,7 +20,7 @@ fn command(line: &str) -> ViewCommand {
 fn show(line: &str, state: &SessionState, page: Page) -> String {
     match view::answer(&command(line), state, &Basis::of(state, &Policies::default()), page) {
         Ok(doc) => plain::render(&doc),
-        Err(error) => plain::render(&error.doc(page.width)),
+        Err(error) => plain::render(&failure::failure(FailureKind::User, &error, page.width)),
     }
 }
 

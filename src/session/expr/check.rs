@@ -4,10 +4,10 @@
 //! Must refuse only what can never hold or never mean anything: a name that is known later, or an answer that another
 //! node has, may stand in a condition.
 
-use super::ExprError;
 use super::names::{FILTERS, Found, Kind, NAMES, Variable, Words, find};
 use super::syntax::{BinOpKind, CompareOpKind, Expr, Machine, argument, children, path};
 use super::vocabulary::{Place, Vocabulary, member};
+use crate::domain::Complaint;
 use crate::text::alike::{alike, did_you_mean};
 use crate::text::{Escaped, width};
 use minijinja::Value;
@@ -20,12 +20,12 @@ const MOST_SHOWN: usize = 80;
 const ALL_NAMES: &str = "`help expressions` lists all names";
 
 /// Checks a whole expression.
-pub(super) fn check(expr: &Expr<'_>, machine: &Machine<'_>, at: &Vocabulary<'_>) -> Result<(), ExprError> {
+pub(super) fn check(expr: &Expr<'_>, machine: &Machine<'_>, at: &Vocabulary<'_>) -> Result<(), Complaint> {
     each(expr, &mut |part| node(part, machine, at), &mut |path| name(path, at).map(|_| ()))
 }
 
 /// Checks that every name is one of the table, whatever there is of it here.
-pub(super) fn names_only(expr: &Expr<'_>) -> Result<(), ExprError> {
+pub(super) fn names_only(expr: &Expr<'_>) -> Result<(), Complaint> {
     let anywhere = Vocabulary { place: Place::Breakpoint, ..Vocabulary::default() };
     each(expr, &mut |_| Ok(()), &mut |path| name(path, &anywhere).map(|_| ()))
 }
@@ -34,9 +34,9 @@ pub(super) fn names_only(expr: &Expr<'_>) -> Result<(), ExprError> {
 /// thousand deep.
 fn each(
     expr: &Expr<'_>,
-    part: &mut dyn FnMut(&Expr<'_>) -> Result<(), ExprError>,
-    named: &mut dyn FnMut(&[&str]) -> Result<(), ExprError>,
-) -> Result<(), ExprError> {
+    part: &mut dyn FnMut(&Expr<'_>) -> Result<(), Complaint>,
+    named: &mut dyn FnMut(&[&str]) -> Result<(), Complaint>,
+) -> Result<(), Complaint> {
     let mut waiting = vec![expr];
     while let Some(expr) = waiting.pop() {
         match path(expr) {
@@ -51,7 +51,7 @@ fn each(
 }
 
 /// Checks one part that is no name, without what it is made of.
-fn node(expr: &Expr<'_>, machine: &Machine<'_>, at: &Vocabulary<'_>) -> Result<(), ExprError> {
+fn node(expr: &Expr<'_>, machine: &Machine<'_>, at: &Vocabulary<'_>) -> Result<(), Complaint> {
     match expr {
         Expr::Call(call) => {
             // A name that is none is the likelier mistake.
@@ -154,7 +154,7 @@ fn spelt(path: &[&str]) -> String {
 }
 
 /// Finds a name, or says that there is none.
-fn name<'e>(path: &[&'e str], at: &Vocabulary<'_>) -> Result<Named<'e>, ExprError> {
+fn name<'e>(path: &[&'e str], at: &Vocabulary<'_>) -> Result<Named<'e>, Complaint> {
     let named = |variable| Named { path: path.to_vec(), variable };
     match find(path) {
         Found::Group => Ok(named(None)),
@@ -177,7 +177,7 @@ fn name<'e>(path: &[&'e str], at: &Vocabulary<'_>) -> Result<Named<'e>, ExprErro
     }
 }
 
-fn unknown(path: &[&str], right: usize, at: &Vocabulary<'_>) -> ExprError {
+fn unknown(path: &[&str], right: usize, at: &Vocabulary<'_>) -> Complaint {
     let (begun, wrong) = (path.get(..right).unwrap_or_default(), path.get(right).copied().unwrap_or_default());
     let mut options: Vec<&str> = Vec::new();
     for variable in NAMES.iter().filter(|variable| at.has(variable.since)) {
@@ -202,7 +202,7 @@ fn unknown(path: &[&str], right: usize, at: &Vocabulary<'_>) -> ExprError {
     refusal(message, Some(told(did_you_mean(&alike(wrong, options), whole), &format!("{ALL_NAMES}{quotes}"))))
 }
 
-fn not_yet(variable: &Variable, shown: &str, at: &Vocabulary<'_>) -> ExprError {
+fn not_yet(variable: &Variable, shown: &str, at: &Vocabulary<'_>) -> Complaint {
     let (message, hint) = match at.place {
         Place::Sample => (
             format!("`{shown}` is not known before a sample is run"),
@@ -214,7 +214,7 @@ fn not_yet(variable: &Variable, shown: &str, at: &Vocabulary<'_>) -> ExprError {
     refusal(message, Some(hint.to_owned()))
 }
 
-fn unknown_key(variable: &Variable, keys: Words, key: &str, known: &[&str], at: &Vocabulary<'_>) -> ExprError {
+fn unknown_key(variable: &Variable, keys: Words, key: &str, known: &[&str], at: &Vocabulary<'_>) -> Complaint {
     let message = match (keys, at.node) {
         (Words::Answer, Some(node)) => format!("node `{}` has no answer `{key}`", node.id),
         (Words::Answer, None) => format!("no node of the policy has the answer `{key}`"),
@@ -226,7 +226,7 @@ fn unknown_key(variable: &Variable, keys: Words, key: &str, known: &[&str], at: 
     refusal(message, Some(told(meant, &listed("there are", known, |key| code(&member(variable.fixed(), key))))))
 }
 
-fn whole_group(path: &[&str]) -> ExprError {
+fn whole_group(path: &[&str]) -> Complaint {
     let root = spelt(path);
     let example = NAMES.iter().find(|variable| variable.name.starts_with(&format!("{root}.")));
     let hint = example.map(|v| format!("name the one that is meant: `{}`, as in `{}`", v.name, v.example));
@@ -234,7 +234,7 @@ fn whole_group(path: &[&str]) -> ExprError {
 }
 
 /// Two sides of a comparison.
-fn compare(left: &Expr<'_>, op: Op, right: &Expr<'_>, at: &Vocabulary<'_>) -> Result<(), ExprError> {
+fn compare(left: &Expr<'_>, op: Op, right: &Expr<'_>, at: &Vocabulary<'_>) -> Result<(), Complaint> {
     let side = |expr| path(expr).map(|path| name(&path, at)).transpose();
     match (side(left)?, side(right)?) {
         (Some(one), Some(other)) if op != Op::In => {
@@ -268,7 +268,7 @@ fn compare(left: &Expr<'_>, op: Op, right: &Expr<'_>, at: &Vocabulary<'_>) -> Re
 }
 
 /// A name against a value that stands in the expression.
-fn equals(named: &Named<'_>, value: &Value, op: Op, at: &Vocabulary<'_>) -> Result<(), ExprError> {
+fn equals(named: &Named<'_>, value: &Value, op: Op, at: &Vocabulary<'_>) -> Result<(), Complaint> {
     let shown = named.shown();
     if value.is_none() {
         let hint = format!("ask `{shown} is none`: what is not known is equal to nothing");
@@ -305,7 +305,7 @@ fn equals(named: &Named<'_>, value: &Value, op: Op, at: &Vocabulary<'_>) -> Resu
 }
 
 /// `"yes" in p`, `"gift" in sample.text`, `"gap" in tags`.
-fn contains(named: &Named<'_>, value: &Value, at: &Vocabulary<'_>) -> Result<(), ExprError> {
+fn contains(named: &Named<'_>, value: &Value, at: &Vocabulary<'_>) -> Result<(), Complaint> {
     let shown = named.shown();
     let Some(variable) = named.variable else {
         let begins = |v: &&Variable| v.keys.is_some() && v.fixed() == format!("{shown}.");
@@ -407,6 +407,6 @@ fn told(meant: Option<String>, otherwise: &str) -> String {
     meant.map_or_else(|| otherwise.to_owned(), |meant| format!("{meant} {otherwise}"))
 }
 
-fn refusal(message: String, hint: Option<String>) -> ExprError {
-    ExprError { message: message.into(), hint }
+fn refusal(message: String, hint: Option<String>) -> Complaint {
+    Complaint { hint, ..Complaint::new(message) }
 }

@@ -9,19 +9,19 @@
 //! | false | unknown | false | unknown | true |
 //! | unknown | unknown | unknown | unknown | unknown |
 
-use super::ExprError;
 use super::syntax::{BinOpKind, Expr, UnaryOpKind, children, path};
+use crate::domain::Complaint;
 
 /// True, false, or `None`: not known.
 pub(super) type Truth = Option<bool>;
 
 /// How a part between the connectives is evaluated.
-type Part<'p> = dyn FnMut(&Expr<'_>) -> Result<Truth, ExprError> + 'p;
+type Part<'p> = dyn FnMut(&Expr<'_>) -> Result<Truth, Complaint> + 'p;
 
 /// What a condition comes to; `part` is asked for its parts between the connectives, from left to right and only as far
 /// as needed. Chains of one connective are a loop; nesting is as deep as there are parentheses, of which minijinja
 /// allows 150.
-pub(super) fn truth(expr: &Expr<'_>, part: &mut Part<'_>) -> Result<Truth, ExprError> {
+pub(super) fn truth(expr: &Expr<'_>, part: &mut Part<'_>) -> Result<Truth, Complaint> {
     let (mut expr, mut negated) = (expr, false);
     while let Expr::UnaryOp(op) = expr
         && matches!(op.op, UnaryOpKind::Not)
@@ -51,7 +51,7 @@ fn connective(op: BinOpKind) -> Option<bool> {
 }
 
 /// `a or b or c`, which minijinja reads as `(a or b) or c`, or the same with `and`.
-fn chain(expr: &Expr<'_>, decides: bool, part: &mut Part<'_>) -> Result<Truth, ExprError> {
+fn chain(expr: &Expr<'_>, decides: bool, part: &mut Part<'_>) -> Result<Truth, Complaint> {
     let (mut left, mut operands) = (expr, Vec::new());
     while let Expr::BinOp(op) = left
         && connective(op.op) == Some(decides)

@@ -26,6 +26,7 @@ pub use names::{FILTERS, Kind, NAMES, Since, Variable, Words};
 pub use value::Value;
 pub use vocabulary::{Place, Vocabulary};
 
+use crate::domain::Complaint;
 use crate::text::Untrusted;
 use syntax::{Expr, Machine};
 
@@ -33,16 +34,6 @@ use syntax::{Expr, Machine};
 const MAX_LENGTH: usize = 4096;
 /// Bounds time and memory: about this many instructions or 64 times this many bytes.
 const FUEL: u64 = 50_000;
-
-/// What is wrong with an expression.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}", .message.escaped())]
-pub struct ExprError {
-    /// What is wrong.
-    pub message: Untrusted,
-    /// What to do about it.
-    pub hint: Option<String>,
-}
 
 /// What an expression came to.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,7 +51,7 @@ pub struct Evaluated {
 ///
 /// # Errors
 /// Says what is wrong, what was probably meant, and what there is.
-pub fn check(source: &str, at: &Vocabulary<'_>) -> Result<(), ExprError> {
+pub fn check(source: &str, at: &Vocabulary<'_>) -> Result<(), Complaint> {
     check::check(&syntax::parse(source)?, &Machine::new(source), at)
 }
 
@@ -69,7 +60,7 @@ pub fn check(source: &str, at: &Vocabulary<'_>) -> Result<(), ExprError> {
 /// # Errors
 /// Where it cannot be read or uses unknown names, and what shows only while evaluating: values of the wrong kind, too
 /// much work.
-pub fn eval(source: &str, context: &Context) -> Result<Evaluated, ExprError> {
+pub fn eval(source: &str, context: &Context) -> Result<Evaluated, Complaint> {
     let expr = syntax::parse(source)?;
     // Whatever was checked when it was typed was checked then; in a session that is opened again, only that it can be
     // computed.
@@ -92,7 +83,7 @@ impl<'s> Condition<'s> {
     ///
     /// # Errors
     /// Where it cannot be read or uses unknown names.
-    pub fn read(source: &'s str) -> Result<Self, ExprError> {
+    pub fn read(source: &'s str) -> Result<Self, Complaint> {
         let expr = syntax::parse(source)?;
         check::names_only(&expr)?;
         Ok(Self { expr, machine: Machine::new(source) })
@@ -102,7 +93,7 @@ impl<'s> Condition<'s> {
     ///
     /// # Errors
     /// What shows only while evaluating; see [`eval`].
-    pub fn holds(&mut self, context: &Context) -> Result<bool, ExprError> {
+    pub fn holds(&mut self, context: &Context) -> Result<bool, Complaint> {
         self.machine.refuel();
         truth(&mut self.machine, &self.expr, context)
     }
@@ -110,7 +101,7 @@ impl<'s> Condition<'s> {
 
 /// What a condition comes to: each part between the connectives by itself, where one that had to read what is not known
 /// is neither true nor false.
-fn truth(machine: &mut Machine<'_>, expr: &Expr<'_>, context: &Context) -> Result<bool, ExprError> {
+fn truth(machine: &mut Machine<'_>, expr: &Expr<'_>, context: &Context) -> Result<bool, Complaint> {
     let truth = logic::truth(expr, &mut |part| {
         let (root, absent) = context.root();
         let value = machine.eval(part, root);

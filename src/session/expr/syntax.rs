@@ -3,7 +3,8 @@
 //! Must be the only file that depends on how minijinja keeps expressions: the tree is shown without a promise to stay
 //! as it is, which is why Cargo.toml pins the version.
 
-use super::{ExprError, FUEL, MAX_LENGTH};
+use super::{FUEL, MAX_LENGTH};
+use crate::domain::Complaint;
 use minijinja::machinery::{self, CodeGenerator};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Value};
 
@@ -16,15 +17,13 @@ const COST_OF_A_FAILURE: u64 = 500;
 ///
 /// # Errors
 /// Where it is empty, too long, or none.
-pub(super) fn parse(source: &str) -> Result<Expr<'_>, ExprError> {
+pub(super) fn parse(source: &str) -> Result<Expr<'_>, Complaint> {
     if source.len() > MAX_LENGTH {
-        return Err(ExprError {
-            message: format!("an expression can have at most {MAX_LENGTH} bytes, this one has {}", source.len()).into(),
-            hint: None,
-        });
+        let len = source.len();
+        return Err(Complaint::new(format!("an expression can have at most {MAX_LENGTH} bytes, this one has {len}")));
     }
     if source.trim().is_empty() {
-        return Err(ExprError { message: "the expression is empty".into(), hint: Some(example()) });
+        return Err(Complaint::new("the expression is empty").hinted(EXAMPLE));
     }
     machinery::parse_expr(source).map_err(|e| explain(&e))
 }
@@ -141,29 +140,22 @@ impl<'s> Machine<'s> {
 }
 
 /// An error of minijinja in our words.
-pub(super) fn explain(error: &Error) -> ExprError {
+pub(super) fn explain(error: &Error) -> Complaint {
     let detail = error.detail().unwrap_or_default();
     match error.kind() {
-        ErrorKind::OutOfFuel => ExprError {
-            message: "the expression takes too long or needs too much memory".into(),
-            hint: Some("keep conditions to comparisons of single values".to_owned()),
-        },
-        ErrorKind::SyntaxError => {
-            ExprError { message: format!("the expression cannot be read: {detail}").into(), hint: Some(example()) }
-        }
+        ErrorKind::OutOfFuel => Complaint::new("the expression takes too long or needs too much memory")
+            .hinted("keep conditions to comparisons of single values"),
+        ErrorKind::SyntaxError => Complaint::new(format!("the expression cannot be read: {detail}")).hinted(EXAMPLE),
         ErrorKind::UnknownFilter | ErrorKind::UnknownTest | ErrorKind::UnknownFunction | ErrorKind::UnknownMethod => {
-            ExprError {
-                message: format!("the expression uses something unknown: {detail}").into(),
-                hint: Some("there are filters such as `length`, `lower` and `round`, and no functions".to_owned()),
-            }
+            Complaint::new(format!("the expression uses something unknown: {detail}"))
+                .hinted("there are filters such as `length`, `lower` and `round`, and no functions")
         }
         kind => {
             let what = if detail.is_empty() { kind.to_string() } else { format!("{kind}: {detail}") };
-            ExprError { message: format!("the expression cannot be computed: {what}").into(), hint: None }
+            Complaint::new(format!("the expression cannot be computed: {what}"))
         }
     }
 }
 
-fn example() -> String {
-    "an expression looks like this: p.yes < 0.6 and answer == \"yes\"; `help expressions` lists all names".to_owned()
-}
+const EXAMPLE: &str =
+    "an expression looks like this: p.yes < 0.6 and answer == \"yes\"; `help expressions` lists all names";

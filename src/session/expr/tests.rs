@@ -7,7 +7,7 @@ use crate::domain::{
 use crate::policy::Policy;
 use crate::session::{Fact, LeafReached, NodeRef, SessionState, Step, Subject, Taken, WalkId};
 
-fn holds(condition: &str, context: &Context) -> Result<bool, ExprError> {
+fn holds(condition: &str, context: &Context) -> Result<bool, Complaint> {
     Condition::read(condition)?.holds(context)
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Must name the file in every message, and must hold nothing that changes one.
 
+use crate::domain::Complaint;
 use crate::session::recovery::{Damage, shown};
 use crate::text::Escaped;
 use std::io;
@@ -104,6 +105,12 @@ pub enum JournalError {
         /// The first failure.
         why: String,
     },
+}
+
+impl From<JournalError> for Complaint {
+    fn from(error: JournalError) -> Self {
+        Self::new(error.to_string()).hinted(error.hint())
+    }
 }
 
 impl JournalError {

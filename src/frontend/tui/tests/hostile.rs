@@ -110,12 +110,7 @@ fn no_hostile_text_reaches_a_cell_of_any_screen() {
                 Fact::Failed { kind: FailureKind::User, message: text.into() },
                 Fact::Saved { path: text.into() },
             ]);
-            let failure = Failure {
-                kind: FailureKind::User,
-                cancelled: false,
-                message: text.into(),
-                hint: Some("try again".into()),
-            };
+            let failure = Failure::user(text).hinted(text);
             stage.tell(Msg::Event(Event::Notice(Notice::Done { ticket: Ticket(1), result: Err(failure) })));
             assert_inert(&stage, "failed");
             stage.keys(":note ");
