@@ -77,10 +77,10 @@ pub struct Completion {
 pub fn complete(line: &str, cursor: usize, names: &dyn Names) -> Vec<Completion> {
     let Some(typed) = line.get(..cursor) else { return Vec::new() };
     match locate(typed) {
-        Place::Nothing => Vec::new(),
-        Place::First { word } => commands(&word, None, names),
-        Place::Second { specs, word } => commands(&word, Some(&specs), names),
-        Place::Argument { args, word, .. } => {
+        CursorAt::Nothing => Vec::new(),
+        CursorAt::First { word } => commands(&word, None, names),
+        CursorAt::Second { specs, word } => commands(&word, Some(&specs), names),
+        CursorAt::Argument { args, word, .. } => {
             let mut found: Vec<Completion> = Vec::new();
             for (arg, announced) in args {
                 for completion in argument(arg, announced, &word, typed, names) {
@@ -98,7 +98,7 @@ pub fn complete(line: &str, cursor: usize, names: &dyn Names) -> Vec<Completion>
 /// line makes no sense.
 pub fn hint(line: &str) -> Option<String> {
     match locate(line) {
-        Place::Argument { args, after, word, begun: false } if word.text.is_empty() => {
+        CursorAt::Argument { args, after, word, begun: false } if word.text.is_empty() => {
             let typed_keyword = |(arg, announced): &(&ArgSpec, bool)| {
                 if *announced { arg.name.to_owned() } else { arg.usage() }
             };
@@ -106,7 +106,7 @@ pub fn hint(line: &str) -> Option<String> {
             let space = if line.ends_with(char::is_whitespace) { "" } else { " " };
             (!rest.is_empty()).then(|| format!("{space}{}", rest.join(" ")))
         }
-        Place::First { word } if !word.text.is_empty() => match resolve::resolve(&word.text, None) {
+        CursorAt::First { word } if !word.text.is_empty() => match resolve::resolve(&word.text, None) {
             Resolved::Command(spec) => {
                 let rest = spec.name.strip_prefix(word.text.as_str()).unwrap_or_default();
                 let args: String = spec.args.iter().map(|a| format!(" {}", a.usage())).collect();
@@ -130,7 +130,7 @@ pub fn command_of(line: &str) -> Option<&'static CommandSpec> {
 }
 
 /// Where in a command the cursor stands.
-enum Place {
+enum CursorAt {
     /// In a comment, after the last argument, or after a word that is no command.
     Nothing,
     /// In the first word.
@@ -148,7 +148,7 @@ fn head_of(word: &str) -> &str {
 }
 
 /// The words before the cursor, the last of them being the one the cursor stands in; empty after white space.
-fn locate(typed: &str) -> Place {
+fn locate(typed: &str) -> CursorAt {
     let empty = Token { text: String::new(), span: typed.len()..typed.len(), quoted: false };
     let mut lexer = Lexer::tolerant(typed);
     let mut next = || match lexer.word() {
@@ -157,22 +157,22 @@ fn locate(typed: &str) -> Place {
     };
     let in_comment = typed.trim_start().starts_with('#');
     let Some(first) = next().filter(|_| !in_comment) else {
-        return if in_comment { Place::Nothing } else { Place::First { word: empty } };
+        return if in_comment { CursorAt::Nothing } else { CursorAt::First { word: empty } };
     };
     if first.span.end == typed.len() {
-        return Place::First { word: first };
+        return CursorAt::First { word: first };
     }
     let (spec, counted) = match resolve::resolve(head_of(&first.text), None) {
         Resolved::Command(spec) => (spec, spec.slash.filter(|_| first.text.contains('/'))),
         Resolved::Group(specs) => match next() {
-            None => return Place::Second { specs, word: empty },
-            Some(second) if second.span.end == typed.len() => return Place::Second { specs, word: second },
+            None => return CursorAt::Second { specs, word: empty },
+            Some(second) if second.span.end == typed.len() => return CursorAt::Second { specs, word: second },
             Some(second) => match resolve::resolve(&first.text, Some(&second.text)) {
                 Resolved::Command(spec) => (spec, None),
-                _ => return Place::Nothing,
+                _ => return CursorAt::Nothing,
             },
         },
-        Resolved::Ambiguous(_) | Resolved::Unknown(_) => return Place::Nothing,
+        Resolved::Ambiguous(_) | Resolved::Unknown(_) => return CursorAt::Nothing,
     };
     arguments(spec, counted, &mut lexer, typed, empty)
 }
@@ -183,23 +183,23 @@ fn arguments(
     lexer: &mut Lexer<'_>,
     typed: &str,
     empty: Token,
-) -> Place {
+) -> CursorAt {
     let mut index = 0;
     loop {
         if counted == Some(index) {
             index += 1;
         }
-        let Some(arg) = spec.args.get(index) else { return Place::Nothing };
+        let Some(arg) = spec.args.get(index) else { return CursorAt::Nothing };
         let after = |count: usize| spec.args.get(index + count..).unwrap_or_default();
         let open = |word| {
             let args = possible(spec, index, counted);
             let last = args.last().and_then(|(last, _)| spec.args.iter().position(|a| a.name == last.name));
-            Place::Argument { args, after: after(last.map_or(0, |last| last + 1 - index)), word, begun: false }
+            CursorAt::Argument { args, after: after(last.map_or(0, |last| last + 1 - index)), word, begun: false }
         };
-        let announced = |word| Place::Argument { args: vec![(arg, true)], after: after(1), word, begun: false };
+        let announced = |word| CursorAt::Argument { args: vec![(arg, true)], after: after(1), word, begun: false };
         let the_rest = |lexer: &mut Lexer<'_>| {
             let begun = !lexer.clone().rest().0.is_empty();
-            Place::Argument { args: vec![(arg, true)], after: &[], word: rest(lexer, typed), begun }
+            CursorAt::Argument { args: vec![(arg, true)], after: &[], word: rest(lexer, typed), begun }
         };
         if arg.kind.is_rest() && arg.keyword.is_none() {
             return the_rest(lexer);

@@ -8,7 +8,7 @@ use super::spec::{CommandSpec, Group, Scope, TABLE};
 
 /// One block of help.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Block {
+pub enum HelpBlock {
     /// A title.
     Heading(String),
     /// How a command is written.
@@ -45,7 +45,7 @@ pub const TOPICS: [(&str, &str); 2] = [
 /// What `help` shows: `None` is all commands, otherwise one of them, or all that begin with that word.
 ///
 /// Fails with the names of the commands that could have been meant.
-pub fn help(topic: Option<&str>, live: bool) -> Result<Vec<Block>, Vec<&'static str>> {
+pub fn help(topic: Option<&str>, live: bool) -> Result<Vec<HelpBlock>, Vec<&'static str>> {
     let Some(topic) = topic else { return Ok(overview(live)) };
     let mut words = topic.split_whitespace();
     let (first, second) = (words.next().unwrap_or_default(), words.next());
@@ -67,54 +67,54 @@ pub fn apropos(words: &str) -> Vec<&'static CommandSpec> {
 }
 
 /// A command as one line of a list.
-pub fn summary(spec: &CommandSpec) -> Block {
+pub fn summary(spec: &CommandSpec) -> HelpBlock {
     let names = std::iter::once(spec.name).chain(spec.aliases.iter().copied().filter(|a| a.chars().count() <= 3));
-    Block::Item { term: names.collect::<Vec<_>>().join(", "), text: spec.summary.to_owned() }
+    HelpBlock::Item { term: names.collect::<Vec<_>>().join(", "), text: spec.summary.to_owned() }
 }
 
 /// All there is to say of a command.
-pub fn command(spec: &CommandSpec) -> Vec<Block> {
-    let mut blocks = vec![Block::Usage(spec.usage()), Block::Paragraph(format!("{}.", spec.summary))];
-    blocks.extend(spec.help.split("\n\n").map(|p| Block::Paragraph(p.to_owned())));
+pub fn command(spec: &CommandSpec) -> Vec<HelpBlock> {
+    let mut blocks = vec![HelpBlock::Usage(spec.usage()), HelpBlock::Paragraph(format!("{}.", spec.summary))];
+    blocks.extend(spec.help.split("\n\n").map(|p| HelpBlock::Paragraph(p.to_owned())));
     for arg in spec.args {
-        blocks.push(Block::Item { term: arg.name.to_owned(), text: arg.kind.describe().to_owned() });
+        blocks.push(HelpBlock::Item { term: arg.name.to_owned(), text: arg.kind.describe().to_owned() });
         if let super::arg::ArgKind::Enum(words) = arg.kind {
-            blocks.extend(words.iter().map(|w| Block::Item { term: format!("  {}", w.0), text: w.1.to_owned() }));
+            blocks.extend(words.iter().map(|w| HelpBlock::Item { term: format!("  {}", w.0), text: w.1.to_owned() }));
         }
     }
     if !spec.needs.is_empty() {
         let needs = spec.needs.iter().map(|need| need.noun()).collect::<Vec<_>>().join(", ");
-        blocks.push(Block::Item { term: "needs".to_owned(), text: needs });
+        blocks.push(HelpBlock::Item { term: "needs".to_owned(), text: needs });
     }
     if !spec.aliases.is_empty() {
-        blocks.push(Block::Item { term: "also".to_owned(), text: spec.aliases.join(", ") });
+        blocks.push(HelpBlock::Item { term: "also".to_owned(), text: spec.aliases.join(", ") });
     }
     if !spec.keys.is_empty() {
         let keys = spec.keys.iter().map(|k| k.key).collect::<Vec<_>>().join(", ");
-        blocks.push(Block::Item { term: "keys".to_owned(), text: format!("{keys} (full-screen)") });
+        blocks.push(HelpBlock::Item { term: "keys".to_owned(), text: format!("{keys} (full-screen)") });
     }
-    blocks.extend(spec.examples.iter().map(|e| Block::Example { line: e.0.to_owned(), what: e.1.to_owned() }));
+    blocks.extend(spec.examples.iter().map(|e| HelpBlock::Example { line: e.0.to_owned(), what: e.1.to_owned() }));
     blocks
 }
 
 /// All commands; in a recorded session those that are not refused there.
-fn overview(live: bool) -> Vec<Block> {
+fn overview(live: bool) -> Vec<HelpBlock> {
     let mut blocks = Vec::new();
     let offered = |spec: &&CommandSpec| live || !spec.needs.contains(&Need::Live);
     for group in Group::ALL {
         let items: Vec<_> = TABLE.iter().copied().filter(|s| s.group == group).filter(offered).map(summary).collect();
         if !items.is_empty() {
-            blocks.push(Block::Heading(group.title().to_owned()));
+            blocks.push(HelpBlock::Heading(group.title().to_owned()));
             blocks.extend(items);
         }
     }
     if !live {
         let text = "This is a recorded session: the commands that would ask a model or write something are left out.";
-        blocks.push(Block::Paragraph(text.to_owned()));
+        blocks.push(HelpBlock::Paragraph(text.to_owned()));
     }
-    blocks.push(Block::Paragraph(LANGUAGE.to_owned()));
-    blocks.push(Block::Paragraph("`help COMMAND` explains one, `apropos WORD` finds one.".to_owned()));
-    blocks.extend(TOPICS.iter().map(|(topic, what)| Block::Paragraph(format!("`help {topic}`: {what}."))));
+    blocks.push(HelpBlock::Paragraph(LANGUAGE.to_owned()));
+    blocks.push(HelpBlock::Paragraph("`help COMMAND` explains one, `apropos WORD` finds one.".to_owned()));
+    blocks.extend(TOPICS.iter().map(|(topic, what)| HelpBlock::Paragraph(format!("`help {topic}`: {what}."))));
     blocks
 }
 
@@ -190,7 +190,7 @@ mod tests {
     #[test]
     fn the_overview_names_every_command() {
         let blocks = help(None, true).expect("the overview");
-        let items = |blocks: &[Block]| blocks.iter().filter(|b| matches!(b, Block::Item { .. })).count();
+        let items = |blocks: &[HelpBlock]| blocks.iter().filter(|b| matches!(b, HelpBlock::Item { .. })).count();
         assert_eq!(items(&blocks), TABLE.len());
         let refused = TABLE.iter().filter(|s| s.needs.contains(&Need::Live)).count();
         assert!(refused > 10, "{refused}");
@@ -205,7 +205,7 @@ mod tests {
     fn help_on_one_command_follows_abbreviations_and_names_what_was_meant() {
         let usage = |topic| match help(Some(topic), true) {
             Ok(blocks) => match blocks.first() {
-                Some(Block::Usage(usage)) => usage.clone(),
+                Some(HelpBlock::Usage(usage)) => usage.clone(),
                 other => format!("{other:?}"),
             },
             Err(names) => names.join("|"),

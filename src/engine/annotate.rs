@@ -2,7 +2,7 @@
 //!
 //! Must not change a walk.
 
-use super::{Engine, Failure, Notice, Run, Stop, host, meant, prompt};
+use super::{Engine, Execution, Failure, Notice, Stop, host, meant, prompt};
 use crate::command::{ExamineWhat, Has, Need};
 use crate::domain::{Name, path_text};
 use crate::judge::Look;
@@ -37,13 +37,13 @@ impl Engine {
         Some(Stamp { author: self.author.clone(), at: host::now() })
     }
 
-    pub(super) fn note(&mut self, run: &mut Run, on: Subject, text: &str) -> Result<Stop, Failure> {
+    pub(super) fn note(&mut self, run: &mut Execution, on: Subject, text: &str) -> Result<Stop, Failure> {
         let by = self.stamp();
         self.done(run, Fact::Noted { on, text: text.into(), by })
     }
 
     /// A note about the step that answered `node` in the current walk.
-    pub(super) fn note_at(&mut self, run: &mut Run, node: &Name, text: &str) -> Result<Stop, Failure> {
+    pub(super) fn note_at(&mut self, run: &mut Execution, node: &Name, text: &str) -> Result<Stop, Failure> {
         let walk = self.state.walk_now();
         let place = walk.and_then(|w| Some((w.id, w.steps.iter().rposition(|step| step.node.id == *node)?)));
         let Some((walk, place)) = place else {
@@ -53,7 +53,7 @@ impl Engine {
         self.note(run, Subject::Step(walk, place), text)
     }
 
-    pub(super) fn tag(&mut self, run: &mut Run, tag: &Name) -> Result<Stop, Failure> {
+    pub(super) fn tag(&mut self, run: &mut Execution, tag: &Name) -> Result<Stop, Failure> {
         let on = self.subject();
         if self.state.tags.iter().any(|t| t.on == on && t.tag == *tag) {
             return Err(Failure::user(format!("the tag `{tag}` is already there")));
@@ -62,7 +62,7 @@ impl Engine {
         self.done(run, Fact::Tagged { on, tag: tag.clone(), by })
     }
 
-    pub(super) fn display(&mut self, run: &mut Run, expr: &str) -> Result<Stop, Failure> {
+    pub(super) fn display(&mut self, run: &mut Execution, expr: &str) -> Result<Stop, Failure> {
         // The walk on the screen may have been made under other policies than the one that is loaded.
         let walk = self.state.walk_now();
         let steps = walk.map_or(0, |walk| walk.steps.len());
@@ -80,14 +80,14 @@ impl Engine {
         self.done(run, Fact::DisplayAdded { id: self.displays_made, expr: expr.to_owned() })
     }
 
-    pub(super) fn undisplay(&mut self, run: &mut Run, id: u32) -> Result<Stop, Failure> {
+    pub(super) fn undisplay(&mut self, run: &mut Execution, id: u32) -> Result<Stop, Failure> {
         if !self.state.displays.iter().any(|(i, _)| *i == id) {
             return Err(Failure::user(format!("there is no display {id}")).hinted("info display lists them"));
         }
         self.done(run, Fact::DisplayRemoved { id })
     }
 
-    pub(super) fn set_threshold(&mut self, run: &mut Run, name: &Name, value: f64) -> Result<Stop, Failure> {
+    pub(super) fn set_threshold(&mut self, run: &mut Execution, name: &Name, value: f64) -> Result<Stop, Failure> {
         let (from, to) = self.range_of_score(name)?;
         if !(from..=to).contains(&value) {
             let hint = match self.samples {
@@ -112,7 +112,7 @@ impl Engine {
         Ok(values.fold(PROBABILITIES, |(from, to), value| (from.min(value), to.max(value))))
     }
 
-    pub(super) fn save(&mut self, run: &mut Run, path: &str) -> Result<Stop, Failure> {
+    pub(super) fn save(&mut self, run: &mut Execution, path: &str) -> Result<Stop, Failure> {
         let path = self.path(path);
         let journal = self.journal.as_mut().ok_or_else(|| {
             Failure::user("this session is not recorded").hinted("start without --no-record, or with --session FILE")
@@ -121,7 +121,12 @@ impl Engine {
         self.done(run, Fact::Saved { path: path.into() })
     }
 
-    pub(super) fn examine(&mut self, run: &mut Run, what: ExamineWhat, node: Option<&Name>) -> Result<Stop, Failure> {
+    pub(super) fn examine(
+        &mut self,
+        run: &mut Execution,
+        what: ExamineWhat,
+        node: Option<&Name>,
+    ) -> Result<Stop, Failure> {
         let asked = prompt::asked(&self.state, &self.policies, node)?;
         let now = self.state.conditions();
         if let (false, Some(model)) = (asked.under.same_model(&now), &asked.under.model) {

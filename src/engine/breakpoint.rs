@@ -3,15 +3,15 @@
 //! A node breakpoint without a condition stops before the node is asked. With a condition it stops after, when there is
 //! something to test: the condition sees the answer, its probabilities, margin and coverage.
 
-use super::{Engine, Failure, Run, Stop, meant};
+use super::{Engine, Execution, Failure, Stop, meant};
 use crate::domain::{BreakAt, Name, Target};
-use crate::session::expr::{self, Place, Vocabulary};
+use crate::session::expr::{self, Moment, Vocabulary};
 use crate::session::{Breakpoint, Fact};
 
 impl Engine {
     pub(super) fn set_breakpoint(
         &mut self,
-        run: &mut Run,
+        run: &mut Execution,
         at: &BreakAt,
         condition: Option<&str>,
         temporary: bool,
@@ -40,7 +40,7 @@ impl Engine {
             BreakAt::Anywhere => None,
         };
         let policies = [policy.as_ref()];
-        let at = Vocabulary { place: Place::Breakpoint, policies: &policies, node, ..self.vocabulary() };
+        let at = Vocabulary { moment: Moment::Breakpoint, policies: &policies, node, ..self.vocabulary() };
         Ok(expr::check(condition, &at)?)
     }
 
@@ -79,7 +79,12 @@ impl Engine {
             .ok_or_else(|| Failure::user(format!("there is no breakpoint {id}")).hinted("info breakpoints lists them"))
     }
 
-    pub(super) fn set_condition(&mut self, run: &mut Run, id: u32, condition: Option<&str>) -> Result<Stop, Failure> {
+    pub(super) fn set_condition(
+        &mut self,
+        run: &mut Execution,
+        id: u32,
+        condition: Option<&str>,
+    ) -> Result<Stop, Failure> {
         let breakpoint = self.breakpoint(id)?;
         if let Some(condition) = condition {
             self.check_condition(&breakpoint.at, condition)?;
@@ -88,7 +93,7 @@ impl Engine {
         self.done(run, Fact::BreakpointSet(breakpoint))
     }
 
-    pub(super) fn enable(&mut self, run: &mut Run, id: Option<u32>, enabled: bool) -> Result<Stop, Failure> {
+    pub(super) fn enable(&mut self, run: &mut Execution, id: Option<u32>, enabled: bool) -> Result<Stop, Failure> {
         let chosen = match id {
             Some(id) => vec![self.breakpoint(id)?],
             None => self.state.breakpoints.clone(),
@@ -99,7 +104,7 @@ impl Engine {
         Ok(Stop::Done)
     }
 
-    pub(super) fn delete(&mut self, run: &mut Run, id: Option<u32>) -> Result<Stop, Failure> {
+    pub(super) fn delete(&mut self, run: &mut Execution, id: Option<u32>) -> Result<Stop, Failure> {
         let ids = match id {
             Some(id) => vec![self.breakpoint(id)?.id],
             None => self.state.breakpoints.iter().map(|b| b.id).collect(),
@@ -111,7 +116,7 @@ impl Engine {
     }
 
     /// Whether a breakpoint without condition waits at the node that comes next.
-    pub(super) fn breakpoint_on_arrival(&mut self, run: &mut Run) -> Result<Option<u32>, Failure> {
+    pub(super) fn breakpoint_on_arrival(&mut self, run: &mut Execution) -> Result<Option<u32>, Failure> {
         let Target::Node(next) = self.current_walk()?.frontier() else { return Ok(None) };
         let found =
             self.state.breakpoints.iter().find(|b| b.enabled && b.condition.is_none() && matches_place(&b.at, &next));
@@ -122,7 +127,7 @@ impl Engine {
     }
 
     /// The first breakpoint, by number, that the step just recorded (or the place it led to) runs into.
-    pub(super) fn breakpoint_after_step(&mut self, run: &mut Run) -> Result<Option<u32>, Failure> {
+    pub(super) fn breakpoint_after_step(&mut self, run: &mut Execution) -> Result<Option<u32>, Failure> {
         let walk = self.current_walk()?;
         let Some(step) = walk.steps.last().cloned() else { return Ok(None) };
         let target = step.target.clone();
@@ -157,7 +162,7 @@ impl Engine {
         }
     }
 
-    fn hit(&mut self, run: &mut Run, id: u32, at: Name) -> Result<u32, Failure> {
+    fn hit(&mut self, run: &mut Execution, id: u32, at: Name) -> Result<u32, Failure> {
         let walk = self.current_walk()?.id;
         self.record(run, Fact::BreakpointHit { id, walk, at })?;
         if self.breakpoint(id)?.temporary {

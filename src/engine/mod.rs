@@ -71,13 +71,13 @@ pub struct Engine {
 }
 
 /// Where a command's events go, and how it is stopped.
-struct Run<'a> {
+struct Execution<'a> {
     ticket: Ticket,
     cancel: &'a Cancel,
     emit: &'a mut dyn FnMut(Event),
 }
 
-impl Run<'_> {
+impl Execution<'_> {
     fn notice(&mut self, notice: Notice) {
         (self.emit)(Event::Notice(notice));
     }
@@ -138,7 +138,7 @@ impl Engine {
         cancel: &Cancel,
         emit: &mut dyn FnMut(Event),
     ) -> Result<Stop, Failure> {
-        let mut run = Run { ticket, cancel, emit };
+        let mut run = Execution { ticket, cancel, emit };
         if let (EngineCommand::Save(path), Some(journal)) = (command, &mut self.journal)
             && journal.is_poisoned()
         {
@@ -168,7 +168,7 @@ impl Engine {
         command.spec().missing(has).map_or(Ok(()), |need| Err(Failure::missing(need, has)))
     }
 
-    fn dispatch(&mut self, run: &mut Run, command: &EngineCommand) -> Result<Stop, Failure> {
+    fn dispatch(&mut self, run: &mut Execution, command: &EngineCommand) -> Result<Stop, Failure> {
         use EngineCommand as C;
         match command {
             C::LoadPolicy(path) => self.load_policy(run, path),
@@ -207,7 +207,7 @@ impl Engine {
     }
 
     /// Writes a fact to the journal, applies it, and tells the front end; in that order.
-    fn record(&mut self, run: &mut Run, fact: Fact) -> Result<(), Failure> {
+    fn record(&mut self, run: &mut Execution, fact: Fact) -> Result<(), Failure> {
         if let Some(journal) = &mut self.journal {
             journal.append(&fact)?;
         }
@@ -216,7 +216,7 @@ impl Engine {
         Ok(())
     }
 
-    fn done(&mut self, run: &mut Run, fact: Fact) -> Result<Stop, Failure> {
+    fn done(&mut self, run: &mut Execution, fact: Fact) -> Result<Stop, Failure> {
         self.record(run, fact).map(|()| Stop::Done)
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Must take edges only through [`walk::choose`] or because a person said so.
 
-use super::{Engine, Failure, Notice, Run, Stop, meant, walk};
+use super::{Engine, Execution, Failure, Notice, Stop, meant, walk};
 use crate::change;
 use crate::command::{Has, Need};
 use crate::domain::{Name, Target};
@@ -49,7 +49,7 @@ impl Engine {
     /// Asks the next node, takes the edge, and says which breakpoint (if any) wants to stop after it.
     ///
     /// A walk that was made under another policy, judge or mode stays as it is: a branch of it goes on.
-    fn advance(&mut self, run: &mut Run) -> Result<Option<u32>, Failure> {
+    fn advance(&mut self, run: &mut Execution) -> Result<Option<u32>, Failure> {
         let id = self.frontier_node()?;
         let policy = self.policy()?;
         if policy.node(id.as_str()).is_none() {
@@ -91,7 +91,7 @@ impl Engine {
 
     /// A branch that shares the first `at` steps of `from` and goes on under what is loaded now. With nothing to share
     /// it is a new walk of the sample, for the root is the loaded policy's.
-    pub(super) fn branch(&mut self, run: &mut Run, from: WalkId, at: usize) -> Result<WalkId, Failure> {
+    pub(super) fn branch(&mut self, run: &mut Execution, from: WalkId, at: usize) -> Result<WalkId, Failure> {
         let policy = self.policy()?;
         let source = self.state.walk(from).ok_or_else(|| Failure::internal(format!("there is no walk {}", from.0)))?;
         let (index, sample) = (source.index, source.sample.clone());
@@ -104,7 +104,7 @@ impl Engine {
         Ok(walk)
     }
 
-    fn record_step(&mut self, run: &mut Run, walk: WalkId, step: Step) -> Result<(), Failure> {
+    fn record_step(&mut self, run: &mut Execution, walk: WalkId, step: Step) -> Result<(), Failure> {
         let target = step.target.clone();
         self.record(run, Fact::Stepped { walk, step })?;
         match target {
@@ -114,7 +114,7 @@ impl Engine {
     }
 
     /// Records that a walk is at a leaf of the loaded policy.
-    fn reach(&mut self, run: &mut Run, walk: WalkId, id: &Name) -> Result<(), Failure> {
+    fn reach(&mut self, run: &mut Execution, walk: WalkId, id: &Name) -> Result<(), Failure> {
         let policy = self.policy()?;
         let leaf =
             policy.leaf(id.as_str()).ok_or_else(|| Failure::internal(format!("the policy has no leaf `{id}`")))?;
@@ -122,7 +122,11 @@ impl Engine {
     }
 
     /// Steps until `enough` says so, a breakpoint stops, or the leaf is reached. At least one step.
-    fn advance_until(&mut self, run: &mut Run, mut enough: impl FnMut(&Name) -> Option<Stop>) -> Result<Stop, Failure> {
+    fn advance_until(
+        &mut self,
+        run: &mut Execution,
+        mut enough: impl FnMut(&Name) -> Option<Stop>,
+    ) -> Result<Stop, Failure> {
         loop {
             let hit = self.advance(run)?;
             if let Some(id) = hit {
@@ -139,7 +143,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn step(&mut self, run: &mut Run, count: u32) -> Result<Stop, Failure> {
+    pub(super) fn step(&mut self, run: &mut Execution, count: u32) -> Result<Stop, Failure> {
         let mut left = count;
         self.advance_until(run, |_| {
             left = left.saturating_sub(1);
@@ -148,7 +152,7 @@ impl Engine {
         .map(|stop| self.at_leaf_or(stop))
     }
 
-    pub(super) fn next(&mut self, run: &mut Run, count: u32) -> Result<Stop, Failure> {
+    pub(super) fn next(&mut self, run: &mut Execution, count: u32) -> Result<Stop, Failure> {
         for _ in 0..count.max(1) {
             let from = depth(&self.frontier_node()?);
             let stop = self.advance_until(run, |id| (depth(id) <= from).then_some(Stop::Done))?;
@@ -159,12 +163,12 @@ impl Engine {
         Ok(Stop::Done)
     }
 
-    pub(super) fn finish(&mut self, run: &mut Run) -> Result<Stop, Failure> {
+    pub(super) fn finish(&mut self, run: &mut Execution) -> Result<Stop, Failure> {
         let from = depth(&self.frontier_node()?);
         self.advance_until(run, |id| (depth(id) < from).then_some(Stop::Done)).map(|stop| self.at_leaf_or(stop))
     }
 
-    pub(super) fn until(&mut self, run: &mut Run, place: &Name) -> Result<Stop, Failure> {
+    pub(super) fn until(&mut self, run: &mut Execution, place: &Name) -> Result<Stop, Failure> {
         let policy = self.policy()?;
         if policy.node(place.as_str()).is_none() && policy.leaf(place.as_str()).is_none() {
             return Err(meant::no_place(&policy, place));
@@ -181,12 +185,12 @@ impl Engine {
         self.advance_until(run, |id| (id == place).then_some(Stop::Until))
     }
 
-    pub(super) fn go_on(&mut self, run: &mut Run) -> Result<Stop, Failure> {
+    pub(super) fn go_on(&mut self, run: &mut Execution) -> Result<Stop, Failure> {
         self.advance_until(run, |_| None)
     }
 
     /// Starts the selected sample again from the root and goes on to the first stop or the leaf.
-    pub(super) fn run_again(&mut self, run: &mut Run) -> Result<Stop, Failure> {
+    pub(super) fn run_again(&mut self, run: &mut Execution) -> Result<Stop, Failure> {
         let walk = self.current_walk()?;
         let (index, sample) = (walk.index, walk.sample.clone());
         let untouched = walk.steps.is_empty() && walk.goes_on_under(&self.state.conditions());
@@ -201,7 +205,7 @@ impl Engine {
     }
 
     /// Asks again in a branch: from `node`, or from the first step that no longer stands under the loaded policy.
-    pub(super) fn rerun(&mut self, run: &mut Run, node: Option<&Name>) -> Result<Stop, Failure> {
+    pub(super) fn rerun(&mut self, run: &mut Execution, node: Option<&Name>) -> Result<Stop, Failure> {
         let policy = self.policy()?;
         let walk = self.current_walk()?;
         let (from, steps) = (walk.id, walk.steps.len());
@@ -250,7 +254,7 @@ impl Engine {
 
     pub(super) fn start_walk(
         &mut self,
-        run: &mut Run,
+        run: &mut Execution,
         index: usize,
         sample: crate::domain::Sample,
         policy: &crate::policy::Policy,
@@ -259,7 +263,7 @@ impl Engine {
         self.record(run, Fact::WalkStarted { walk, index, sample, root: policy.root.clone() })
     }
 
-    pub(super) fn back(&mut self, run: &mut Run, count: u32) -> Result<Stop, Failure> {
+    pub(super) fn back(&mut self, run: &mut Execution, count: u32) -> Result<Stop, Failure> {
         let walk = self.current_walk()?;
         let (id, have) = (walk.id, walk.steps.len());
         if have == 0 {
@@ -270,7 +274,7 @@ impl Engine {
     }
 
     /// A person's answer: a new branch that shares the steps before `node` and takes the edge of `answer` there.
-    pub(super) fn set_answer(&mut self, run: &mut Run, node: &Name, answer: &Name) -> Result<Stop, Failure> {
+    pub(super) fn set_answer(&mut self, run: &mut Execution, node: &Name, answer: &Name) -> Result<Stop, Failure> {
         let policy = self.policy()?;
         let id = self.node_id(node)?;
         let spec = policy.node(id.as_str()).ok_or_else(|| Failure::internal("a checked node is gone"))?;

@@ -2,11 +2,11 @@
 //!
 //! Must keep file order, and must not change a sample.
 
-use super::{Engine, Failure, Run, Stop, meant};
+use super::{Engine, Execution, Failure, Stop, meant};
 use crate::command::{Has, Need, SampleRef};
 use crate::domain::Sample;
 use crate::policy::Policy;
-use crate::session::expr::{self, Place, Vocabulary};
+use crate::session::expr::{self, Moment, Vocabulary};
 use crate::session::state::Walk;
 use crate::session::{Fact, WalkId};
 
@@ -20,7 +20,7 @@ impl Engine {
         self.samples.as_ref().ok_or_else(|| Failure::missing(Need::Samples, Has::default()))
     }
 
-    pub(super) fn select_sample(&mut self, run: &mut Run, which: &SampleRef) -> Result<Stop, Failure> {
+    pub(super) fn select_sample(&mut self, run: &mut Execution, which: &SampleRef) -> Result<Stop, Failure> {
         let set = self.sample_set()?;
         let count = set.samples.len();
         let index = match which {
@@ -35,11 +35,11 @@ impl Engine {
         self.start_sample(run, index)
     }
 
-    pub(super) fn next_sample(&mut self, run: &mut Run, filter: Option<&str>) -> Result<Stop, Failure> {
+    pub(super) fn next_sample(&mut self, run: &mut Execution, filter: Option<&str>) -> Result<Stop, Failure> {
         let set = self.sample_set()?;
         if let Some(filter) = filter {
             let policies: Vec<&Policy> = self.policy.as_deref().into_iter().collect();
-            let at = Vocabulary { place: Place::Sample, policies: &policies, ..self.vocabulary() };
+            let at = Vocabulary { moment: Moment::Sample, policies: &policies, ..self.vocabulary() };
             expr::check(filter, &at)?;
         }
         let start = self.state.walk_now().map_or(0, Walk::number);
@@ -63,7 +63,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn previous_sample(&mut self, run: &mut Run) -> Result<Stop, Failure> {
+    pub(super) fn previous_sample(&mut self, run: &mut Execution) -> Result<Stop, Failure> {
         let index =
             self.current_walk()?.index.checked_sub(1).ok_or_else(|| Failure::user("this is the first sample"))?;
         self.sample_set()?;
@@ -71,7 +71,7 @@ impl Engine {
     }
 
     /// Goes back to an earlier walk.
-    pub(super) fn select_walk(&mut self, run: &mut Run, id: u32) -> Result<Stop, Failure> {
+    pub(super) fn select_walk(&mut self, run: &mut Execution, id: u32) -> Result<Stop, Failure> {
         let walk = WalkId(id);
         if self.state.walk(walk).is_none() {
             return Err(Failure::user(format!("there is no walk {id}")).hinted("info walks lists them"));
@@ -79,7 +79,7 @@ impl Engine {
         self.done(run, Fact::WalkSelected { walk })
     }
 
-    fn start_sample(&mut self, run: &mut Run, index: usize) -> Result<Stop, Failure> {
+    fn start_sample(&mut self, run: &mut Execution, index: usize) -> Result<Stop, Failure> {
         let policy = self.policy()?;
         let sample = self
             .sample_set()?

@@ -2,7 +2,7 @@
 //!
 //! Must record the whole source of a policy, so that a session explains itself without any other file.
 
-use super::{Engine, Failure, Run, Stop, policy_file, samples::SampleSet};
+use super::{Engine, Execution, Failure, Stop, policy_file, samples::SampleSet};
 use crate::command::{Has, Need};
 use crate::domain::sample_file::{self, Loaded};
 use crate::domain::{Cancel, Complaint, GuardedFile, path_text};
@@ -89,13 +89,13 @@ pub fn policy_of_file(path: &str, builtins: &[Builtin], cancel: &Cancel) -> Resu
 }
 
 impl Engine {
-    pub(super) fn load_policy(&mut self, run: &mut Run, path: &str) -> Result<Stop, Failure> {
+    pub(super) fn load_policy(&mut self, run: &mut Execution, path: &str) -> Result<Stop, Failure> {
         let (policy, files) = parse_policy(&self.path(path), self.builtins, run.cancel)?;
         self.use_policy(run, policy, files)
     }
 
     /// Reads the file of the loaded policy again.
-    pub(super) fn reload(&mut self, run: &mut Run) -> Result<Stop, Failure> {
+    pub(super) fn reload(&mut self, run: &mut Execution) -> Result<Stop, Failure> {
         let none = || Failure::missing(Need::Policy, Has::default());
         let record = self.state.policy.clone().ok_or_else(none)?;
         let path = record.files.first().ok_or_else(none)?.path.raw();
@@ -106,7 +106,7 @@ impl Engine {
         self.use_policy(run, policy, files)
     }
 
-    fn use_policy(&mut self, run: &mut Run, policy: Policy, files: Vec<SourceFile>) -> Result<Stop, Failure> {
+    fn use_policy(&mut self, run: &mut Execution, policy: Policy, files: Vec<SourceFile>) -> Result<Stop, Failure> {
         let record = PolicyRecord {
             id: policy.id.clone(),
             version: policy.version.clone(),
@@ -122,7 +122,7 @@ impl Engine {
     }
 
     /// A walk that has asked nothing has nothing to keep: its sample begins again at the root of the policy now loaded.
-    fn begin_anew_where_nothing_was_asked(&mut self, run: &mut Run) -> Result<Stop, Failure> {
+    fn begin_anew_where_nothing_was_asked(&mut self, run: &mut Execution) -> Result<Stop, Failure> {
         let now = self.state.conditions();
         let Some(walk) = self.state.walk_now().filter(|w| w.steps.is_empty() && !w.goes_on_under(&now)) else {
             return Ok(Stop::Done);
@@ -132,7 +132,7 @@ impl Engine {
         self.start_walk(run, index, (*sample).clone(), &policy).map(|()| Stop::Done)
     }
 
-    pub(super) fn load_samples(&mut self, run: &mut Run, path: &str) -> Result<Stop, Failure> {
+    pub(super) fn load_samples(&mut self, run: &mut Execution, path: &str) -> Result<Stop, Failure> {
         let path = self.path(path);
         let path = path.as_str();
         let loaded = load_samples(path, self.builtins, run.cancel)?;
@@ -157,7 +157,7 @@ impl Engine {
         Ok(Stop::Done)
     }
 
-    pub(super) fn load_model(&mut self, run: &mut Run, name: &str) -> Result<Stop, Failure> {
+    pub(super) fn load_model(&mut self, run: &mut Execution, name: &str) -> Result<Stop, Failure> {
         let name = self.path(name);
         let (ticket, cancel) = (run.ticket, run.cancel);
         let emit = &mut *run.emit;

@@ -8,7 +8,7 @@ use super::progress::ProgressView;
 use super::runner::{Input, Rules, Runner};
 use super::script::{Script, ScriptLine};
 use super::show::{Aside, JsonShow, Show, TextShow, WIDTH};
-use super::{Client, Outcome};
+use super::{Client, Leave};
 use crate::report::theme::Theme;
 use std::io::{self, BufRead, Write};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
@@ -44,7 +44,7 @@ pub fn run<R: BufRead + Send + 'static>(
     interrupt: &Interrupt,
     out: &mut dyn Write,
     err: &mut dyn Write,
-) -> io::Result<Outcome> {
+) -> io::Result<Leave> {
     let rules = Rules { keep_going: options.keep_going, can_switch: false };
     let mut runner = Runner::new(client, interrupt, rules);
     let (mut json, mut text);
@@ -57,7 +57,7 @@ pub fn run<R: BufRead + Send + 'static>(
     };
     let mut show = Aside::new(show, ProgressView::lines(err));
     carry_out(&mut runner, inputs, stdin, interrupt, &mut show)?;
-    Ok(Outcome::Exit(runner.worst().code()))
+    Ok(Leave::Exit(runner.worst().code()))
 }
 
 fn carry_out<R: BufRead + Send + 'static>(

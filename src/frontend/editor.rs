@@ -25,7 +25,7 @@ pub struct Editor {
 
 /// A line of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct FileLine {
     /// The file.
     pub path: PathBuf,
     /// The line, from 1.
@@ -43,7 +43,7 @@ impl Editor {
     ///
     /// # Errors
     /// Where the editor cannot be found or started, or says that it failed.
-    pub fn open(&self, place: &Place, interrupt: &Interrupt) -> Result<(), Failure> {
+    pub fn open(&self, place: &FileLine, interrupt: &Interrupt) -> Result<(), Failure> {
         let mut command = self.command(place)?;
         let shown = command.get_program().to_string_lossy().into_owned();
         match interrupt.lend(|| command.status()) {
@@ -55,7 +55,7 @@ impl Editor {
         }
     }
 
-    fn command(&self, place: &Place) -> Result<Command, Failure> {
+    fn command(&self, place: &FileLine) -> Result<Command, Failure> {
         let (name, first) = self.words.split_first().map_or((OsStr::new(USUAL), &[][..]), |(n, f)| (n.as_os_str(), f));
         let unfound = || Failure::user(format!("there is no editor `{}`", name.to_string_lossy())).hinted(SET_EDITOR);
         let program = self.programs.find(name).ok_or_else(unfound)?;
@@ -94,7 +94,7 @@ fn arguments(program: &Path, path: &Path, line: usize) -> Vec<OsString> {
 /// # Errors
 /// In a recorded session, whose paths come from somebody else; where no policy is loaded, it lies inside the program,
 /// or it has no such node or leaf.
-pub fn place(node: Option<&Name>, client: &Client) -> Result<Place, Failure> {
+pub fn place(node: Option<&Name>, client: &Client) -> Result<FileLine, Failure> {
     let (state, basis) = (client.state(), client.basis());
     let has = absent::has(state, !client.is_recorded());
     if let Some(need) = FrontendCommand::Edit(node.cloned()).spec().missing(has) {
@@ -112,7 +112,7 @@ pub fn place(node: Option<&Name>, client: &Client) -> Result<Place, Failure> {
         return Err(Failure::user("this policy lies inside the program and cannot be edited")
             .hinted("copy what `list` shows to a file, or begin with a policy of your own; load policy PATH"));
     }
-    Ok(Place { path: path_text::path(file.path.raw()), line: at + 1 })
+    Ok(FileLine { path: path_text::path(file.path.raw()), line: at + 1 })
 }
 
 #[cfg(test)]
@@ -165,7 +165,7 @@ mod tests {
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("set");
         let path = dir.path().to_string_lossy().into_owned();
         let programs = Programs::from_lookup(|name| (name == "PATH").then(|| OsString::from(&path)));
-        let place = Place { path: policy, line: 3 };
+        let place = FileLine { path: policy, line: 3 };
         Editor::new(programs.clone(), Some("vim -n")).open(&place, &Interrupt::new()).expect("opened");
         let folder = dir.path().canonicalize().expect("there");
         let folder = folder.display();

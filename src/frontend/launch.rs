@@ -15,7 +15,7 @@ use super::interrupt::{Interrupt, Meaning};
 use super::models::{self, FilterError};
 use super::progress::ProgressView;
 use super::runner::Input;
-use super::{Client, Outcome, bench, builtin, lint, models_manage, models_score, repl, replay, sessions, tui};
+use super::{Client, Leave, bench, builtin, lint, models_manage, models_score, repl, replay, sessions, tui};
 use crate::cli::{
     BenchArgs, CheckArgs, Cli, ColorChoice, DemoArgs, Environment, LintArgs, LooksArgs, ModelsArgs, ModelsCommand,
     OpenArgs, ReplArgs, ReplayArgs, Said, SessionsArgs, Sub, ThemeChoice,
@@ -145,7 +145,7 @@ fn open(args: &OpenArgs, env: &Environment, interrupt: &Interrupt) -> Result<u8,
             .hinted("crossexam repl reads commands from stdin, crossexam check reads samples"));
     }
     let opened = session::open(args, env)?;
-    show(opened, env, &screen, Outcome::SwitchToTui, interrupt)
+    show(opened, env, &screen, Leave::SwitchToTui, interrupt)
 }
 
 /// Runs front ends one after the other until one of them ends the program.
@@ -153,7 +153,7 @@ fn show(
     opened: Opened,
     env: &Environment,
     screen: &Screen,
-    first: Outcome,
+    first: Leave,
     interrupt: &Interrupt,
 ) -> Result<u8, Stopped> {
     let Opened { mut client, name, recorded, mut startup } = opened;
@@ -165,14 +165,14 @@ fn show(
     loop {
         let lines = std::mem::take(&mut startup);
         next = match next {
-            Outcome::Exit(code) => {
+            Leave::Exit(code) => {
                 if recorded {
                     // A terminal that went away is no reason to end otherwise.
                     drop(writeln!(io::stderr(), "the session is in {}", name.escaped()));
                 }
                 return Ok(code);
             }
-            Outcome::SwitchToTui => {
+            Leave::SwitchToTui => {
                 // In raw mode Ctrl-C is a key, so a signal means that the program has to go.
                 interrupt.means(Meaning::End);
                 let setup = tui::Setup {
@@ -190,7 +190,7 @@ fn show(
                 // A history that cannot be written must not stand in the way of the work.
                 tui::run(&mut client, setup, &lines, &mut |line| drop(history.remember(line)), interrupt)?
             }
-            Outcome::SwitchToRepl => {
+            Leave::SwitchToRepl => {
                 interrupt.means(Meaning::Stop);
                 let setup = repl::Setup {
                     history: history.clone(),
@@ -242,7 +242,7 @@ fn typed(
         Input::File(path) => FrontendCommand::Source(path_text::of(path)).to_string(),
     });
     opened.startup = lines.collect();
-    show(opened, env, screen, Outcome::SwitchToRepl, interrupt)
+    show(opened, env, screen, Leave::SwitchToRepl, interrupt)
 }
 
 fn run_batch<R: BufRead + Send + 'static>(
@@ -255,8 +255,8 @@ fn run_batch<R: BufRead + Send + 'static>(
 ) -> Result<u8, Stopped> {
     interrupt.watch(client.canceller());
     match batch::run(client, inputs, stdin, options, interrupt, out, &mut io::stderr())? {
-        Outcome::Exit(code) => Ok(code),
-        Outcome::SwitchToTui | Outcome::SwitchToRepl => Ok(exit::OK),
+        Leave::Exit(code) => Ok(code),
+        Leave::SwitchToTui | Leave::SwitchToRepl => Ok(exit::OK),
     }
 }
 
@@ -332,7 +332,7 @@ fn run_replay(args: &ReplayArgs, env: &Environment, interrupt: &Interrupt) -> Re
     let name = Untrusted::new(path_text::of(&path));
     let client = Client::recorded(facts).at_home(env.home.clone());
     let opened = Opened { client, name, recorded: false, startup: Vec::new() };
-    show(opened, env, &screen, Outcome::SwitchToTui, interrupt)
+    show(opened, env, &screen, Leave::SwitchToTui, interrupt)
 }
 
 /// The newest session of a folder, told on stderr: the reader did not name it.
@@ -458,8 +458,8 @@ fn demo(args: &DemoArgs, env: &Environment, interrupt: &Interrupt) -> Result<u8,
     };
     let mut opened = session::open(&open, env)?;
     match (screen.full, screen.typed) {
-        (true, _) if !args.plain => show(opened, env, &screen, Outcome::SwitchToTui, interrupt),
-        (false, true) if !args.plain => show(opened, env, &screen, Outcome::SwitchToRepl, interrupt),
+        (true, _) if !args.plain => show(opened, env, &screen, Leave::SwitchToTui, interrupt),
+        (false, true) if !args.plain => show(opened, env, &screen, Leave::SwitchToRepl, interrupt),
         _ => {
             let inputs: Vec<_> = std::mem::take(&mut opened.startup).into_iter().map(Input::Line).collect();
             let options = batch::Options { json: false, keep_going: false, theme: screen.theme };

@@ -11,7 +11,7 @@ mod samples;
 use crate::domain::sample_file::SampleError;
 use crate::domain::{Cancel, path_text};
 use crate::engine::policy_file::{read_include, read_text};
-use crate::policy::{Diagnostic, GraphFormat, Parsed, Place, Policy, cost, graph, parse};
+use crate::policy::{Diagnostic, GraphFormat, Location, Parsed, Policy, cost, graph, parse};
 use crate::report::theme::Theme;
 use crate::text::{Untrusted, json};
 use serde_json::json;
@@ -173,12 +173,12 @@ fn sample_json(path: &Path, fault: &SampleError) -> io::Result<String> {
     json::to_string(&value).map_err(io::Error::other)
 }
 
-fn place(p: &Place) -> String {
+fn place(p: &Location) -> String {
     format!("{}:{}:{}", p.path.escaped(), p.line, p.col)
 }
 
 fn json_line(d: &Diagnostic) -> io::Result<String> {
-    let place = |p: &Place| {
+    let place = |p: &Location| {
         json!({
             "file": p.path.raw(), "line": p.line, "col": p.col,
             "span": {"start": p.span.start, "end": p.span.end},

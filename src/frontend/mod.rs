@@ -31,9 +31,9 @@ mod words;
 
 pub use client::Client;
 
-/// How a front end ended.
+/// How a front end is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum Leave {
     /// The program ends with this exit code.
     Exit(u8),
     /// The user wants to go on in the full-screen front end.

@@ -8,7 +8,7 @@ use crate::command::complete::{Names, Wanted};
 use crate::command::{CommandSpec, Need};
 use crate::policy::Policy;
 use crate::session::SessionState;
-use crate::session::expr::{Place, Vocabulary};
+use crate::session::expr::{Moment, Vocabulary};
 use std::path::{MAIN_SEPARATOR, Path};
 
 /// Most file names offered; a folder with more is not helped by a longer list.
@@ -69,7 +69,7 @@ impl SessionNames {
             ..Vocabulary::default()
         };
         names.variables =
-            [Place::Sample, Place::Walk, Place::Breakpoint].map(|place| Vocabulary { place, ..at }.variables());
+            [Moment::Sample, Moment::Walk, Moment::Breakpoint].map(|moment| Vocabulary { moment, ..at }.variables());
         names
     }
 

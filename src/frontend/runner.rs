@@ -4,9 +4,9 @@
 //! waits.
 
 use super::interrupt::Interrupt;
-use super::script::{self, MOST_DEEP, Place, Script, ScriptLine};
+use super::script::{self, MOST_DEEP, Origin, Script, ScriptLine};
 use super::show::Show;
-use super::{Client, Outcome, words};
+use super::{Client, Leave, words};
 use crate::command::{Command, EngineCommand, FrontendCommand, parse};
 use crate::domain::{GuardedFile, path_text};
 use crate::engine::{Event, Failure, Notice};
@@ -42,19 +42,19 @@ pub enum Ended {
     /// A fault of ours.
     Internal,
     /// The front end is to end so.
-    Leave(Outcome),
+    Leave(Leave),
 }
 
 impl Ended {
     /// The exit code of a program that ends after this: 0, 1 failed, 2 not understood, 130 stopped, 255 internal.
     pub const fn code(self) -> u8 {
         match self {
-            Self::Done | Self::Leave(Outcome::SwitchToTui | Outcome::SwitchToRepl) => 0,
+            Self::Done | Self::Leave(Leave::SwitchToTui | Leave::SwitchToRepl) => 0,
             Self::Failed => 1,
             Self::Misread => 2,
             Self::Cancelled => 130,
             Self::Internal => 255,
-            Self::Leave(Outcome::Exit(code)) => code,
+            Self::Leave(Leave::Exit(code)) => code,
         }
     }
 }
@@ -151,9 +151,9 @@ impl<'a> Runner<'a> {
                 Err(failure) => self.failed(&failure, place, show),
             },
             Command::Frontend(command) => match command {
-                FrontendCommand::Quit => Ok(Ended::Leave(Outcome::Exit(0))),
+                FrontendCommand::Quit => Ok(Ended::Leave(Leave::Exit(0))),
                 FrontendCommand::Source(path) => self.file(&self.client.path(&path), place, show),
-                FrontendCommand::Tui if self.rules.can_switch => Ok(Ended::Leave(Outcome::SwitchToTui)),
+                FrontendCommand::Tui if self.rules.can_switch => Ok(Ended::Leave(Leave::SwitchToTui)),
                 FrontendCommand::Repl if self.rules.can_switch => Ok(Ended::Done),
                 FrontendCommand::Edit(_) | FrontendCommand::Tui | FrontendCommand::Repl => {
                     self.failed(&script::not_here(&command), place, show)
@@ -243,7 +243,7 @@ impl<'a> Runner<'a> {
     pub fn script_line(
         &mut self,
         text: Result<String, &'static str>,
-        place: &Place,
+        place: &Origin,
         show: &mut dyn Show,
     ) -> io::Result<Ended> {
         let place = place.shown();

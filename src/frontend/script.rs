@@ -19,14 +19,14 @@ pub const MOST_DEEP: usize = 16;
 
 /// Where a line came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct Origin {
     /// The file, or a word such as `stdin`.
     pub file: Untrusted,
     /// Its number, from 1; the first one where it was joined from several.
     pub line: usize,
 }
 
-impl Place {
+impl Origin {
     /// `FILE:LINE`, safe to print.
     pub fn shown(&self) -> Escaped {
         Escaped::line(&format!("{}:{}", self.file.raw(), self.line))
@@ -37,7 +37,7 @@ impl Place {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScriptLine {
     /// Where it began.
-    pub place: Place,
+    pub place: Origin,
     /// Its text, with a line break where one line went on in the next; or why it cannot be read.
     pub text: Result<String, &'static str>,
 }
@@ -71,7 +71,7 @@ impl<R: BufRead> Iterator for Script<R> {
                 Ok(text) => Ok(text),
                 Err(_) => Err("this line is not UTF-8"),
             };
-            let place = Place { file: self.file.clone(), line: raw.number };
+            let place = Origin { file: self.file.clone(), line: raw.number };
             let line = joined.get_or_insert(ScriptLine { place, text: Ok(String::new()) });
             match (text, &mut line.text) {
                 (Ok(text), Ok(whole)) => match lex::continued(text) {

@@ -19,14 +19,14 @@ pub struct Diagnostic {
     /// What is wrong, which quotes the policy, and what to do about it.
     pub complaint: Complaint,
     /// Where.
-    pub place: Place,
+    pub place: Location,
     /// Other places that matter, such as the first of two definitions.
-    pub related: Vec<(Untrusted, Place)>,
+    pub related: Vec<(Untrusted, Location)>,
 }
 
 /// A place in one of the files of a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct Location {
     /// Which of the files that were read.
     pub file: usize,
     /// That file's path.
@@ -124,7 +124,7 @@ impl Sink {
                 (Some(f), Some(index)) => (f.path.clone(), index.place(f.text.raw(), at.start as usize)),
                 _ => (Untrusted::default(), (1, 1)),
             };
-            Place { file, path, line, col, span: at.span() }
+            Location { file, path, line, col, span: at.span() }
         };
         faults
             .into_iter()

@@ -27,7 +27,7 @@ pub mod tree;
 mod words;
 
 pub use codes::{Basis, CODES, Code, CodeInfo, Severity};
-pub use diagnostics::{Diagnostic, Place};
+pub use diagnostics::{Diagnostic, Location};
 pub use graph::GraphFormat;
 pub use include::ReadFile;
 pub use index::{Index, Spot};

@@ -4,7 +4,7 @@
 //! `words`).
 
 use super::{Doc, Line, Page, Role, words};
-use crate::command::help::{self, Block};
+use crate::command::help::{self, HelpBlock};
 use crate::domain::{Complaint, Provenance};
 use crate::text::{alike::alike, width};
 
@@ -31,7 +31,7 @@ pub fn help(topic: Option<&str>, page: Page) -> Result<Doc, Complaint> {
 
 /// The commands that have all words.
 pub fn apropos(words: &str, page: Page) -> Result<Doc, Complaint> {
-    let found: Vec<Block> = help::apropos(words).into_iter().map(help::summary).collect();
+    let found: Vec<HelpBlock> = help::apropos(words).into_iter().map(help::summary).collect();
     if found.is_empty() {
         return Err(Complaint::new(format!("no command is about `{words}`")).hinted("`help` lists all commands."));
     }
@@ -39,31 +39,32 @@ pub fn apropos(words: &str, page: Page) -> Result<Doc, Complaint> {
 }
 
 /// Blocks of help, one below the other.
-pub fn blocks(blocks: &[Block], page: Page) -> Doc {
+pub fn blocks(blocks: &[HelpBlock], page: Page) -> Doc {
     let mut doc = Doc::new();
     let longest =
-        |pick: fn(&Block) -> Option<&str>| blocks.iter().filter_map(pick).map(width::width).max().unwrap_or(0);
-    let terms = longest(|b| if let Block::Item { term, .. } = b { Some(term) } else { None }).min(page.width / 3) + 2;
+        |pick: fn(&HelpBlock) -> Option<&str>| blocks.iter().filter_map(pick).map(width::width).max().unwrap_or(0);
+    let terms =
+        longest(|b| if let HelpBlock::Item { term, .. } = b { Some(term) } else { None }).min(page.width / 3) + 2;
     let lines =
-        longest(|b| if let Block::Example { line, .. } = b { Some(line) } else { None }).min(page.width / 2) + 2;
+        longest(|b| if let HelpBlock::Example { line, .. } = b { Some(line) } else { None }).min(page.width / 2) + 2;
     for (i, block) in blocks.iter().enumerate() {
-        let after_list = i > 0 && !matches!(blocks.get(i - 1), Some(Block::Heading(_)));
+        let after_list = i > 0 && !matches!(blocks.get(i - 1), Some(HelpBlock::Heading(_)));
         match block {
-            Block::Heading(text) => {
+            HelpBlock::Heading(text) => {
                 if i > 0 {
                     doc.push(Line::new());
                 }
                 doc.push(Line::new().with(Role::Heading, text));
             }
-            Block::Usage(usage) => doc.push(Line::new().with(Role::Answer, usage)),
-            Block::Paragraph(text) => {
+            HelpBlock::Usage(usage) => doc.push(Line::new().with(Role::Answer, usage)),
+            HelpBlock::Paragraph(text) => {
                 if after_list {
                     doc.push(Line::new());
                 }
                 doc.words(Line::new(), Role::Text, text, page.width);
             }
-            Block::Item { term, text } => item(&mut doc, Role::Key, term, terms, text, page),
-            Block::Example { line, what } => item(&mut doc, Role::Answer, line, lines, what, page),
+            HelpBlock::Item { term, text } => item(&mut doc, Role::Key, term, terms, text, page),
+            HelpBlock::Example { line, what } => item(&mut doc, Role::Answer, line, lines, what, page),
         }
     }
     doc

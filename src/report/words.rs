@@ -3,7 +3,7 @@
 //!
 //! Must stay the one list of marks: a test finds every mark that a screen draws.
 
-use crate::command::help::{Block, TOPICS};
+use crate::command::help::{HelpBlock, TOPICS};
 use crate::session::expr::{FILTERS, NAMES, Since};
 
 /// The longest line of a page.
@@ -92,11 +92,11 @@ pub const MARKS: &[(&str, &str)] = &[
 ];
 
 /// What `help words` shows.
-pub fn words() -> Vec<Block> {
-    let item = |(term, text): &(&str, &str)| Block::Item { term: (*term).to_owned(), text: (*text).to_owned() };
-    let mut blocks = vec![Block::Heading("Words".to_owned())];
+pub fn words() -> Vec<HelpBlock> {
+    let item = |(term, text): &(&str, &str)| HelpBlock::Item { term: (*term).to_owned(), text: (*text).to_owned() };
+    let mut blocks = vec![HelpBlock::Heading("Words".to_owned())];
     blocks.extend(WORDS.iter().map(item));
-    blocks.push(Block::Heading("Marks".to_owned()));
+    blocks.push(HelpBlock::Heading("Marks".to_owned()));
     blocks.extend(MARKS.iter().map(item));
     blocks
 }
@@ -108,28 +108,29 @@ const UNKNOWN: &str = "What is not known is none. A comparison with it is neithe
      hold. `gold is none` and `gold is not none` ask whether it is known.";
 
 /// What `help expressions` shows.
-pub fn expressions() -> Vec<Block> {
-    let text = |text: &str| Block::Paragraph(text.to_owned());
+pub fn expressions() -> Vec<HelpBlock> {
+    let text = |text: &str| HelpBlock::Paragraph(text.to_owned());
     let mut blocks = vec![
         text("For `print`, `display`, `break … if`, `condition` and `next-sample where`."),
         text(LANGUAGE),
         text(UNKNOWN),
     ];
     for (since, title) in Since::ALL {
-        blocks.push(Block::Heading(title.to_owned()));
-        blocks.extend(NAMES.iter().filter(|v| v.since == since).map(|v| Block::Item {
+        blocks.push(HelpBlock::Heading(title.to_owned()));
+        blocks.extend(NAMES.iter().filter(|v| v.since == since).map(|v| HelpBlock::Item {
             term: v.name.to_owned(),
             text: format!("{} ({}): `{}`", v.meaning, v.kind.describe(), v.example),
         }));
     }
-    blocks.push(Block::Heading("Filters, as in sample.text | lower".to_owned()));
-    blocks
-        .extend(FILTERS.iter().map(|(name, what)| Block::Item { term: (*name).to_owned(), text: (*what).to_owned() }));
+    blocks.push(HelpBlock::Heading("Filters, as in sample.text | lower".to_owned()));
+    blocks.extend(
+        FILTERS.iter().map(|(name, what)| HelpBlock::Item { term: (*name).to_owned(), text: (*what).to_owned() }),
+    );
     blocks
 }
 
 /// What is shown of one of [`TOPICS`], named in full or by a beginning of four letters or more.
-pub fn topic(word: &str) -> Option<Vec<Block>> {
+pub fn topic(word: &str) -> Option<Vec<HelpBlock>> {
     let fits = |name: &str| name == word || (word.len() >= 4 && name.starts_with(word));
     match TOPICS.iter().map(|(name, _)| *name).find(|name| fits(name))? {
         "expressions" => Some(expressions()),
@@ -154,23 +155,23 @@ fn wrapped(text: &str) -> String {
 }
 
 /// Blocks as a Markdown page.
-pub fn markdown(title: &str, blocks: &[Block]) -> String {
+pub fn markdown(title: &str, blocks: &[HelpBlock]) -> String {
     let cell = |text: &str| text.replace('|', "\\|");
     let mut out = format!("# {title}\n\nThis page is made from `src/report/words.rs`; a test keeps it true.\n");
     let mut in_table = false;
     for block in blocks {
         match block {
-            Block::Heading(text) => out.push_str(&format!("\n## {text}\n")),
-            Block::Item { term, text } => {
+            HelpBlock::Heading(text) => out.push_str(&format!("\n## {text}\n")),
+            HelpBlock::Item { term, text } => {
                 if !in_table {
                     out.push_str("\n| | |\n|---|---|\n");
                 }
                 out.push_str(&format!("| `{}` | {} |\n", cell(term), cell(text)));
             }
-            Block::Usage(text) | Block::Paragraph(text) => out.push_str(&format!("\n{}\n", wrapped(text))),
-            Block::Example { line, what } => out.push_str(&format!("\n`{line}`: {what}\n")),
+            HelpBlock::Usage(text) | HelpBlock::Paragraph(text) => out.push_str(&format!("\n{}\n", wrapped(text))),
+            HelpBlock::Example { line, what } => out.push_str(&format!("\n`{line}`: {what}\n")),
         }
-        in_table = matches!(block, Block::Item { .. });
+        in_table = matches!(block, HelpBlock::Item { .. });
     }
     out
 }

@@ -3,7 +3,7 @@
 //! Must hand miette escaped text only: it prints source, labels and messages as they are.
 
 use super::{LintOptions, place, plain_line};
-use crate::policy::{Diagnostic, Place, Severity, SourceFile};
+use crate::policy::{Diagnostic, Location, Severity, SourceFile};
 use crate::report::Role;
 use crate::report::theme::{Colour, Theme};
 use crate::text::Escaped;
@@ -87,7 +87,7 @@ struct Shown {
 /// The lines around a fault. miette sees only these, with the right line numbers.
 #[derive(Debug)]
 struct Excerpt {
-    /// Place of the fault, as the picture's title.
+    /// Location of the fault, as the picture's title.
     name: String,
     text: String,
     /// Number of the first line, from 0.
@@ -96,7 +96,7 @@ struct Excerpt {
 
 impl Shown {
     fn new(d: &Diagnostic, files: &[SourceFile]) -> Self {
-        let near = |p: &Place| p.file == d.place.file && p.line.abs_diff(d.place.line) <= NEAR_LINES;
+        let near = |p: &Location| p.file == d.place.file && p.line.abs_diff(d.place.line) <= NEAR_LINES;
         let (drawn, named): (Vec<_>, Vec<_>) = d.related.iter().partition(|(_, p)| near(p));
         let mut help: Vec<String> = d.complaint.hint.iter().map(|h| Escaped::line(h).into_string()).collect();
         help.extend(named.iter().map(|(message, p)| format!("{}: {}", message.escaped(), place(p))));
@@ -104,7 +104,7 @@ impl Shown {
         let mut labels = vec![(None, &d.place)];
         labels.extend(drawn.iter().map(|(message, p)| (Some(message.escaped().into_string()), p)));
         let (source, spans) = Excerpt::new(text, &labels, place(&d.place));
-        let label = |((message, _), (start, end)): ((Option<String>, &Place), (usize, usize))| {
+        let label = |((message, _), (start, end)): ((Option<String>, &Location), (usize, usize))| {
             let span = SourceSpan::from((start, end - start));
             match message {
                 None => LabeledSpan::new_primary_with_span(None, span),
@@ -124,7 +124,7 @@ impl Shown {
 
 impl Excerpt {
     /// The lines from a little before the first to a little after the last label, and where each label is in them.
-    fn new(text: &str, labels: &[(Option<String>, &Place)], name: String) -> (Self, Vec<(usize, usize)>) {
+    fn new(text: &str, labels: &[(Option<String>, &Location)], name: String) -> (Self, Vec<(usize, usize)>) {
         let lines = labels.iter().map(|(_, p)| p.line - 1);
         let first_line = lines.clone().min().unwrap_or(0).saturating_sub(2);
         let last_line = lines.max().unwrap_or(0) + 2;

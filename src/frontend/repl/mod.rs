@@ -12,7 +12,7 @@ use super::names::SessionNames;
 use super::runner::{Ended, Input, Rules, Runner};
 use super::script;
 use super::show::{Show as _, TextShow, WIDTH};
-use super::{Client, Outcome};
+use super::{Client, Leave};
 use crate::command::{Command, EngineCommand, FrontendCommand, parse};
 use crate::domain::{Name, Target};
 use crate::engine::Failure;
@@ -56,7 +56,7 @@ pub fn run(
     inputs: &[Input],
     interrupt: &Interrupt,
     out: &mut dyn Write,
-) -> io::Result<Outcome> {
+) -> io::Result<Leave> {
     let rules = Rules { keep_going: false, can_switch: setup.can_switch };
     let mut runner = Runner::new(client, interrupt, rules);
     let paste = Paste::default();
@@ -67,8 +67,8 @@ pub fn run(
         false => TextShow::terminal(out, setup.theme, cells),
     };
     let quiet = Quiet::begin();
-    if let Ended::Leave(outcome) = runner.inputs(inputs, &mut show)? {
-        return Ok(outcome);
+    if let Ended::Leave(leave) = runner.inputs(inputs, &mut show)? {
+        return Ok(leave);
     }
     drop(quiet);
     // For as long as there is a printer the line editor waits in a way that a signal can end.
@@ -80,7 +80,7 @@ pub fn run(
         // A signal that came too late for the last command is not meant for the next.
         interrupt.settled();
         if interrupt.ending() {
-            return Ok(Outcome::Exit(Ended::Cancelled.code()));
+            return Ok(Leave::Exit(Ended::Cancelled.code()));
         }
         let names = SessionNames::of(runner.client().state(), runner.client().basis().policy.as_deref(), &setup.models);
         let names = names.recorded(runner.client().is_recorded());
@@ -93,9 +93,9 @@ pub fn run(
             // Ctrl-C clears the line; so does a signal that the line editor was told of.
             Err(ReadlineError::Interrupted | ReadlineError::Signal(_)) => continue,
             Err(ReadlineError::Eof) if interrupt.ended_by_signal() => {
-                return Ok(Outcome::Exit(Ended::Cancelled.code()));
+                return Ok(Leave::Exit(Ended::Cancelled.code()));
             }
-            Err(ReadlineError::Eof) => return Ok(Outcome::Exit(0)),
+            Err(ReadlineError::Eof) => return Ok(Leave::Exit(0)),
             Err(error) => return Err(into_io(error)),
         };
         show.width = width(&mut editor);
@@ -109,8 +109,8 @@ pub fn run(
             show.echo = true;
             let ended = runner.script(lines.into_iter().map(Ok), &mut show)?;
             show.echo = false;
-            if let Ended::Leave(outcome) = ended {
-                return Ok(outcome);
+            if let Ended::Leave(leave) = ended {
+                return Ok(leave);
             }
             again = None;
             continue;
@@ -141,8 +141,8 @@ pub fn run(
             _ => line,
         };
         let _quiet = Quiet::begin();
-        if let Ended::Leave(outcome) = runner.line(&line, None, &mut show)? {
-            return Ok(outcome);
+        if let Ended::Leave(leave) = runner.line(&line, None, &mut show)? {
+            return Ok(leave);
         }
     }
 }

@@ -3,9 +3,9 @@
 //! Must do no I/O (but for the file names of a path that is being completed) and read no clock: messages come in,
 //! effects go out, and the session is read through a `View`. Must not paint.
 
+use super::activity::Activity;
 use super::keymap::{self, Action, Motion, Standing};
 use super::layout::Pane;
-use super::live::Live;
 use super::log::WIDE;
 use super::panes::node;
 use super::panes::overlay::Overlay;
@@ -153,7 +153,7 @@ impl App {
 
     /// Whether a command is in flight or waiting.
     pub fn busy(&self) -> bool {
-        self.live.busy() || !self.queue.is_empty()
+        self.activity.busy() || !self.queue.is_empty()
     }
 
     /// Takes in one message.
@@ -208,7 +208,7 @@ impl App {
     }
 
     fn tick(&mut self, now: Duration) {
-        if self.live.busy() && Live::spinner(now) != Live::spinner(self.now) {
+        if self.activity.busy() && Activity::spinner(now) != Activity::spinner(self.now) {
             self.dirty = true;
         }
         self.now = now;
@@ -236,7 +236,7 @@ impl App {
         let standing = Standing {
             view,
             selected: self.selected.as_ref(),
-            live: &self.live,
+            activity: &self.activity,
             searching: self.search.is_some(),
             counting: self.count.is_some(),
         };
@@ -422,7 +422,7 @@ impl App {
 
     /// Carries out what waits until a command is in flight, so that typing ahead never blocks.
     fn pump(&mut self, view: View<'_>, effects: &mut Vec<Effect>) {
-        while !self.live.busy() {
+        while !self.activity.busy() {
             match self.queue.next() {
                 None => return,
                 Some(Waiting::Command(command)) => self.submit(command, None, effects),
@@ -436,7 +436,7 @@ impl App {
     }
 
     fn submit(&mut self, command: EngineCommand, place: Option<Escaped>, effects: &mut Vec<Effect>) {
-        self.live.start(command.to_string());
+        self.activity.start(command.to_string());
         self.told = false;
         self.place = place;
         effects.push(Effect::Submit(command));
@@ -534,7 +534,7 @@ impl App {
                 self.selected = None;
                 self.scroll.remove(&Pane::Node);
                 self.scroll.remove(&Pane::Tree);
-                self.live.ask(node);
+                self.activity.ask(node);
             }
             Event::Notice(Notice::Progress(_, Progress::Note(text))) => {
                 self.say(advice::note(&text));
@@ -542,15 +542,15 @@ impl App {
             }
             Event::Notice(Notice::Progress(_, progress)) => {
                 let now = self.now;
-                self.live.progress(&progress, now);
+                self.activity.progress(&progress, now);
             }
             Event::Notice(Notice::Examined(_, examination)) => {
                 let page = self.page(body::overlay_width(self));
                 let doc = advice::examination(&examination, page);
-                self.overlay = Some(Overlay::new(self.live.running().unwrap_or("x").to_owned(), doc));
+                self.overlay = Some(Overlay::new(self.activity.running().unwrap_or("x").to_owned(), doc));
             }
             Event::Notice(Notice::Done { result, .. }) => {
-                self.live.finish();
+                self.activity.finish();
                 match result {
                     Ok(stop) => {
                         if let Some(line) = advice::stop(stop) {
@@ -572,7 +572,7 @@ impl App {
     fn fact(&mut self, fact: &Fact, view: View<'_>) {
         match fact {
             Fact::Stepped { .. } => {
-                self.live.answered();
+                self.activity.answered();
                 self.follow(&[Pane::Node, Pane::Tree, Pane::Compare]);
             }
             Fact::WalkStarted { .. } | Fact::WalkForked { .. } | Fact::WalkSelected { .. } | Fact::PolicyLoaded(_) => {
@@ -619,7 +619,7 @@ impl App {
     /// Moves the selection in the policy; the node pane follows it.
     fn select(&mut self, motion: Motion, view: View<'_>) {
         let Some(laid) = self.laid(view, body::tree_width(self)) else { return };
-        let subject = node::subject(view, None, &self.live).map(|s| s.id);
+        let subject = node::subject(view, None, &self.activity).map(|s| s.id);
         let current = self.selected.clone().or_else(|| view.next_node()).or(subject);
         let by = match motion {
             Motion::Up(n) => -(n as isize),

@@ -232,14 +232,14 @@ fn tree_title(ui: &Ui, view: View<'_>) -> Vec<Span<'static>> {
 fn tree_rows<'a>(ui: &'a Ui, view: View<'a>, width: usize, height: usize) -> Content<'a> {
     let ink = ink(ui);
     let Some(laid) = ui.laid(view, width) else { return Content::plain(Vec::new()) };
-    let focus = ui.selected.clone().or_else(|| ui.live.asking().cloned()).or_else(|| view.next_node());
+    let focus = ui.selected.clone().or_else(|| ui.activity.asking().cloned()).or_else(|| view.next_node());
     let focus = focus.or_else(|| view.walk()?.leaf.as_ref().map(|l| l.id.clone()));
     let at = focus.and_then(|place| laid.row_of(&place)).unwrap_or(0);
     let selected = ui.selected.as_ref().map(|_| at);
     let draw = {
         let laid = laid.clone();
         move |range: Range<usize>| {
-            let rows = laid.rows(ink, view, ui.live.asking(), range.clone(), width);
+            let rows = laid.rows(ink, view, ui.activity.asking(), range.clone(), width);
             let style = |(i, row): (usize, Row)| match selected == Some(range.start + i) {
                 true => row.style(ink.0.selection()),
                 false => row,
@@ -256,13 +256,13 @@ fn sample_rows<'a>(ui: &'a Ui, view: View<'a>, width: usize, _: usize) -> Conten
 }
 
 fn node_title(ui: &Ui, view: View<'_>) -> Vec<Span<'static>> {
-    node::title(ink(ui), node::subject(view, ui.selected.as_ref(), &ui.live).as_ref())
+    node::title(ink(ui), node::subject(view, ui.selected.as_ref(), &ui.activity).as_ref())
 }
 
 fn node_rows<'a>(ui: &'a Ui, view: View<'a>, width: usize, height: usize) -> Content<'a> {
     let ink = ink(ui);
-    let subject = node::subject(view, ui.selected.as_ref(), &ui.live);
-    let rows = node::rows(ink, subject.as_ref(), &ui.live, width);
+    let subject = node::subject(view, ui.selected.as_ref(), &ui.activity);
+    let rows = node::rows(ink, subject.as_ref(), &ui.activity, width);
     let step = subject.as_ref().and_then(|s| s.step).map(|(i, _)| i);
     let source = view.walk().zip(step).map(|(walk, place)| ui.page(width).source_of(walk, place));
     let mut pinned = node::footer(ink, subject.as_ref(), source, width);

@@ -2,12 +2,12 @@
 //!
 //! Must decide nothing about the session and must never draw outside the area it was given.
 
+use super::activity::Activity;
 use super::advice;
 use super::body::{self, pane_row};
 use super::ink::{Ink, Row, cells, fit, spread, wrap};
 use super::keymap;
 use super::layout::{self, Pane, Screen};
-use super::live::Live;
 use super::panes::{keybar, sample, title};
 use super::prompt::Prompt;
 use super::theme::Styles;
@@ -72,7 +72,7 @@ fn keys(ui: &Ui, view: View<'_>, width: usize) -> Row {
         let keys = [("j k", "scroll"), ("PgDn", "page"), ("/", "search"), ("y", "copy"), ("Esc", "close")];
         return keybar::row(ink, &keys, &[], width);
     }
-    if ui.live.busy() {
+    if ui.activity.busy() {
         return keybar::row(ink, &[("Ctrl-C", "stop")], &ALWAYS, width);
     }
     let mut keys = keymap::available(view, ui.selected.as_ref(), ui.setup.recorded);
@@ -242,9 +242,9 @@ fn status(ui: &Ui, view: View<'_>, width: usize) -> Row {
     if ui.confirm {
         return fit(Row::from(ink.own(Role::Warning, " A command is running. Stop it and quit? (y/n)")), width);
     }
-    if let Some(doing) = ui.live.doing(ui.now) {
+    if let Some(doing) = ui.activity.doing(ui.now) {
         let left = Row::from(vec![
-            ink.own(Role::Warning, format!(" {} ", Live::spinner(ui.now))),
+            ink.own(Role::Warning, format!(" {} ", Activity::spinner(ui.now))),
             ink.own(Role::Text, Escaped::line(&doing).into_string()),
         ]);
         return spread(left, Row::from(ink.own(Role::Muted, "Ctrl-C stops ")), width);

@@ -2,7 +2,7 @@
 //!
 //! Must not be a second list of commands: a key of a command is written in the command table and nowhere else.
 
-use super::live::Live;
+use super::activity::Activity;
 use super::panes::node;
 use super::view::View;
 use crate::command::spec::{CommandSpec, Group, Key, Scope};
@@ -93,7 +93,7 @@ pub struct Standing<'a> {
     /// The node or leaf that was selected.
     pub selected: Option<&'a Name>,
     /// What is going on.
-    pub live: &'a Live,
+    pub activity: &'a Activity,
     /// Whether a search is on.
     pub searching: bool,
     /// Whether a number is being typed.
@@ -164,8 +164,8 @@ fn command(spec: &CommandSpec, key: &Key, standing: Standing<'_>) -> Action {
 /// where execution stands, an answer is one to the node that is asked next, and all else is about the node of the node
 /// pane.
 fn meant(command: &str, standing: Standing<'_>) -> Option<Name> {
-    let Standing { view, selected, live, .. } = standing;
-    let subject = || node::subject(view, selected, live).map(|subject| subject.id);
+    let Standing { view, selected, activity, .. } = standing;
+    let subject = || node::subject(view, selected, activity).map(|subject| subject.id);
     match command {
         "break" | "tbreak" | "until" => selected.cloned().or_else(|| place(view)),
         "set answer" if selected.is_none() => view.next_node().or_else(subject),

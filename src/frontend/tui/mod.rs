@@ -2,6 +2,7 @@
 //!
 //! Must never wait for the engine, and must leave the terminal as it was and no thread reading it.
 
+mod activity;
 mod advice;
 mod app;
 mod backend;
@@ -15,7 +16,6 @@ mod ink;
 mod keyboard;
 mod keymap;
 mod layout;
-mod live;
 mod log;
 mod panes;
 mod prompt;
@@ -31,7 +31,7 @@ mod tests;
 
 use super::editor::{self, Editor};
 use super::interrupt::{INTERRUPTED, Interrupt};
-use super::{Client, Outcome, script, words};
+use super::{Client, Leave, script, words};
 use crate::command::EngineCommand;
 use crate::domain::Name;
 use crate::engine::Failure;
@@ -73,18 +73,18 @@ pub fn run(
     lines: &[String],
     remember: Remember<'_>,
     interrupt: &Interrupt,
-) -> io::Result<Outcome> {
+) -> io::Result<Leave> {
     // Whether there are colours is for the theme to say; left to itself the library would answer `NO_COLOR` by
     // resetting bold and reverse too.
     ratatui::crossterm::style::force_color_output(true);
-    let outcome = Console::take(&setup, interrupt).and_then(|mut console| {
-        let outcome = show(client, setup, lines, remember, &mut console, interrupt);
-        console.finish().and(outcome)
+    let leave = Console::take(&setup, interrupt).and_then(|mut console| {
+        let leave = show(client, setup, lines, remember, &mut console, interrupt);
+        console.finish().and(leave)
     });
     interrupt.farewell(None);
-    match outcome {
-        Err(_) if interrupt.ended_by_signal() => Ok(Outcome::Exit(INTERRUPTED)),
-        outcome => outcome,
+    match leave {
+        Err(_) if interrupt.ended_by_signal() => Ok(Leave::Exit(INTERRUPTED)),
+        leave => leave,
     }
 }
 
@@ -95,7 +95,7 @@ fn show(
     remember: Remember<'_>,
     console: &mut Console,
     interrupt: &Interrupt,
-) -> io::Result<Outcome> {
+) -> io::Result<Leave> {
     let size = console.screen.size()?;
     let asks = setup.ask_background;
     let mut app = App::new(setup, size.width, size.height);
@@ -106,12 +106,12 @@ fn show(
     }
     loop {
         if interrupt.take() || interrupt.ending() {
-            return Ok(Outcome::Exit(INTERRUPTED));
+            return Ok(Leave::Exit(INTERRUPTED));
         }
         for msg in std::mem::take(&mut inbox) {
             let effects = app.update(msg, view(client));
-            if let Some(outcome) = perform(effects, client, console, remember, &mut inbox)? {
-                return Ok(outcome);
+            if let Some(leave) = perform(effects, client, console, remember, &mut inbox)? {
+                return Ok(leave);
             }
         }
         let size = console.screen.size()?;
@@ -132,8 +132,8 @@ fn show(
         for _ in 0..MOST_EVENTS {
             let Some(event) = client.event(Duration::ZERO) else { break };
             let effects = app.update(Msg::Event(event), view(client));
-            if let Some(outcome) = perform(effects, client, console, remember, &mut inbox)? {
-                return Ok(outcome);
+            if let Some(leave) = perform(effects, client, console, remember, &mut inbox)? {
+                return Ok(leave);
             }
         }
     }
@@ -239,14 +239,14 @@ impl Console {
     }
 }
 
-/// Does what the app asked for, and puts what came of it into `inbox`; gives the outcome where that ends the front end.
+/// Does what the app asked for, and puts what came of it into `inbox`; gives the leave where that ends the front end.
 fn perform(
     effects: Vec<Effect>,
     client: &mut Client,
     console: &mut Console,
     remember: Remember<'_>,
     inbox: &mut Vec<Msg>,
-) -> io::Result<Option<Outcome>> {
+) -> io::Result<Option<Leave>> {
     for effect in effects {
         match effect {
             Effect::Submit(command) => {
@@ -266,8 +266,8 @@ fn perform(
             }
             Effect::Cancel => client.cancel(),
             Effect::Remember(line) => remember(&line),
-            Effect::Quit => return Ok(Some(Outcome::Exit(0))),
-            Effect::SwitchToRepl => return Ok(Some(Outcome::SwitchToRepl)),
+            Effect::Quit => return Ok(Some(Leave::Exit(0))),
+            Effect::SwitchToRepl => return Ok(Some(Leave::SwitchToRepl)),
             Effect::Suspend => console.lend(terminal::stop)?,
             Effect::Redraw => console.redraw()?,
             Effect::Copy(text) => console.screen.backend_mut().send(clipboard::sequence(&text).as_bytes())?,

@@ -2,8 +2,8 @@
 //!
 //! Must know neither keys nor the terminal, and must hold nothing of the session.
 
+use super::activity::Activity;
 use super::layout::{self, Arrangement, Pane};
-use super::live::Live;
 use super::log::Log;
 use super::panes::overlay::Overlay;
 use super::panes::tree::Laid;
@@ -69,7 +69,7 @@ pub struct Ui {
     /// What happened.
     pub log: Log,
     /// What is going on.
-    pub live: Live,
+    pub activity: Activity,
     /// The line being typed.
     pub prompt: Option<Prompt>,
     /// What lies over the panes.
@@ -98,7 +98,7 @@ impl Ui {
             selected: None,
             laid: RefCell::default(),
             log: Log::default(),
-            live: Live::default(),
+            activity: Activity::default(),
             prompt: None,
             overlay: None,
             search: None,

@@ -6,7 +6,7 @@
 
 use super::names::{FILTERS, Found, Kind, NAMES, Variable, Words, find};
 use super::syntax::{BinOpKind, CompareOpKind, Expr, Machine, argument, children, path};
-use super::vocabulary::{Place, Vocabulary, member};
+use super::vocabulary::{Moment, Vocabulary, member};
 use crate::domain::Complaint;
 use crate::text::alike::{alike, did_you_mean};
 use crate::text::{Escaped, width};
@@ -26,7 +26,7 @@ pub(super) fn check(expr: &Expr<'_>, machine: &Machine<'_>, at: &Vocabulary<'_>)
 
 /// Checks that every name is one of the table, whatever there is of it here.
 pub(super) fn names_only(expr: &Expr<'_>) -> Result<(), Complaint> {
-    let anywhere = Vocabulary { place: Place::Breakpoint, ..Vocabulary::default() };
+    let anywhere = Vocabulary { moment: Moment::Breakpoint, ..Vocabulary::default() };
     each(expr, &mut |_| Ok(()), &mut |path| name(path, &anywhere).map(|_| ()))
 }
 
@@ -203,8 +203,8 @@ fn unknown(path: &[&str], right: usize, at: &Vocabulary<'_>) -> Complaint {
 }
 
 fn not_yet(variable: &Variable, shown: &str, at: &Vocabulary<'_>) -> Complaint {
-    let (message, hint) = match at.place {
-        Place::Sample => (
+    let (message, hint) = match at.moment {
+        Moment::Sample => (
             format!("`{shown}` is not known before a sample is run"),
             "here stand gold, scores and what else is known of a sample beforehand: see `help expressions`",
         ),

@@ -24,7 +24,7 @@ mod vocabulary;
 pub use context::Context;
 pub use names::{FILTERS, Kind, NAMES, Since, Variable, Words};
 pub use value::Value;
-pub use vocabulary::{Place, Vocabulary};
+pub use vocabulary::{Moment, Vocabulary};
 
 use crate::domain::Complaint;
 use crate::text::Untrusted;

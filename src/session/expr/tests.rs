@@ -152,7 +152,8 @@ fn names_that_there_are_not_are_refused_with_what_was_meant() {
     let policy = policy();
     let all = [&policy];
     let samples = [sample(None)];
-    let at = Vocabulary { place: Place::Breakpoint, policies: &all, samples: Some(&samples), ..Vocabulary::default() };
+    let at =
+        Vocabulary { moment: Moment::Breakpoint, policies: &all, samples: Some(&samples), ..Vocabulary::default() };
     assert_refused(
         &at,
         &[
@@ -255,8 +256,8 @@ fn what_is_known_depends_on_the_place() {
     let all = [&policy];
     let samples = [sample(None)];
     let anywhere = Vocabulary { policies: &all, samples: Some(&samples), ..Vocabulary::default() };
-    let before = Vocabulary { place: Place::Sample, ..anywhere };
-    let at_wants = Vocabulary { place: Place::Breakpoint, node: policy.node("wants"), ..anywhere };
+    let before = Vocabulary { moment: Moment::Sample, ..anywhere };
+    let at_wants = Vocabulary { moment: Moment::Breakpoint, node: policy.node("wants"), ..anywhere };
     assert_refused(
         &before,
         &[
@@ -317,7 +318,7 @@ fn every_name_of_the_table_has_a_value_somewhere_and_its_example_can_be_typed() 
             Kind::Texts => "list",
         };
         assert_eq!(kind, said, "{source}");
-        let at = Vocabulary { place: Place::Breakpoint, ..Vocabulary::default() };
+        let at = Vocabulary { moment: Moment::Breakpoint, ..Vocabulary::default() };
         assert_eq!(check(variable.example, &at), Ok(()), "{}", variable.example);
         assert!(variable.example.contains(variable.fixed().trim_end_matches('.')), "{}", variable.example);
     }
@@ -338,18 +339,18 @@ fn completion_offers_what_can_be_named_at_the_place_and_quotes_what_is_no_plain_
     let policy = policy();
     let all = [&policy];
     let samples = [sample(None)];
-    let names = |place| {
-        let at = Vocabulary { place, policies: &all, samples: Some(&samples), ..Vocabulary::default() };
+    let names = |moment| {
+        let at = Vocabulary { moment, policies: &all, samples: Some(&samples), ..Vocabulary::default() };
         let offered = at.variables();
         assert!(offered.iter().all(|(_, told)| !told.is_empty()));
         offered.into_iter().map(|(name, _)| name).collect::<Vec<_>>()
     };
-    let anywhere = names(Place::Walk);
+    let anywhere = names(Moment::Walk);
     for name in ["p.yes", "p[\"in doubt\"]", "p.maybe", "path.asks", "scores.scam", "margin", "sample.text"] {
         assert_eq!(anywhere.iter().filter(|n| *n == name).count(), 1, "{name}");
     }
-    assert!(!anywhere.contains(&"hits".to_owned()) && names(Place::Breakpoint).contains(&"hits".to_owned()));
-    let before = names(Place::Sample);
+    assert!(!anywhere.contains(&"hits".to_owned()) && names(Moment::Breakpoint).contains(&"hits".to_owned()));
+    let before = names(Moment::Sample);
     assert!(before.contains(&"gold".to_owned()) && !before.contains(&"verdict".to_owned()), "{before:?}");
 }
 

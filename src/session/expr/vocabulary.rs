@@ -11,7 +11,7 @@ use std::collections::HashSet;
 
 /// Where an expression is going to be evaluated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Place {
+pub enum Moment {
     /// Before a sample is run: `next-sample where`.
     Sample,
     /// Anywhere in a walk: `print`, `display`.
@@ -25,7 +25,7 @@ pub enum Place {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Vocabulary<'a> {
     /// Where it is evaluated.
-    pub place: Place,
+    pub moment: Moment,
     /// The policies under which that happens; none where none is loaded.
     pub policies: &'a [&'a Policy],
     /// The one node whose answers are looked at, where it is one.
@@ -39,10 +39,10 @@ pub struct Vocabulary<'a> {
 impl<'a> Vocabulary<'a> {
     /// Whether a name is known at this place, at some time at least.
     pub fn has(&self, since: Since) -> bool {
-        match self.place {
-            Place::Sample => since == Since::Sample,
-            Place::Walk => since != Since::Stop,
-            Place::Breakpoint => true,
+        match self.moment {
+            Moment::Sample => since == Since::Sample,
+            Moment::Walk => since != Since::Stop,
+            Moment::Breakpoint => true,
         }
     }
 

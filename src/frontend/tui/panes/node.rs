@@ -5,8 +5,8 @@
 use super::compare;
 use crate::change::Stale;
 use crate::domain::{Name, Provenance, Readout};
+use crate::frontend::tui::activity::Activity;
 use crate::frontend::tui::ink::{Ink, Row, cells, fit, spread, wrap};
-use crate::frontend::tui::live::Live;
 use crate::frontend::tui::view::View;
 use crate::policy::Node;
 use crate::report::Role;
@@ -34,15 +34,15 @@ pub struct Subject<'a> {
 }
 
 /// The node to show: the selected one, else the one being asked, else the one answered last, else the next one.
-pub fn subject<'a>(view: View<'a>, selected: Option<&Name>, live: &Live) -> Option<Subject<'a>> {
+pub fn subject<'a>(view: View<'a>, selected: Option<&Name>, activity: &Activity) -> Option<Subject<'a>> {
     let selected = selected.filter(|id| view.policy().is_none_or(|p| p.node(id.as_str()).is_some()));
     let id = selected
         .cloned()
-        .or_else(|| live.asking().cloned())
+        .or_else(|| activity.asking().cloned())
         .or_else(|| view.walk()?.steps.last().map(|s| s.node.id.clone()))
         .or_else(|| view.next_node())
         .or_else(|| view.policy().map(|p| p.root.clone()))?;
-    let asking = live.asking() == Some(&id);
+    let asking = activity.asking() == Some(&id);
     let step = if asking { None } else { view.step_of(&id) };
     let stale = if asking { None } else { view.stale(&id) };
     // What is being asked is asked under the loaded policy, and shown so before the branch it goes to has a step.
@@ -85,7 +85,7 @@ fn unmarked(text: &Untrusted) -> Untrusted {
 }
 
 /// The part that scrolls: guidance, examples (only before the node is asked) and rationale.
-pub fn rows(ink: Ink, subject: Option<&Subject<'_>>, live: &Live, limit: usize) -> Vec<Row> {
+pub fn rows(ink: Ink, subject: Option<&Subject<'_>>, activity: &Activity, limit: usize) -> Vec<Row> {
     let Some(subject) = subject else { return Vec::new() };
     let mut rows = Vec::new();
     if let Some(node) = subject.node {
@@ -97,7 +97,7 @@ pub fn rows(ink: Ink, subject: Option<&Subject<'_>>, live: &Live, limit: usize) 
         }
     }
     if subject.asking {
-        rows.extend(rationale(ink, "Rationale", &live.text(), limit, true));
+        rows.extend(rationale(ink, "Rationale", &activity.text(), limit, true));
     } else if let Some(said) = subject.step.and_then(|(_, s)| s.judgement.as_ref()?.rationale.as_ref()) {
         let heading = format!("Rationale ({} tokens, {})", said.tokens, said.stop.as_str().replace('_', " "));
         rows.extend(rationale(ink, &heading, &said.text, limit, false));

@@ -14,7 +14,7 @@ fn check(prepare: impl Fn(&mut Stage), keys: &str, expected: &[&str]) {
     prepare(&mut stage);
     stage.keys(keys);
     let mut lines = stage.submitted();
-    while stage.app.live.busy() {
+    while stage.app.activity.busy() {
         stage.done();
         lines.extend(stage.submitted());
     }

@@ -1,4 +1,5 @@
-//! `Live`: what the engine is doing right now: commands in flight, the node being asked, the rationale as it streams.
+//! `Activity`: what the engine is doing right now: commands in flight, the node being asked, the rationale as it
+//! streams.
 //!
 //! Must be made of notices only: nothing here survives, and nothing here is needed to understand a session.
 
@@ -16,7 +17,7 @@ const FRAME_MILLIS: u128 = 100;
 
 /// What is going on.
 #[derive(Clone, Debug, Default)]
-pub struct Live {
+pub struct Activity {
     /// The canonical line of the command in flight.
     running: Option<String>,
     asking: Option<Name>,
@@ -26,7 +27,7 @@ pub struct Live {
     meter: Meter,
 }
 
-impl Live {
+impl Activity {
     /// A command was handed to the engine.
     pub fn start(&mut self, line: String) {
         *self = Self { running: Some(line), ..Self::default() };
