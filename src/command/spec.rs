@@ -698,8 +698,8 @@ commands! {
             help: "`x prompt` shows what the model reads, scaffolding included. `x tokens` shows every token with its id. `x top \
                    K @POSITION` shows the K most likely next tokens after the first POSITION tokens; without a position, where \
                    the answer is read. As in gdb the count can be attached: `x/20` is `x top 20`.\n\nIt is about the node that \
-                   was answered last, or with `of NODE` about that one. In a recorded session `x prompt` shows what was asked, \
-                   without the chat format that the model had around it; the others need the model.",
+                   was answered last, or with `of NODE` about that one. What it shows is kept in the session. In a \
+                   recorded session `x prompt` shows what was read, and the others show what they found while it was recorded.",
             examples: &[
                 ("x prompt", "shows the prompt of the last answered node"),
                 ("x tokens of request", "shows the tokens of the node `request`"),

@@ -2,11 +2,14 @@
 //!
 //! Must be read from the same code path that the verdict came from, so that what is shown is what was asked.
 
+use super::wire::Float;
 use super::{Part, Piece};
 use crate::text::Untrusted;
+use serde::{Deserialize, Serialize};
 
 /// One token of the prompt.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TokenView {
     /// Position in the prompt, from 0.
     pub position: u32,
@@ -21,18 +24,22 @@ pub struct TokenView {
 }
 
 /// One candidate for the next token.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TopToken {
     /// Token id.
     pub id: u32,
     /// Its text.
     pub text: Untrusted,
     /// Log-probability over the full vocabulary (natural log).
+    #[serde(with = "Float")]
     pub logprob: f64,
 }
 
 /// The answer to an `x` command.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
 pub enum Examination {
     /// The pieces of the prompt as the model reads them, scaffolding included as [`Part::Template`].
     Prompt(Vec<Piece>),

@@ -5,6 +5,7 @@
 
 use super::Digest;
 use crate::text::Untrusted;
+use serde::{Deserialize, Serialize};
 
 /// In which order a policy shows its parts to the model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -27,9 +28,11 @@ impl Layout {
 }
 
 /// What a piece of the prompt is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
 pub enum Part {
-    /// Scaffolding of the chat template (only in token views; never a [`Piece`]).
+    /// Scaffolding of the chat template; only in what a model read, never in a [`Prompt`].
     Template,
     /// The policy's instructions.
     Instructions,
@@ -73,7 +76,8 @@ impl Part {
 }
 
 /// One piece of text and what it is. Pieces are tokenised one by one, so the same piece always gives the same tokens.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Piece {
     /// What it is.
     pub part: Part,

@@ -2,9 +2,10 @@
 //!
 //! Must not change a walk.
 
-use super::{Engine, Execution, Failure, Notice, Stop, host, meant, prompt};
+use super::prompt::{self, Asked};
+use super::{Engine, Execution, Failure, Stop, host, meant};
 use crate::command::{ExamineWhat, Has, Need};
-use crate::domain::{Name, path_text};
+use crate::domain::{Examination, Name, path_text};
 use crate::judge::Look;
 use crate::policy::Policy;
 use crate::session::expr::{self, Vocabulary};
@@ -128,6 +129,20 @@ impl Engine {
         node: Option<&Name>,
     ) -> Result<Stop, Failure> {
         let asked = prompt::asked(&self.state, &self.policies, node)?;
+        let look = match what {
+            ExamineWhat::Prompt => Look::Prompt,
+            ExamineWhat::Tokens => Look::Tokens,
+            ExamineWhat::Top { k, position } => Look::Top { k, position },
+        };
+        let found = match (look, asked.read()) {
+            (Look::Prompt, Some(read)) => Examination::Prompt(read.to_vec()),
+            _ => self.look(run, &asked, look)?,
+        };
+        self.done(run, Fact::Examined { walk: asked.walk, node: asked.node, found })
+    }
+
+    /// Asks the judge what it reads, or would read.
+    fn look(&mut self, run: &Execution, asked: &Asked, look: Look) -> Result<Examination, Failure> {
         let now = self.state.conditions();
         if let (false, Some(model)) = (asked.under.same_model(&now), &asked.under.model) {
             return Err(Failure::user(format!(
@@ -137,15 +152,8 @@ impl Engine {
             ))
             .hinted("load that model again; x reads with the tokenizer of the model that is loaded"));
         }
-        let look = match what {
-            ExamineWhat::Prompt => Look::Prompt,
-            ExamineWhat::Tokens => Look::Tokens,
-            ExamineWhat::Top { k, position } => Look::Top { k, position },
-        };
         let text = asked.rationale.as_ref().map(Untrusted::raw);
         let judge = self.judge.as_mut().ok_or_else(|| Failure::missing(Need::Model, Has::default()))?;
-        let seen = judge.examine(&asked.question, text, look, run.cancel)?;
-        run.notice(Notice::Examined(run.ticket, seen));
-        Ok(Stop::Done)
+        Ok(judge.examine(&asked.question, text, look, run.cancel)?)
     }
 }

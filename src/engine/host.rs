@@ -4,7 +4,7 @@
 
 use super::{Engine, Failure};
 use crate::command::EngineCommand;
-use crate::domain::{Cancel, Examination, Name};
+use crate::domain::{Cancel, Name};
 use crate::judge::Progress;
 use crate::session::{Fact, Policies};
 use std::any::Any;
@@ -48,8 +48,6 @@ pub enum Notice {
         /// The node.
         node: Name,
     },
-    /// What an `x` command found.
-    Examined(Ticket, Examination),
     /// A command is done; exactly one for every ticket, after all its facts.
     Done {
         /// Which command.

@@ -7,7 +7,7 @@ use crate::command::{Has, Need};
 use crate::domain::{Content, Layout, Mode, Name, Part, Piece, Prompt, Sample, Target};
 use crate::judge::Question;
 use crate::policy::{Example, Node, Policy};
-use crate::session::{Conditions, Policies, SessionState};
+use crate::session::{Conditions, Policies, SessionState, WalkId};
 use crate::text::Untrusted;
 
 /// Opens the model's reasoning, in its turn and in the examples.
@@ -53,6 +53,10 @@ pub struct Asked {
     pub question: Question,
     /// What the model wrote before it answered.
     pub rationale: Option<Untrusted>,
+    /// What it read, where the step says so.
+    read: Vec<Piece>,
+    /// The walk it belongs to.
+    pub walk: WalkId,
 }
 
 /// What a node of the current walk was asked, with the policy and the mode of that time; a node that was not asked, as
@@ -86,12 +90,21 @@ pub fn asked(state: &SessionState, policies: &Policies, node: Option<&Name>) -> 
         (None, _) => state.mode,
     };
     let question = question(&policy, spec, &walk.sample, mode);
-    Ok(Asked { node: id, under, question, rationale: rationale.map(|r| r.text.clone()) })
+    let read = step.map(|s| s.prompt.clone()).unwrap_or_default();
+    Ok(Asked { node: id, under, question, rationale: rationale.map(|r| r.text.clone()), read, walk: walk.id })
 }
 
 impl Asked {
-    /// The text in reading order, without the chat format that a model puts around it.
+    /// What the model read, chat format included, where that was kept.
+    pub fn read(&self) -> Option<&[Piece]> {
+        (!self.read.is_empty()).then_some(&*self.read)
+    }
+
+    /// The text in reading order, without the chat format that a model puts around it where that was not kept.
     pub fn pieces(&self) -> Vec<Piece> {
+        if let Some(read) = self.read() {
+            return read.to_vec();
+        }
         let prompt = &self.question.prompt;
         let cue = |text: String| Piece { part: Part::Cue, text: text.into() };
         let mut pieces: Vec<Piece> = prompt.pieces().cloned().collect();

@@ -2,7 +2,8 @@
 //!
 //! Must ask nothing and write nothing: whatever needs a live session is refused.
 
-use super::{Canceller, Driver, Event, Failure, Notice, Stop, Ticket, prompt};
+use super::prompt::{self, Asked};
+use super::{Canceller, Driver, Event, Failure, Notice, Stop, Ticket};
 use crate::command::{EngineCommand, ExamineWhat, Has, Need, SampleRef, Times};
 use crate::domain::{Examination, Name, Target};
 use crate::session::replay::{Replay, Stride};
@@ -38,7 +39,7 @@ impl Recorded {
         Self { replay, policies: Policies::default(), tickets: 0, commands: VecDeque::new(), waiting: VecDeque::new() }
     }
 
-    fn carry_out(&mut self, ticket: Ticket, command: &EngineCommand) -> Result<Stop, Failure> {
+    fn carry_out(&mut self, command: &EngineCommand) -> Result<Stop, Failure> {
         use EngineCommand as C;
         let refused = || Failure::missing(Need::Live, Has::default());
         match command {
@@ -51,15 +52,17 @@ impl Recorded {
             C::Walk(id) => self.look_at(WalkId(*id)),
             C::Sample(which) => self.go_to_sample(which),
             C::Until(place) => self.until(place),
-            C::Examine(ExamineWhat::Prompt, node) => {
+            C::Examine(what, node) => {
                 let asked = prompt::asked(self.replay.state(), &self.policies, node.as_ref())?;
-                let found = Examination::Prompt(asked.pieces());
-                self.tell(Event::Notice(Notice::Examined(ticket, found)));
-                Ok(Stop::Done)
-            }
-            C::Examine(..) => {
-                Err(Failure::user("tokens and their probabilities come from the model; this is a recording")
-                    .hinted("x prompt shows what was asked; `--session FILE --llm MODEL` goes on with a session"))
+                match self.examined(*what, &asked) {
+                    Some(fact) => Ok(self.show(fact)),
+                    None => Err(Failure::user(format!(
+                        "the recording holds no `x {}` of node `{}`",
+                        what.as_str(),
+                        asked.node
+                    ))
+                    .hinted("x prompt shows what was asked; `--session FILE --llm MODEL` goes on with a session")),
+                }
             }
             _ => Err(refused()),
         }
@@ -114,6 +117,46 @@ impl Recorded {
         }
     }
 
+    /// What an `x` of that kind found at a node, wherever in the recording it stands; without a position, where the
+    /// most tokens were read. A branch shares the steps before it, and what was found there.
+    fn examined(&self, what: ExamineWhat, asked: &Asked) -> Option<Fact> {
+        let mut walks = vec![asked.walk];
+        let state = self.replay.state();
+        while let Some((from, shared)) = walks.last().and_then(|id| state.walk(*id)?.forked_from) {
+            let there = state.walk(from).and_then(|w| w.steps.iter().position(|s| s.node.id == asked.node));
+            if walks.contains(&from) || there.is_none_or(|at| at >= shared) {
+                break;
+            }
+            walks.push(from);
+        }
+        let mut here = self.replay.facts().iter().filter_map(|fact| match &**fact {
+            Fact::Examined { walk, node, found } if walks.contains(walk) && *node == asked.node => Some(found),
+            _ => None,
+        });
+        let found = match what {
+            ExamineWhat::Prompt => Some(Examination::Prompt(asked.pieces())),
+            ExamineWhat::Tokens => here.rfind(|found| matches!(found, Examination::Tokens(_))).cloned(),
+            ExamineWhat::Top { k, position } => here
+                .filter_map(|found| match found {
+                    Examination::Top { position: at, tokens } => Some((*at, tokens)),
+                    _ => None,
+                })
+                .filter(|(at, _)| position.is_none_or(|asked| asked == *at))
+                .max_by_key(|(at, tokens)| (*at, tokens.len()))
+                .map(|(position, tokens)| Examination::Top {
+                    position,
+                    tokens: tokens.iter().take(k as usize).cloned().collect(),
+                }),
+        };
+        Some(Fact::Examined { walk: asked.walk, node: asked.node.clone(), found: found? })
+    }
+
+    /// Shows what is no movement, as the fact it would be in a live session; nothing of it is part of the recording.
+    fn show(&mut self, fact: Fact) -> Stop {
+        self.tell(Event::Fact(Arc::new(fact)));
+        Stop::Done
+    }
+
     /// Only what is looked at changes: nothing of it is part of the recording.
     fn look_at(&mut self, walk: WalkId) -> Result<Stop, Failure> {
         if !self.replay.select(walk) {
@@ -150,7 +193,7 @@ impl Driver for Recorded {
                 None => {
                     let (ticket, command) = self.commands.pop_front()?;
                     self.tell(Event::Notice(Notice::Started(ticket)));
-                    let result = self.carry_out(ticket, &command);
+                    let result = self.carry_out(&command);
                     self.tell(Event::Notice(Notice::Done { ticket, result }));
                 }
             }
@@ -184,6 +227,7 @@ impl Driver for Recorded {
 mod tests {
     use super::*;
     use crate::command::{Command, parse};
+    use crate::domain::{Part, Piece, TopToken};
     use crate::session::journal;
     use std::path::Path;
 
@@ -217,8 +261,11 @@ mod tests {
             let (events, result) = run(&mut client, "x prompt");
             result.expect("shown");
             let found = events.iter().find_map(|event| match event {
-                Event::Notice(Notice::Examined(_, Examination::Prompt(pieces))) => Some(pieces),
-                _ => None,
+                Event::Fact(fact) => match &**fact {
+                    Fact::Examined { found: Examination::Prompt(pieces), .. } => Some(pieces.clone()),
+                    _ => None,
+                },
+                Event::Notice(_) => None,
             });
             let text: String = found.expect("a prompt").iter().map(|piece| piece.text.raw()).collect();
             if let crate::domain::Content::Text(text_of_sample) = &sample {
@@ -230,8 +277,64 @@ mod tests {
             seen += 1;
         }
         assert!(seen > 0, "the example has steps");
-        let failure = run(&mut client, "x top").1.expect_err("no model");
+        let failure = run(&mut client, "x top").1.expect_err("nobody asked for it");
+        assert!(failure.complaint.message.raw().contains("holds no `x top` of node"), "{failure:?}");
         assert!(failure.complaint.hint.is_some_and(|hint| hint.contains("x prompt")));
+    }
+
+    /// The facts that `line` shows.
+    fn found(client: &mut Recorded, line: &str) -> Examination {
+        let (events, result) = run(client, line);
+        result.expect(line);
+        let fact = events.iter().find_map(|event| match event {
+            Event::Fact(fact) => Some(Arc::clone(fact)),
+            Event::Notice(_) => None,
+        });
+        match fact.as_deref() {
+            Some(Fact::Examined { found, .. }) => found.clone(),
+            other => panic!("{line} shows {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_reviewer_sees_what_was_read_and_what_x_found_wherever_in_the_recording_that_stands() {
+        let facts = example().replay.facts().iter().map(|fact| (**fact).clone()).collect::<Vec<_>>();
+        let at = facts.iter().position(|fact| matches!(fact, Fact::Stepped { .. })).expect("a step");
+        let Fact::Stepped { walk, mut step } = facts[at].clone() else { panic!("a step") };
+        let node = step.node.id.clone();
+        let read = vec![
+            Piece { part: Part::Template, text: "<|im_start|>".into() },
+            Piece { part: Part::Sample, text: "as it was".into() },
+        ];
+        step.prompt.clone_from(&read);
+        let top = |position, count| {
+            let token = |id| TopToken { id, text: "t".into(), logprob: -f64::from(id) };
+            Examination::Top { position, tokens: (0..count).map(token).collect() }
+        };
+        let examined = |found| Fact::Examined { walk, node: node.clone(), found };
+        let mut changed = facts.clone();
+        changed.splice(
+            at..=at,
+            [
+                Fact::Stepped { walk, step },
+                examined(top(12, 5)),
+                examined(top(90, 10)),
+                examined(Examination::Tokens(Vec::new())),
+                examined(top(12, 3)),
+            ],
+        );
+        let mut client = Recorded::new(changed);
+        run(&mut client, "step").1.expect("a step");
+        for (line, expected) in [
+            (format!("x prompt of {node}"), Examination::Prompt(read)),
+            (format!("x tokens of {node}"), Examination::Tokens(Vec::new())),
+            (format!("x top of {node}"), top(90, 10)),
+            (format!("x top 3 of {node}"), top(90, 3)),
+            (format!("x top 20 @12 of {node}"), top(12, 5)),
+        ] {
+            assert_eq!(found(&mut client, &line), expected, "{line}");
+        }
+        run(&mut client, &format!("x top 5 @13 of {node}")).1.expect_err("nobody looked there");
     }
 
     /// A walk that is begun twice, with a step taken back, and a branch that is left again.

@@ -286,9 +286,9 @@ impl Engine {
         let now = self.state.conditions();
         let said = |at: usize| {
             let step = walk.steps.get(at).filter(|s| s.node.hash == spec.hash && walk.conditions_of(at).same(&now))?;
-            step.judgement.clone()
+            Some((step.judgement.clone(), step.prompt.clone()))
         };
-        let (at, judgement) = match (asked, walk.leaf.is_none(), walk.frontier()) {
+        let (at, said) = match (asked, walk.leaf.is_none(), walk.frontier()) {
             (Some(at), ..) => (at, said(at)),
             (None, true, Target::Node(next)) if next == id => (walk.steps.len(), None),
             _ => {
@@ -300,9 +300,10 @@ impl Engine {
             return Err(Failure::user(format!("the loaded policy begins at `{}`, not at `{id}`", policy.root))
                 .hinted("run starts the walk again under the loaded policy"));
         }
+        let (judgement, prompt) = said.unwrap_or_default();
+        let (node, answer) = (walk::node_ref(spec), answer.clone());
         let fork = self.branch(run, from, at)?;
-        let step =
-            Step { node: walk::node_ref(spec), judgement, answer: answer.clone(), taken: Taken::Overridden, target };
+        let step = Step { node, judgement, prompt, answer, taken: Taken::Overridden, target };
         self.record_step(run, fork, step)?;
         let hit = self.breakpoint_after_step(run)?;
         Ok(hit.map_or_else(|| self.at_leaf_or(Stop::Done), Stop::Breakpoint))

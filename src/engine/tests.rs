@@ -9,8 +9,9 @@ use crate::command::{Command, EngineCommand, parse};
 use crate::domain::{Cancel, Complaint, Digest, Examination, Judgement, Mode, ModelInfo, Target};
 use crate::judge::scripted::Scripted;
 use crate::judge::{Judge, JudgeError, JudgeSource, Look, Progress, Question};
-use crate::session::{Fact, SessionState, Taken};
+use crate::session::{Fact, SessionState, Step, Taken};
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Three nodes, an exception first, an unsure route, a shared leaf.
@@ -464,7 +465,9 @@ fn a_whole_walk_takes_the_steps_that_stepping_takes() {
         }
     };
     assert_eq!(walking.question(&policy, Mode::Direct, &prompt::question).expect("a leaf"), None);
-    assert_eq!(walked.steps, stepped.steps.iter().map(|s| (**s).clone()).collect::<Vec<_>>());
+    // What was read is kept by the debugger alone.
+    let bare = |step: &Arc<Step>| Step { prompt: Vec::new(), ..(**step).clone() };
+    assert_eq!(walked.steps, stepped.steps.iter().map(bare).collect::<Vec<_>>());
     assert_eq!(Some(walked.leaf), stepped.leaf);
 }
 

@@ -3,8 +3,8 @@
 //! Must not record anything: the caller decides what becomes a fact.
 
 use super::prompt;
-use crate::domain::{Cancel, Complaint, Judgement, Mode, Name, Sample, Target};
-use crate::judge::{Judge, JudgeError, Progress, Question};
+use crate::domain::{Cancel, Complaint, Examination, Judgement, Mode, Name, Sample, Target};
+use crate::judge::{Judge, JudgeError, Look, Progress, Question};
 use crate::policy::{Leaf, Node, Policy};
 use crate::session::{LeafReached, NodeRef, Step, Taken};
 
@@ -28,7 +28,7 @@ fn is_sure(margin: f64, limit: f64) -> bool {
     margin >= limit
 }
 
-/// Asks one node and takes the edge.
+/// Asks one node and takes the edge; the step keeps what the judge read.
 pub fn ask(
     policy: &Policy,
     node: &Node,
@@ -39,7 +39,15 @@ pub fn ask(
     cancel: &Cancel,
 ) -> Result<Step, JudgeError> {
     let question = prompt::question(policy, node, sample, mode);
-    step(node, judge.judge(&question, progress, cancel)?)
+    let step = step(node, judge.judge(&question, progress, cancel)?)?;
+    let judgement = step.judgement.as_ref();
+    let rationale = judgement.and_then(|j| j.rationale.as_ref()).map(|r| r.text.raw());
+    // The answer stands even where what was read for it cannot be told.
+    let prompt = match judge.examine(&question, rationale, Look::Prompt, cancel) {
+        Ok(Examination::Prompt(pieces)) => pieces,
+        _ => Vec::new(),
+    };
+    Ok(Step { prompt, ..step })
 }
 
 /// # Errors
@@ -53,7 +61,7 @@ fn step(node: &Node, judgement: Judgement) -> Result<Step, JudgeError> {
     }
     let (answer, taken, target) =
         choose(node, &judgement).ok_or_else(|| JudgeError::Internal("the judge gave no answer".into()))?;
-    Ok(Step { node: node_ref(node), judgement: Some(judgement), answer, taken, target })
+    Ok(Step { node: node_ref(node), judgement: Some(judgement), prompt: Vec::new(), answer, taken, target })
 }
 
 /// A node as a step refers to it.

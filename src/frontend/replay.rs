@@ -112,6 +112,7 @@ mod tests {
                 logits_sha256: Digest::of(b"logits"),
                 usage: Usage { prompt_tokens: 300, reused_tokens: 250, computed_tokens: 60, millis: 12 },
             }),
+            prompt: Vec::new(),
             answer: name("yes"),
             taken: Taken::Argmax,
             target: Target::Leaf(name("remove")),

@@ -79,9 +79,8 @@ impl<'a> TextShow<'a> {
         self.out.flush()
     }
 
-    fn notice(&mut self, notice: &Notice, client: &Client) -> io::Result<()> {
+    fn notice(&mut self, notice: &Notice) -> io::Result<()> {
         match (notice, &mut self.live) {
-            (Notice::Examined(_, found), _) => self.doc(&words::examined(found, client, self.width)),
             (Notice::Progress(_, Progress::Token(piece)), Some(live)) => live.token(piece.raw(), self.width, self.out),
             (Notice::Progress(_, Progress::Note(text)), Some(_)) => self.doc(&failure::note(text, self.width)),
             (Notice::Progress(_, progress), Some(live)) => {
@@ -134,7 +133,7 @@ impl Show for TextShow<'_> {
                 self.told |= matches!(**fact, Fact::Cancelled { .. });
                 self.doc(&words::fact(fact, client, self.width))
             }
-            Event::Notice(notice) => self.notice(notice, client),
+            Event::Notice(notice) => self.notice(notice),
         }
     }
 
@@ -251,13 +250,9 @@ impl Show for JsonShow<'_> {
         self.error("usage", &error.message, error.hint.as_deref(), place)
     }
 
-    fn event(&mut self, event: &Event, client: &Client) -> io::Result<()> {
+    fn event(&mut self, event: &Event, _: &Client) -> io::Result<()> {
         match event {
             Event::Fact(fact) => self.event_line("fact", json!({ "fact": wire::to_json(fact) })),
-            Event::Notice(Notice::Examined(_, found)) => {
-                let doc = doc_value(&words::examined(found, client, JSON_WIDTH))?;
-                self.event_line("examined", json!({ "doc": doc }))
-            }
             Event::Notice(Notice::Done { result: Ok(stop), .. }) => {
                 let (stop, breakpoint) = match stop {
                     Stop::Done => ("done", None),

@@ -4,9 +4,9 @@
 
 use super::Client;
 use crate::command::ViewCommand;
-use crate::domain::{Complaint, Examination};
+use crate::domain::Complaint;
 use crate::engine::{Failure, Stop};
-use crate::report::{Doc, Line, Page, Role, examination, failure, transcript, view};
+use crate::report::{Doc, Line, Page, Role, failure, transcript, view};
 use crate::session::Fact;
 use crate::text::Escaped;
 
@@ -42,11 +42,6 @@ pub fn answer(command: &ViewCommand, client: &Client, width: usize) -> Result<Do
 /// What a fact reads like in a transcript.
 pub fn fact(fact: &Fact, client: &Client, width: usize) -> Doc {
     transcript::fact(client.state(), client.basis(), fact, page(client, width))
-}
-
-/// What `x` found.
-pub fn examined(found: &Examination, client: &Client, width: usize) -> Doc {
-    examination::examination(found, page(client, width))
 }
 
 /// Why a command ended badly; `place` is where it came from.

@@ -2,7 +2,7 @@
 //!
 //! Must show every character: what the model reads is what is under examination.
 
-use super::number::{bar, p};
+use super::number::{bar, p, plural};
 use super::{Doc, Line, Page, Role};
 use crate::domain::{Examination, Part, Piece, TokenView, TopToken};
 use crate::text::{Untrusted, width};
@@ -16,6 +16,19 @@ pub fn examination(examination: &Examination, page: Page) -> Doc {
         Examination::Prompt(pieces) => prompt(pieces, page),
         Examination::Tokens(tokens) => self::tokens(tokens, page),
         Examination::Top { position, tokens } => top(*position, tokens, page),
+    }
+}
+
+/// What was found, in a few words.
+pub fn examined(examination: &Examination) -> Line {
+    let line = Line::new();
+    match examination {
+        Examination::Prompt(_) => line.with(Role::Text, "the prompt"),
+        Examination::Tokens(tokens) => line.with(Role::Text, format!("the {}", plural(tokens.len(), "token"))),
+        Examination::Top { position, tokens } => {
+            let tokens = plural(tokens.len(), "most likely token");
+            line.with(Role::Text, format!("the {tokens} after {}", plural(*position as usize, "token")))
+        }
     }
 }
 
@@ -50,7 +63,7 @@ fn tokens(tokens: &[TokenView], page: Page) -> Doc {
         let line = quoted(line, role(token.part), &token.text, cells);
         doc.push(if token.control { line.with(Role::Warning, " control") } else { line });
     }
-    doc.push(Line::new().with(Role::Muted, super::number::plural(tokens.len(), "token")));
+    doc.push(Line::new().with(Role::Muted, plural(tokens.len(), "token")));
     doc
 }
 
@@ -73,7 +86,7 @@ fn top(position: u32, tokens: &[TopToken], page: Page) -> Doc {
     if let [first, ..] = tokens {
         let mass: f64 = tokens.iter().map(|t| t.logprob.exp()).sum();
         let rest = p((1.0 - mass).clamp(0.0, 1.0));
-        let all = super::number::plural(tokens.len(), "token");
+        let all = plural(tokens.len(), "token");
         if first.logprob.is_finite() {
             doc.push(
                 Line::new().with(Role::Muted, format!("  these {all} hold {}; all others {}", p(mass.min(1.0)), rest)),

@@ -4,6 +4,7 @@
 
 use super::compare::{compare, leaf};
 use super::conditions::branched_under;
+use super::examination::{examination, examined};
 use super::number::{count, decimal, plural};
 use super::{Basis, Doc, Line, Page, Role, change, content, failure, step, value, walk};
 use crate::domain::{BreakAt, Complaint, Mode, ModelInfo, Name, Sample};
@@ -22,6 +23,7 @@ pub fn fact(state: &SessionState, basis: &Basis, fact: &Fact, page: Page) -> Doc
         Fact::WalkStarted { walk, index, sample, root } => started(state, *walk, *index, sample, root, page),
         Fact::Stepped { walk, step } => stepped(state, basis, *walk, step, page),
         Fact::LeafReached { walk, .. } => reached(state, *walk, page),
+        Fact::Examined { found, .. } => examination(found, page),
         Fact::Failed { kind, message } => failure::failure(*kind, &Complaint::new(message.clone()), page.width),
         other => brief(state, basis, other, page),
     }
@@ -112,6 +114,7 @@ pub fn brief(state: &SessionState, basis: &Basis, fact: &Fact, page: Page) -> Do
         Fact::Tagged { on, tag, .. } => {
             line.with(Role::Good, "tagged").with(Role::Muted, format!(" {}: ", subject(*on))).with(Role::Value, tag)
         }
+        Fact::Examined { node, found, .. } => examined(found).with(Role::Muted, " of ").with(Role::Node, node),
         Fact::Cancelled { node, .. } => line
             .with(Role::Warning, "stopped")
             .with(Role::Text, " while asking ")

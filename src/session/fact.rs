@@ -5,7 +5,9 @@
 //! has a default, so that older files still read. Must not hold what may be lost (progress, streamed tokens).
 
 use crate::domain::wire::{Float, Pair, pair};
-use crate::domain::{Answered, BreakAt, Digest, Judgement, Mode, ModelInfo, Name, Sample, Target, Verdict};
+use crate::domain::{
+    Answered, BreakAt, Digest, Examination, Judgement, Mode, ModelInfo, Name, Piece, Sample, Target, Verdict,
+};
 use crate::text::Untrusted;
 use serde::{Deserialize, Serialize};
 
@@ -157,6 +159,15 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<Stamp>,
     },
+    /// What `x` found at a node.
+    Examined {
+        /// Which walk.
+        walk: WalkId,
+        /// The node.
+        node: Name,
+        /// The prompt, its tokens, or the most likely next ones.
+        found: Examination,
+    },
     /// A node was being asked and was stopped on request; no edge was taken.
     Cancelled {
         /// Which walk.
@@ -229,6 +240,9 @@ pub struct Step {
     pub node: NodeRef,
     /// What the judge said; `None` where a person answered instead and the judge was never asked.
     pub judgement: Option<Judgement>,
+    /// What the judge read before it answered, chat format included; files before 1.2 do not say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub prompt: Vec<Piece>,
     /// The answer that was followed. With [`Taken::Unsure`] it is the most probable one.
     pub answer: Name,
     /// Why that answer.

@@ -311,7 +311,7 @@ impl SessionState {
             }
             Fact::Noted { on, text, by } => self.notes.push(Note { on: *on, text: text.clone(), by: by.clone() }),
             Fact::Tagged { on, tag, by } => self.tags.push(Tag { on: *on, tag: tag.clone(), by: by.clone() }),
-            Fact::Cancelled { .. } | Fact::Failed { .. } => {}
+            Fact::Examined { .. } | Fact::Cancelled { .. } | Fact::Failed { .. } => {}
         }
     }
 

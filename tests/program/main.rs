@@ -1,14 +1,12 @@
-//! The integration tests that need no model, linked once: the real binary in files, pipes and pseudo-terminals, and the
-//! house rules.
+//! The integration tests that need no model, linked once: the real binary in files, pipes and pseudo-terminals.
 //!
-//! Must hold no tests itself. What needs a model file is in `tests/model`.
+//! Must hold no tests itself. What needs a model file is in `tests/model`, the house rules in `tests/tidy.rs`.
 
 #[path = "../common/mod.rs"]
 mod common;
 
 mod arguments;
 mod check;
-mod circles;
 mod content;
 mod crash;
 mod exit_codes;
@@ -20,5 +18,4 @@ mod repl;
 mod scripts;
 mod sessions;
 mod terminal_end;
-mod tidy;
 mod tui_pty;

@@ -3,7 +3,7 @@
 
 use super::{Bench, POLICY, Source};
 use crate::domain::{Examination, Mode, Name};
-use crate::engine::host::{Event, Notice, Stop};
+use crate::engine::host::{Event, Stop};
 use crate::engine::{Engine, Parts};
 use crate::session::state::Walk;
 use crate::session::{Fact, SessionState, Taken, WalkId};
@@ -173,10 +173,13 @@ fn x_shows_a_step_as_it_was_asked_and_refuses_where_the_model_is_another() {
         let (events, result) = bench.events(line);
         result.expect(line);
         events.into_iter().find_map(|event| match event {
-            Event::Notice(Notice::Examined(_, Examination::Prompt(pieces))) => {
-                Some(pieces.iter().map(|p| p.text.raw().to_owned()).collect::<String>())
-            }
-            _ => None,
+            Event::Fact(fact) => match &*fact {
+                Fact::Examined { found: Examination::Prompt(pieces), .. } => {
+                    Some(pieces.iter().map(|p| p.text.raw().to_owned()).collect::<String>())
+                }
+                _ => None,
+            },
+            Event::Notice(_) => None,
         })
     };
     let text = prompt(&mut bench, "x prompt").expect("a prompt");
@@ -184,7 +187,9 @@ fn x_shows_a_step_as_it_was_asked_and_refuses_where_the_model_is_another() {
     let text = prompt(&mut bench, "x prompt of group").expect("a prompt");
     assert!(text.contains("Is it about a group?") && !text.contains("Reason in"), "not asked yet, so as it would be");
     bench.run("load model other").1.expect("loaded");
-    let failure = bench.run("x prompt").1.expect_err("refused");
+    let kept = prompt(&mut bench, "x prompt of insult").expect("what was read is kept");
+    assert!(kept.contains("Is it an insult?"), "{kept}");
+    let failure = bench.run("x tokens of insult").1.expect_err("refused");
     assert!(failure.complaint.message.raw().contains("another model"), "{failure:?}");
 }
 

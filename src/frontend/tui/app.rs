@@ -544,11 +544,6 @@ impl App {
                 let now = self.now;
                 self.activity.progress(&progress, now);
             }
-            Event::Notice(Notice::Examined(_, examination)) => {
-                let page = self.page(body::overlay_width(self));
-                let doc = advice::examination(&examination, page);
-                self.overlay = Some(Overlay::new(self.activity.running().unwrap_or("x").to_owned(), doc));
-            }
             Event::Notice(Notice::Done { result, .. }) => {
                 self.activity.finish();
                 match result {
@@ -580,6 +575,13 @@ impl App {
             }
             Fact::SteppedBack { .. } | Fact::LeafReached { .. } => {
                 self.follow(&[Pane::Node, Pane::Tree, Pane::Compare]);
+            }
+            // Passed by on the way through a recording, it is a line in the log.
+            Fact::Examined { found, .. } => {
+                if let Some(asked) = self.activity.running().filter(|line| line.starts_with("x ")) {
+                    let doc = advice::examination(found, self.page(body::overlay_width(self)));
+                    self.overlay = Some(Overlay::new(asked.to_owned(), doc));
+                }
             }
             _ => {}
         }

@@ -155,7 +155,7 @@ pub fn judgement(ps: &[(&str, f64)], rationale: Option<(&str, StopReason)>) -> J
 
 pub fn step(node: &str, judgement: Option<Judgement>, answer: &str, taken: Taken, target: Target) -> Step {
     let hash = policy().node(node).unwrap().hash;
-    Step { node: NodeRef { id: name(node), hash }, judgement, answer: name(answer), taken, target }
+    Step { node: NodeRef { id: name(node), hash }, judgement, prompt: Vec::new(), answer: name(answer), taken, target }
 }
 
 pub fn first_step() -> Step {

@@ -48,6 +48,7 @@ fn facts(sample: Sample) -> Vec<Fact> {
     let step = Step {
         node: NodeRef { id: name("asks"), hash: Digest::of(b"") },
         judgement: Some(judgement),
+        prompt: Vec::new(),
         answer: name("yes"),
         taken: Taken::Argmax,
         target: Target::Leaf(name("remove")),

@@ -14,7 +14,7 @@ pub const MAJOR: u32 = 1;
 
 /// Minor version: raised when a kind of fact or a field is added. A file of a newer minor version is read as far as it
 /// is known.
-pub const MINOR: u32 = 1;
+pub const MINOR: u32 = 2;
 
 /// The kinds of facts, the value of the field `kind`.
 pub const KINDS: &[&str] = Fact::VARIANTS;

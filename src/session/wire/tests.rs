@@ -182,6 +182,7 @@ fn example_step() -> crate::session::Step {
             logits_sha256: Digest::of(b"logits"),
             usage: Usage { prompt_tokens: 300, reused_tokens: 250, computed_tokens: 60, millis: 12 },
         }),
+        prompt: Vec::new(),
         answer: name("yes"),
         taken: Taken::Argmax,
         target: Target::Node(name("deceptive")),

@@ -161,6 +161,7 @@ pub fn stepped(node: &str, judgement: Judgement, target: Target) -> Fact {
         step: Step {
             node: NodeRef { id: name(node), hash: digest() },
             judgement: Some(judgement),
+            prompt: Vec::new(),
             answer,
             taken: Taken::Argmax,
             target,

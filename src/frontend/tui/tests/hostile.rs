@@ -118,7 +118,11 @@ fn no_hostile_text_reaches_a_cell_of_any_screen() {
             assert_inert(&stage, "prompt");
             stage.keys("<ret>");
             let pieces = vec![Piece { part: Part::Sample, text: text.into() }];
-            stage.tell(Msg::Event(Event::Notice(Notice::Examined(Ticket(2), Examination::Prompt(pieces)))));
+            let mut stage = poisoned(text, width, height);
+            stage.keys(":x prompt<ret>");
+            let (walk, node) = (WalkId(1), crate::domain::Name::new("n").expect("a name"));
+            stage.facts(vec![Fact::Examined { walk, node, found: Examination::Prompt(pieces) }]);
+            assert_eq!(stage.app.overlay.is_some(), width > 30, "{width}");
             assert_inert(&stage, "overlay");
         }
     }

@@ -318,10 +318,8 @@ fn keys_about_a_node_are_about_the_selected_one_and_say_which() {
     let mut stage = Stage::new(120, 40);
     stage.facts(to_the_leaf());
     stage.keys("<home>x");
-    stage.notice(crate::engine::Notice::Examined(
-        crate::engine::Ticket(1),
-        crate::domain::Examination::Tokens(Vec::new()),
-    ));
+    let found = crate::domain::Examination::Tokens(Vec::new());
+    stage.facts(vec![Fact::Examined { walk: WalkId(1), node: name("is_report"), found }]);
     assert_eq!(stage.app.overlay.as_ref().map(|o| o.title.as_str()), Some("x prompt of is_report"));
 }
 

@@ -1,7 +1,7 @@
 //! Snapshots of the main situations.
 
 use super::fixture::{edited_record, first_step, name, to_the_leaf};
-use super::{App, Notice, Setup, Stage, Ticket};
+use super::{App, Setup, Stage};
 use crate::domain::{Examination, Part, TokenView};
 use crate::frontend::tui::Theme;
 use crate::frontend::tui::theme::Styles;
@@ -68,7 +68,7 @@ fn the_tokens_of_the_prompt() {
         });
         let found = Examination::Tokens(tokens.cycle().take(60).collect());
         stage.keys(":x tokens<ret>");
-        stage.notice(Notice::Examined(Ticket(1), found));
+        stage.facts(vec![Fact::Examined { walk: WalkId(1), node: name("deceptive"), found }]);
         stage.done();
     });
 }

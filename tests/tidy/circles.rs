@@ -4,7 +4,7 @@
 //! and its parts are read together. Re-exports are followed to the file that defines a name.
 #![allow(clippy::string_slice, reason = "every position comes from a search in the same text")]
 
-use crate::tidy::{Source, product_sources, report};
+use crate::{Source, product_sources, report};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The place of a module: `["session", "journal"]`.
