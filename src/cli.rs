@@ -6,7 +6,7 @@ mod said;
 
 pub use said::Said;
 
-use crate::domain::{Device, Mode, Programs, path_text};
+use crate::domain::{Device, Mode, Programs, Threads, path_text};
 use crate::policy::GraphFormat;
 use crate::text::Untrusted;
 use clap::builder::{OsStringValueParser, PossibleValue, PossibleValuesParser, TypedValueParser};
@@ -171,17 +171,14 @@ pub struct DeviceArgs {
 
 /// A number of threads that this machine can use: more than some for each core only wait for one another.
 fn threads(text: &str) -> Result<usize, String> {
-    let most = std::thread::available_parallelism().map_or(1, usize::from) * THREADS_PER_CORE;
+    let most = Threads::here().most();
     let whole = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     match text.parse() {
         Ok(threads) if threads <= most => Ok(threads),
-        _ if whole => Err(format!("at most {most} on this machine, {THREADS_PER_CORE} for each core")),
+        _ if whole => Err(format!("at most {most} on this machine, {} for each core", Threads::PER_CORE)),
         _ => Err("it is not a whole number".to_owned()),
     }
 }
-
-/// The most threads for each core.
-const THREADS_PER_CORE: usize = 4;
 
 /// Direct answers or rationales.
 #[derive(Clone, Copy, Debug, Default, Args)]

@@ -19,6 +19,7 @@ mod program;
 mod prompt;
 mod sample;
 pub mod sample_file;
+mod threads;
 pub(crate) mod wire;
 
 pub use cancel::Cancel;
@@ -35,3 +36,4 @@ pub use probability::{AnswerScore, Readout};
 pub use program::Programs;
 pub use prompt::{Layout, Part, Piece, Prompt};
 pub use sample::{Classifier, Content, Field, Gold, Sample};
+pub use threads::Threads;

@@ -82,6 +82,9 @@ pub enum ManifestError {
     /// A name that would leave the models folder.
     #[error("the file name {0:?} is not a plain name")]
     FileName(String),
+    /// A part of a split model: fetching takes one file.
+    #[error("the file {0:?} is one part of a split model; a model that is fetched has to be one file")]
+    Split(String),
     /// A branch or tag, which may name another file tomorrow.
     #[error("the revision {0:?} is not a commit (40 hexadecimal digits)")]
     Revision(String),
@@ -99,6 +102,9 @@ impl Manifest {
         let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
         if manifest.file.starts_with('.') || manifest.file.is_empty() || !manifest.file.chars().all(plain) {
             return Err(ManifestError::FileName(manifest.file));
+        }
+        if is_part(&manifest.file) {
+            return Err(ManifestError::Split(manifest.file));
         }
         for source in &manifest.sources {
             match source {
@@ -134,6 +140,14 @@ impl Source {
             Self::Wheel { package, version, .. } => format!("wheel {package}=={version}"),
         }
     }
+}
+
+/// Whether a file of this name is one part of a split model: `NAME-00001-of-00003.gguf`.
+pub(super) fn is_part(name: &str) -> bool {
+    let number = |text: &str| text.len() == 5 && text.bytes().all(|b| b.is_ascii_digit());
+    let parts = name.strip_suffix(".gguf").and_then(|stem| stem.rsplit_once("-of-"));
+    let numbers = parts.and_then(|(rest, count)| Some((rest.rsplit_once('-')?.1, count)));
+    numbers.is_some_and(|(part, count)| number(part) && number(count))
 }
 
 fn is_commit(revision: &str) -> bool {
@@ -180,6 +194,7 @@ mod tests {
         for (text, from, to) in [
             (text, r#"file = "SmolLM2-135M-Instruct.Q4_1.gguf""#, r#"file = "../x.gguf""#),
             (text, r#"file = "SmolLM2-135M-Instruct.Q4_1.gguf""#, r#"file = ".hidden""#),
+            (text, r#"file = "SmolLM2-135M-Instruct.Q4_1.gguf""#, r#"file = "m-00001-of-00002.gguf""#),
             (text, r#"sha256 = "b179"#, r#"sha256 = "b17"#),
             (text, "licence =", "license ="),
             (text, "ab810cf68114990406fdf996510dd3d3c6adbdf5", "main"),

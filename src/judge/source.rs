@@ -3,7 +3,7 @@
 //! Must not read weights itself: it finds the file, has it fetched and checked, and hands it to the loader.
 
 use super::hub::{self, Options};
-use super::manifest::Manifest;
+use super::manifest::{Manifest, is_part};
 use super::{Judge, JudgeError, JudgeSource, Progress, local};
 use crate::domain::{Cancel, Complaint, path_text};
 use std::path::{Path, PathBuf};
@@ -57,7 +57,12 @@ pub fn resolve(name: &str, models_dir: &Path) -> Result<Resolved, JudgeError> {
     } else {
         format!("there is no model called {name}")
     };
-    let hint = format!("give the path of a GGUF file, or one of {}", known.join(", "));
+    let hint = match is_part(name) {
+        true => "crossexam does not fetch split models: download all parts into one folder, under the names they were \
+                 published with, and give the path of any of them"
+            .to_owned(),
+        false => format!("give the path of a GGUF file, or one of {}", known.join(", ")),
+    };
     Err(Complaint::new(message).hinted(hint).into())
 }
 
@@ -92,11 +97,16 @@ mod tests {
         for name in [full.as_str(), "own.gguf"] {
             assert_eq!(resolve(name, dir.path()).expect(name), Resolved::File(file.clone()));
         }
-        for (name, expected) in [("smol", "no model called smol"), ("x/y.gguf", "no file x/y.gguf")] {
+        for (name, expected, way) in [
+            ("smol", "no model called smol", "qwen3-4b"),
+            ("x/y.gguf", "no file x/y.gguf", "qwen3-4b"),
+            ("x-00001-of-0003.gguf", "no file x-0", "qwen3-4b"),
+            ("a/x-00001-of-00003.gguf", "no file a/x-00001-of-00003.gguf", "does not fetch split models: download all"),
+        ] {
             let Err(JudgeError::Unusable(Complaint { message, hint })) = resolve(name, dir.path()) else {
                 panic!("{name}")
             };
-            assert!(message.raw().contains(expected) && hint.is_some_and(|h| h.contains("qwen3-4b")), "{name}");
+            assert!(message.raw().contains(expected) && hint.is_some_and(|h| h.contains(way)), "{name}");
         }
     }
 

@@ -16,7 +16,7 @@ use super::linear::{self, Arithmetic, Linear};
 use super::rope::{Angles, Frequencies};
 use super::simd::LANES;
 use super::{LlmError, ops, simd};
-use crate::domain::Cancel;
+use crate::domain::{Cancel, Complaint};
 use std::collections::BTreeSet;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -153,7 +153,10 @@ impl Decoder {
         progress: &mut dyn FnMut(u16),
         cancel: &Cancel,
     ) -> Result<Self, LlmError> {
-        let pool = Pool::new(threads).map_err(|e| LlmError::Internal(e.to_string().into()))?;
+        let pool = Pool::new(threads).map_err(|e| {
+            let problem = format!("cannot start the threads of the model: {e}");
+            LlmError::from(Complaint::new(problem).hinted("choose fewer by `--threads`"))
+        })?;
         let arch = Arch::read(file.metadata())?;
         let mut weights = Weights { file, arena: Arena::default(), arithmetic, used: BTreeSet::new() };
         let vocabulary = file.tensor_info("token_embd.weight").map_or(0, |info| info.shape[0]);

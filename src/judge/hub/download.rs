@@ -12,21 +12,18 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, sync_channel};
-use std::time::Duration;
 use ureq::http::Uri;
 use ureq::http::{HeaderMap, StatusCode, header};
-use ureq::{Agent, Body};
+use ureq::typestate::WithoutBody;
+use ureq::{Agent, Body, RequestBuilder};
 
 const REDIRECTS: usize = 8;
-/// Tries in a row that bring no new byte.
+/// Tries in a row that bring no byte further than any try before. A server that begins anew each time brings none.
 const TRIES: u32 = 4;
 const CHUNK: usize = 1 << 17;
 
 /// Chunks that are read ahead of the disk.
 const AHEAD: usize = 4;
-/// Silence of the server after which the user is told of it.
-const PATIENCE: Duration = Duration::from_secs(2);
-
 /// Downloads `url`, and returns the file, not yet in its place.
 pub(super) fn from_hub(
     store: &Store,
@@ -36,8 +33,8 @@ pub(super) fn from_hub(
 ) -> Result<Checked, SourceError> {
     let mut download = Download::new(store, url, progress, cancel)?;
     let mut tries = 0;
+    let mut furthest = download.have;
     loop {
-        let before = download.have;
         match download.go_on(progress, cancel) {
             Ok(claimed) => {
                 let found = download.hasher.finish();
@@ -47,7 +44,8 @@ pub(super) fn from_hub(
                 return Ok(checked);
             }
             Err(SourceError::Transient(why)) => {
-                tries = if download.have > before { 1 } else { tries + 1 };
+                tries = if download.have > furthest { 1 } else { tries + 1 };
+                furthest = furthest.max(download.have);
                 if tries >= TRIES {
                     return Err(SourceError::Transient(why));
                 }
@@ -101,25 +99,26 @@ impl<'a> Download<'a> {
         if address::is_loopback(&uri) {
             config = config.proxy(None);
         }
-        if store.options.token.is_some() && !address::is_private(&uri) {
-            let host = uri.host().unwrap_or_default();
+        // The partial file is named after its address, so that no two models or revisions share one.
+        let key = Digest::of(url.as_bytes()).short();
+        let part = store.partial(&format!("{}.{key}.part", store.manifest.file));
+        let agent = config.build().into();
+        let mut new = Self { store, agent, url: uri, part, have: 0, hasher: Hasher::new(), reached: false, anew: 0 };
+        if let Token::KeptBack = new.token() {
+            let host = new.url.host().unwrap_or_default();
             let text = format!(
                 "the token is not sent to {host}: http is not encrypted; give an endpoint that begins with https"
             );
             progress(Progress::Note(text.into()));
         }
-        // The partial file is named after its address, so that no two models or revisions share one.
-        let key = Digest::of(url.as_bytes()).short();
-        let part = store.partial(&format!("{}.{key}.part", store.manifest.file));
-        let (mut hasher, mut have) = (Hasher::new(), 0);
-        if part.exists() {
-            match hash_into(&part, &mut hasher, "reading what was downloaded before", progress, cancel) {
-                Ok(Some(bytes)) => have = bytes,
+        if new.part.exists() {
+            match hash_into(&new.part, &mut new.hasher, "reading what was downloaded before", progress, cancel) {
+                Ok(Some(bytes)) => new.have = bytes,
                 Ok(None) => return Err(SourceError::Cancelled),
-                Err(e) => return Err(disk(&part, &e)),
+                Err(e) => return Err(disk(&new.part, &e)),
             }
         }
-        Ok(Self { store, agent: config.build().into(), url: uri, part, have, hasher, reached: false, anew: 0 })
+        Ok(new)
     }
 
     /// Goes on where the partial file ends; returns the digest the hub claims, where it claims one.
@@ -169,15 +168,8 @@ impl<'a> Download<'a> {
         let mut uri = self.url.clone();
         let mut linked = None;
         for _ in 0..REDIRECTS {
-            let mut request = self.agent.get(uri.clone()).header(header::ACCEPT_ENCODING, "identity");
-            request = request.header(header::USER_AGENT, concat!("crossexam/", env!("CARGO_PKG_VERSION")));
-            if self.have > 0 {
-                request = request.header(header::RANGE, format!("bytes={}-", self.have));
-            }
             let at_hub = address::same_server(&uri, &self.url);
-            if let (true, Token::Sent(token)) = (at_hub, self.token()) {
-                request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
-            }
+            let request = self.request(&uri);
             // A server that was never reached is not asked again: the next source is the better try.
             let unreached = if self.reached { SourceError::Transient } else { SourceError::Final };
             let what = format!("{} to answer", uri.host().unwrap_or_default());
@@ -207,6 +199,19 @@ impl<'a> Download<'a> {
         Err(SourceError::Final("the server redirects in circles".to_owned()))
     }
 
+    /// A request for everything from `have` on, to the hub or to where it redirects.
+    fn request(&self, uri: &Uri) -> RequestBuilder<WithoutBody> {
+        let mut request = self.agent.get(uri.clone()).header(header::ACCEPT_ENCODING, "identity");
+        request = request.header(header::USER_AGENT, concat!("crossexam/", env!("CARGO_PKG_VERSION")));
+        if self.have > 0 {
+            request = request.header(header::RANGE, format!("bytes={}-", self.have));
+        }
+        if let (true, Token::Sent(token)) = (address::same_server(uri, &self.url), self.token()) {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        request
+    }
+
     fn read(
         &mut self,
         body: Body,
@@ -223,7 +228,7 @@ impl<'a> Download<'a> {
         let chunks = chunks_of(body)?;
         loop {
             progress(Progress::Fetching { what: what.as_str().into(), done: self.have, total: Some(total) });
-            let chunk = match wait::next(&chunks, &silence, PATIENCE, progress, cancel)? {
+            let chunk = match wait::next(&chunks, &silence, self.store.options.patience, progress, cancel)? {
                 Some(Ok(chunk)) => chunk,
                 Some(Err(e)) => return Err(SourceError::Transient(format!("the connection broke off: {e}"))),
                 None if self.have == total => return Ok(()),
@@ -241,7 +246,7 @@ impl<'a> Download<'a> {
         }
     }
 
-    /// What is done with the user's token at the hub.
+    /// What is done with the user's token at the hub: the one place that decides it.
     fn token(&self) -> Token<'_> {
         match &self.store.options.token {
             None => Token::None,
@@ -317,4 +322,41 @@ fn refused(status: StatusCode, token: Token) -> SourceError {
 
 fn disk(path: &Path, e: &std::io::Error) -> SourceError {
     SourceError::Final(format!("cannot write {}: {e}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::judge::hub::Options;
+    use crate::judge::manifest::Manifest;
+
+    #[test]
+    fn a_token_goes_into_requests_to_the_hub_itself_over_https_or_within_this_machine_and_into_no_other() {
+        let manifest = Manifest::find(crate::judge::manifest::DEFAULT).expect("built in");
+        let dir = tempfile::tempdir().expect("a folder for the test");
+        let options = Options { token: Some("secret".to_owned()), ..Options::new(dir.path()) };
+        let store = Store::new(&manifest, &options);
+        for (hub, at, sent) in [
+            ("https://hub.example/m", "https://hub.example/m", true),
+            ("https://hub.example/m", "https://hub.example/other?x=1", true),
+            ("https://hub.example/m", "https://cdn.example/m", false),
+            ("https://hub.example/m", "http://hub.example/m", false),
+            ("https://hub.example/m", "https://hub.example:8443/m", false),
+            ("http://hub.example/m", "http://hub.example/m", false),
+            ("http://10.0.0.1/m", "http://10.0.0.1/m", false),
+            ("http://127.0.0.1:8000/m", "http://127.0.0.1:8000/m", true),
+            ("http://localhost:8000/m", "http://localhost:8000/m", true),
+            ("http://127.0.0.1:8000/m", "http://localhost:8000/m", false),
+            ("http://hub.example/m", "http://127.0.0.1/m", false),
+        ] {
+            let mut notes = 0;
+            let mut count = |p: Progress| notes += usize::from(matches!(p, Progress::Note(_)));
+            let download = Download::new(&store, hub, &mut count, &Cancel::new()).expect("an address");
+            let request = download.request(&at.parse().expect("an address"));
+            let headers = request.headers_ref().expect("a good request");
+            assert_eq!(headers.contains_key(header::AUTHORIZATION), sent, "{hub} -> {at}");
+            let kept_back = matches!(download.token(), Token::KeptBack);
+            assert_eq!(notes, usize::from(kept_back), "{hub}: told once where it is kept back");
+        }
+    }
 }

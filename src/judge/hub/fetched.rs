@@ -30,6 +30,8 @@ pub struct Options {
     pub programs: Programs,
     /// Longest time to connect, and longest silence while reading.
     pub timeout: Duration,
+    /// Silence of a server, or of pip, after which the user is told of it.
+    pub patience: Duration,
     /// Wait before the first retry; each further one waits that much longer.
     pub retry_wait: Duration,
 }
@@ -45,6 +47,7 @@ impl Options {
             python: "python3".into(),
             programs: Programs::default(),
             timeout: Duration::from_secs(15),
+            patience: Duration::from_secs(2),
             retry_wait: Duration::from_millis(500),
         }
     }

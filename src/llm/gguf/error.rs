@@ -167,7 +167,10 @@ impl GgufError {
                 "crossexam does not compute models of this kind, whoever converted them: take another model; crossexam models \
                  list names some",
             ),
-            Self::MissingPart { .. } => Some("fetch it too, and keep all parts in one folder under their own names"),
+            Self::MissingPart { .. } => Some(
+                "crossexam does not fetch split models: download this part from where the others came from, and keep all of \
+                 them in one folder under their own names",
+            ),
             Self::PartName { .. } => Some("give all parts the names they were published with, in one folder"),
             Self::InPart { error, .. } => error.hint(),
             Self::MissingKey { .. } | Self::Key { .. } => {

@@ -82,12 +82,13 @@ impl GgufFile {
     /// # Errors
     /// [`GgufError`] says what is wrong, where, and (by its hint) what to do.
     pub fn open(path: &Path, cancel: &Cancel) -> Result<Self, GgufError> {
-        let one = Self::open_one(path, 0, cancel)?;
+        let one = Self::open_one(path, 0, 0, cancel)?;
         let Some(split) = Split::read(&one.metadata)? else { return Ok(one) };
         let mut whole: Option<Self> = None;
         for (number, path) in (0..split.count).zip(split.paths(path)?) {
             let in_part = |error| GgufError::in_part(&path, error);
-            let part = Self::open_one(&path, number, cancel).map_err(in_part)?;
+            let before = whole.as_ref().map_or(0, |whole| whole.tensors.len() as u64);
+            let part = Self::open_one(&path, number, before, cancel).map_err(in_part)?;
             if !split.fits(Split::read(&part.metadata).map_err(in_part)?, number) {
                 let problem = format!("it does not say that it is part {} of {}", number + 1, split.count);
                 return Err(in_part(GgufError::key("split.no", problem)));
@@ -119,7 +120,8 @@ impl GgufFile {
         Ok(())
     }
 
-    fn open_one(path: &Path, part: u32, cancel: &Cancel) -> Result<Self, GgufError> {
+    /// Opens part `part` of a model whose earlier parts have `before` tensors.
+    fn open_one(path: &Path, part: u32, before: u64, cancel: &Cancel) -> Result<Self, GgufError> {
         let opening = |source| GgufError::Io { doing: "open", source };
         // Before opening: a named pipe would wait for a writer.
         if !std::fs::metadata(path).map_err(opening)?.is_file() {
@@ -128,7 +130,7 @@ impl GgufFile {
         let file = File::open(path).map_err(opening)?;
         let len = file.metadata().map_err(opening)?.len();
         let mut source = Source::new(BufReader::with_capacity(1 << 16, &file), len, cancel);
-        let (metadata, mut tensors) = read_header(&mut source, len)?;
+        let (metadata, mut tensors) = read_header(&mut source, len, before)?;
         tensors.values_mut().for_each(|info| info.part = part);
         Ok(Self { parts: vec![Part { file: Mutex::new(file), len }], metadata, tensors })
     }
@@ -226,11 +228,16 @@ impl Part {
 /// # Errors
 /// As [`GgufFile::open`].
 pub fn header_of(bytes: &[u8], cancel: &Cancel) -> Result<(Metadata, Vec<(String, TensorInfo)>), GgufError> {
-    let (metadata, tensors) = read_header(&mut Source::new(bytes, bytes.len() as u64, cancel), bytes.len() as u64)?;
+    let len = bytes.len() as u64;
+    let (metadata, tensors) = read_header(&mut Source::new(bytes, len, cancel), len, 0)?;
     Ok((metadata, tensors.into_iter().collect()))
 }
 
-fn read_header<R: Read>(source: &mut Source<'_, R>, file_len: u64) -> Result<(Metadata, tensors::Tensors), GgufError> {
+fn read_header<R: Read>(
+    source: &mut Source<'_, R>,
+    file_len: u64,
+    before: u64,
+) -> Result<(Metadata, tensors::Tensors), GgufError> {
     let magic = source.u32("the magic number")?.to_le_bytes();
     if magic != *b"GGUF" {
         let shown = magic.map(|b| char::from(b).to_string()).concat();
@@ -252,7 +259,7 @@ fn read_header<R: Read>(source: &mut Source<'_, R>, file_len: u64) -> Result<(Me
         let problem = format!("{alignment} is no power of two from 1 to {MAX_ALIGNMENT}");
         return Err(GgufError::key("general.alignment", problem));
     }
-    let mut tensors = tensors::read(source, tensor_count)?;
+    let mut tensors = tensors::read(source, tensor_count, before)?;
     let data_start = source.at().next_multiple_of(u64::from(alignment));
     tensors::place(&mut tensors, data_start, u64::from(alignment), file_len)?;
     Ok((metadata, tensors))

@@ -2,6 +2,7 @@
 //!
 //! Must not read headers or tensor data: it says which files belong together.
 
+use super::tensors::MAX_TENSORS;
 use super::{GgufError, Metadata};
 use crate::text::Escaped;
 use std::path::{Path, PathBuf};
@@ -34,7 +35,11 @@ impl Split {
         if number >= count {
             return Err(GgufError::key(NUMBER, format!("part {number}, counted from 0, of {count}")));
         }
-        Ok(Some(Self { number, count, tensors: metadata.u32(TENSORS)? }))
+        let tensors = metadata.u32(TENSORS)?;
+        if let Some(tensors) = tensors.filter(|tensors| u64::from(*tensors) > MAX_TENSORS) {
+            return Err(GgufError::key(TENSORS, format!("{tensors} tensors; at most {MAX_TENSORS} are allowed")));
+        }
+        Ok(Some(Self { number, count, tensors }))
     }
 
     /// Whether `other` is what part `number` of the same model says.

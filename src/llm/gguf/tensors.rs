@@ -7,8 +7,8 @@ use super::source::Source;
 use std::collections::BTreeMap;
 use std::io::Read;
 
-/// The most tensors; the largest mixtures of experts have some tens of thousands.
-const MAX_TENSORS: u64 = 1 << 16;
+/// The most tensors of a model, in all its parts; the largest mixtures of experts have some tens of thousands.
+pub(super) const MAX_TENSORS: u64 = 1 << 16;
 /// The longest tensor name in bytes (ggml itself: 64).
 const MAX_NAME: u64 = 256;
 /// The most dimensions (ggml: 4).
@@ -170,9 +170,10 @@ impl TensorInfo {
 pub(super) type Tensors = BTreeMap<String, TensorInfo>;
 
 /// Reads `count` entries; offsets are still relative to the data section.
-pub(super) fn read<R: Read>(source: &mut Source<'_, R>, count: u64) -> Result<Tensors, GgufError> {
-    if count > MAX_TENSORS {
-        return Err(GgufError::header(8, format!("{count} tensors; at most {MAX_TENSORS} are allowed")));
+pub(super) fn read<R: Read>(source: &mut Source<'_, R>, count: u64, before: u64) -> Result<Tensors, GgufError> {
+    if count.saturating_add(before) > MAX_TENSORS {
+        let more = if before > 0 { format!(" after {before} in earlier parts") } else { String::new() };
+        return Err(GgufError::header(8, format!("{count} tensors{more}; at most {MAX_TENSORS} are allowed")));
     }
     let mut all = Tensors::new();
     for index in 0..count {

@@ -407,3 +407,23 @@ fn a_split_model_with_a_missing_a_foreign_or_a_broken_part_is_refused_with_the_p
     assert!(many.to_string().contains("at most 512"), "{many}");
     assert!(part(1, 1, "one").open().is_ok(), "a split into one is whole");
 }
+
+#[test]
+fn the_tensors_of_all_parts_of_a_split_model_are_bounded_before_they_are_read() {
+    let told = part(1, 3, "one").without("split.tensors.count").u32("split.tensors.count", 65_537);
+    assert!(told.open().expect_err("too many").to_string().contains("65537 tensors; at most 65536"));
+    // Each part has no more than a model may have; the table of the last one is not there at all.
+    let many = |number: u32, count: u64| {
+        let mut bytes = part(number, 3, "x").without("split.tensors.count").bytes();
+        bytes[8..16].copy_from_slice(&count.to_le_bytes());
+        bytes
+    };
+    let folder = folder_of(
+        &[part(1, 3, "one"), part(2, 3, "two"), part(3, 3, "three")].map(|p| p.without("split.tensors.count")),
+    );
+    std::fs::write(folder.path().join(name_of(3, 3)), many(3, 65_535)).unwrap();
+    let error = GgufFile::open(&folder.path().join(name_of(1, 3)), &Cancel::new()).expect_err("too many").to_string();
+    let wanted = "in a model-00003-of-00003.gguf: not a usable GGUF file: 65535 tensors after 2 in earlier parts; at most \
+                  65536 are allowed (at byte 8)";
+    assert_eq!(error, wanted);
+}

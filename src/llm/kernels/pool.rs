@@ -6,6 +6,7 @@
 //! rayon serves elsewhere. Here one token of a small model passes two hundred loops of a few microseconds each, and
 //! sleeping and waking in between would take a third of the time.
 
+use crate::domain::Threads;
 use std::any::Any;
 use std::cell::UnsafeCell;
 use std::hint::spin_loop;
@@ -72,10 +73,15 @@ impl Pool {
     /// A team of `threads` threads (0: as many as the machine runs at once).
     ///
     /// # Errors
-    /// Where the system refuses a thread.
+    /// Where the system refuses a thread, and where there would be more than [`Threads::most`].
     pub fn new(threads: usize) -> std::io::Result<Self> {
+        let machine = Threads::here();
         let threads = match threads {
-            0 => thread::available_parallelism().map_or(1, usize::from),
+            0 => machine.cores,
+            n if n > machine.most() => {
+                let problem = format!("{n} threads; at most {} on this machine", machine.most());
+                return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, problem));
+            }
             n => n,
         };
         let shared = Arc::new(Shared {
@@ -288,9 +294,20 @@ fn sleep(shared: &Shared, done: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_more_threads_are_started_than_the_machine_has_use_for() {
+        let most = Threads::here().most();
+        for threads in [most + 1, 1_000_000, usize::MAX] {
+            let error = Pool::new(threads).err().expect("too many").to_string();
+            assert_eq!(error, format!("{threads} threads; at most {most} on this machine"));
+        }
+        assert_eq!(Pool::new(most).expect("threads").threads(), most);
+    }
+
     #[test]
     fn every_task_runs_once_whatever_the_number_of_threads_and_tasks() {
-        for threads in [1, 2, 5] {
+        for threads in [1, 2, 4] {
             let pool = Pool::new(threads).expect("threads");
             for count in [0, 1, 2, 3, 100, 1000] {
                 let runs: Vec<AtomicU64> = (0..count).map(|_| AtomicU64::new(0)).collect();
@@ -304,7 +321,7 @@ mod tests {
 
     #[test]
     fn stretches_hand_out_every_number_once_whatever_the_number_of_threads() {
-        for threads in [1, 2, 5] {
+        for threads in [1, 2, 4] {
             let pool = Pool::new(threads).expect("threads");
             for count in [0, 1, 2, 4, 7, 1000] {
                 let runs: Vec<AtomicU64> = (0..count).map(|_| AtomicU64::new(0)).collect();
