@@ -9,6 +9,7 @@ use crate::engine::many::{Item, Many, Sink, Source, Tally};
 use crate::judge::{Judge, JudgeError};
 use crate::policy::Policy;
 use crate::record::{Fault, FaultKind, Record};
+use crate::report::number::plural;
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -109,7 +110,6 @@ impl Summary {
     /// What came of it, for stderr.
     pub fn tell(&self, policy: &Policy, mode: Mode, err: &mut dyn Write) -> io::Result<()> {
         let tally = &self.tally;
-        let plural = |n: u64, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
         let mut parts: Vec<String> = Vec::new();
         for (outcome, count) in Outcome::ALL.into_iter().zip(tally.outcomes).filter(|(_, count)| *count > 0) {
             parts.push(format!("{count} {outcome}"));

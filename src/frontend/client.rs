@@ -9,7 +9,7 @@ use crate::domain::path_text;
 use crate::engine::{Canceller, Driver, Event, Host, Live, Notice, Recorded, Ticket};
 use crate::report::Basis;
 use crate::session::{Fact, SessionState};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A live session, or a recorded one in which the same commands move through what happened.
@@ -40,6 +40,11 @@ impl Client {
     #[must_use]
     pub fn at_home(self, home: Option<PathBuf>) -> Self {
         Self { home, ..self }
+    }
+
+    /// The user's home folder.
+    pub fn home(&self) -> Option<&Path> {
+        self.home.as_deref()
     }
 
     /// The path that a command of the front end names.

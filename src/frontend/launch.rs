@@ -185,6 +185,7 @@ fn show(
                     mouse: screen.mouse,
                     history: history.lines(),
                     editor: editor.clone(),
+                    home: env.home.clone(),
                     models: model_names(),
                 };
                 // A history that cannot be written must not stand in the way of the work.
@@ -337,9 +338,7 @@ fn run_replay(args: &ReplayArgs, env: &Environment, interrupt: &Interrupt) -> Re
 
 /// The newest session of a folder, told on stderr: the reader did not name it.
 fn newest_session(folder: &Path) -> Result<PathBuf, Stopped> {
-    let unread =
-        |e: io::Error| Stopped::failed(format!("cannot read the sessions folder {}: {e}", path_text::of(folder)));
-    let Some(path) = sessions::newest(folder).map_err(unread)? else {
+    let Some(path) = sessions::newest(folder).map_err(|error| unread_sessions(folder, &error))? else {
         return Err(Stopped::failed(format!("there is no session in {}", path_text::of(folder)))
             .hinted("crossexam records one; replay FILE opens one that lies elsewhere"));
     };
@@ -347,9 +346,13 @@ fn newest_session(folder: &Path) -> Result<PathBuf, Stopped> {
     Ok(path)
 }
 
+fn unread_sessions(folder: &Path, error: &io::Error) -> Stopped {
+    Stopped::failed(format!("cannot read the sessions folder {}: {error}", path_text::of(folder)))
+}
+
 fn run_sessions(args: &SessionsArgs, env: &Environment) -> Result<u8, Stopped> {
     let folder = args.sessions_dir.as_ref().unwrap_or(&env.sessions_dir);
-    let doc = sessions::list(folder, args.count)?;
+    let doc = sessions::list(folder, args.count).map_err(|error| unread_sessions(folder, &error))?;
     let screen = Screen::of(env, args.looks, true);
     screen.out(false).write_all(ansi::render_for(&doc, screen.theme).as_bytes())?;
     Ok(exit::OK)

@@ -12,6 +12,7 @@ use crate::domain::sample_file::SampleError;
 use crate::domain::{Cancel, path_text};
 use crate::engine::policy_file::{read_include, read_text};
 use crate::policy::{Diagnostic, GraphFormat, Location, Parsed, Policy, cost, graph, parse};
+use crate::report::number::plural;
 use crate::report::theme::Theme;
 use crate::text::{Untrusted, json};
 use serde_json::json;
@@ -122,13 +123,12 @@ pub fn run(paths: &[PathBuf], options: &LintOptions, out: &mut dyn Write, err: &
         }
     }
     if !options.json {
-        let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
         let checked = match (policies, paths.len() - policies) {
-            (_, 0) => count(policies, "policy file"),
-            (0, samples) => count(samples, "samples file"),
-            (_, samples) => format!("{} and {}", count(policies, "policy file"), count(samples, "samples file")),
+            (_, 0) => plural(policies, "policy file"),
+            (0, samples) => plural(samples, "samples file"),
+            (_, samples) => format!("{} and {}", plural(policies, "policy file"), plural(samples, "samples file")),
         };
-        writeln!(err, "{checked} checked: {}, {}", count(errors, "error"), count(warnings, "warning"))?;
+        writeln!(err, "{checked} checked: {}, {}", plural(errors, "error"), plural(warnings, "warning"))?;
     }
     Ok(worst)
 }

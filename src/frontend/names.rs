@@ -6,10 +6,11 @@
 use crate::command::arg::Seen;
 use crate::command::complete::{Names, Wanted};
 use crate::command::{CommandSpec, Need};
+use crate::domain::path_text;
 use crate::policy::Policy;
 use crate::session::SessionState;
 use crate::session::expr::{Moment, Vocabulary};
-use std::path::{MAIN_SEPARATOR, Path};
+use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 
 /// Most file names offered; a folder with more is not helped by a longer list.
 const MOST_PATHS: usize = 200;
@@ -32,6 +33,8 @@ pub struct SessionNames {
     /// Of a sample, of a walk, and at a breakpoint.
     variables: [Listed; 3],
     recorded: bool,
+    /// What `~` stands for in a path.
+    home: Option<PathBuf>,
 }
 
 impl SessionNames {
@@ -79,6 +82,12 @@ impl SessionNames {
         Self { recorded, ..self }
     }
 
+    /// Those for a user whose home folder this is.
+    #[must_use]
+    pub fn at_home(self, home: Option<&Path>) -> Self {
+        Self { home: home.map(Path::to_owned), ..self }
+    }
+
     fn of_policy(&mut self, policy: &Policy) {
         for node in &policy.nodes {
             let answers = node.answers.iter().map(|(a, to)| (a.to_string(), format!("leads to {}", to.id()))).collect();
@@ -115,7 +124,7 @@ impl Names for SessionNames {
                     Seen::Breakpoint => breakpoint.clone(),
                 }
             }
-            Wanted::Paths(begun) => paths(begun),
+            Wanted::Paths(begun) => paths(begun, self.home.as_deref()),
         }
     }
 }
@@ -127,25 +136,67 @@ fn push(list: &mut Listed, name: &str, doc: String) {
     }
 }
 
-/// Files and folders whose path begins with `begun`, sorted; hidden ones only where a dot was typed. Names that are no
-/// Unicode cannot be typed and are left out.
-fn paths(begun: &str) -> Listed {
+/// Files and folders whose path begins with `begun`, the first ones by name; hidden ones only where a dot was typed.
+/// `~` stands for the home folder, as it does when the path is read. Names that are no Unicode cannot be typed and are
+/// left out.
+fn paths(begun: &str, home: Option<&Path>) -> Listed {
+    if begun == "~" && home.is_some() {
+        return vec![("~/".to_owned(), String::new())];
+    }
     let is_separator = |c: char| c == '/' || c == MAIN_SEPARATOR;
     let cut = begun.rfind(is_separator).map_or(0, |at| at + 1);
-    let (folder, part) = begun.split_at_checked(cut).unwrap_or(("", begun));
-    let read = std::fs::read_dir(if folder.is_empty() { Path::new(".") } else { Path::new(folder) });
-    let mut found: Listed = read
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| {
-            let name = entry.file_name().into_string().ok()?;
-            let fits = name.starts_with(part) && (part.starts_with('.') || !name.starts_with('.'));
-            let slash = if entry.path().is_dir() { "/" } else { "" };
-            fits.then(|| (format!("{folder}{name}{slash}"), String::new()))
-        })
-        .take(MOST_PATHS)
-        .collect();
-    found.sort();
-    found
+    let (typed, part) = begun.split_at_checked(cut).unwrap_or(("", begun));
+    let folder = if typed.is_empty() { ".".into() } else { path_text::path(&path_text::at_home(typed, home)) };
+    let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let mut found: Vec<String> =
+        names.filter(|name| name.starts_with(part) && (part.starts_with('.') || !name.starts_with('.'))).collect();
+    found.sort_unstable();
+    found.truncate(MOST_PATHS);
+    let shown = |name: String| {
+        let slash = if folder.join(&name).is_dir() { "/" } else { "" };
+        (format!("{typed}{name}{slash}"), String::new())
+    };
+    found.into_iter().map(shown).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listed(begun: &str, home: Option<&Path>) -> Vec<String> {
+        SessionNames::default().at_home(home).names(Wanted::Paths(begun)).into_iter().map(|(path, _)| path).collect()
+    }
+
+    #[test]
+    fn paths_are_completed_below_the_home_folder_too() {
+        let home = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir(home.path().join("posts")).expect("made");
+        for name in ["policy.toml", ".hidden", "other.txt", "posts/a b.jsonl"] {
+            std::fs::write(home.path().join(name), "").expect("written");
+        }
+        let home = Some(home.path());
+        for (begun, found) in [
+            ("~", &["~/"][..]),
+            ("~/po", &["~/policy.toml", "~/posts/"]),
+            ("~/.h", &["~/.hidden"]),
+            ("~/posts/", &["~/posts/a b.jsonl"]),
+            ("~/none/", &[]),
+            ("~other/", &[]),
+        ] {
+            assert_eq!(listed(begun, home), found, "{begun}");
+        }
+        assert_eq!(listed("~", None), Vec::<String>::new());
+    }
+
+    #[test]
+    fn of_a_large_folder_the_first_names_are_listed_whatever_its_order() {
+        let dir = tempfile::tempdir().expect("a folder");
+        for number in (0..MOST_PATHS + 50).rev() {
+            std::fs::write(dir.path().join(format!("{number:04}")), "").expect("written");
+        }
+        let folder = format!("{}/", path_text::of(dir.path()));
+        let expected: Vec<String> = (0..MOST_PATHS).map(|number| format!("{folder}{number:04}")).collect();
+        assert_eq!(listed(&folder, None), expected);
+    }
 }

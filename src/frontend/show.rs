@@ -182,7 +182,8 @@ impl Show for Aside<'_, '_> {
     fn event(&mut self, event: &Event, client: &Client) -> io::Result<()> {
         match event {
             Event::Notice(Notice::Progress(_, progress)) => self.view.show(progress),
-            Event::Notice(Notice::Done { .. }) => self.view.clear(),
+            // Another node is another thing, also where it is called the same.
+            Event::Notice(Notice::Asking { .. } | Notice::Done { .. }) => self.view.clear(),
             _ => {}
         }
         self.show.event(event, client)
@@ -316,6 +317,29 @@ mod tests {
             let text = String::from_utf8(out).expect("text");
             assert_eq!(text.matches("stopped").count(), 1, "{text}");
         }
+    }
+
+    #[test]
+    fn what_is_said_of_one_node_is_said_anew_of_the_next() {
+        let ticket = crate::engine::Ticket(1);
+        let asking = || Notice::Asking { ticket, node: Name::new("asks").expect("a name") };
+        let fetching = || Progress::Fetching { what: "weights".into(), done: 1, total: None };
+        let client = Client::recorded(Vec::new());
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let mut text = TextShow::transcript(&mut out, None, WIDTH);
+        let mut show = Aside::new(&mut text, ProgressView::lines(&mut err));
+        for notice in [
+            asking(),
+            Notice::Progress(ticket, fetching()),
+            Notice::Progress(ticket, fetching()),
+            asking(),
+            Notice::Progress(ticket, fetching()),
+        ] {
+            show.event(&Event::Notice(notice), &client).expect("memory takes everything");
+        }
+        drop(show);
+        let said = String::from_utf8(err).expect("text");
+        assert_eq!(said.matches("fetching weights").count(), 2, "{said}");
     }
 
     #[test]

@@ -5,7 +5,10 @@
 use super::number::plural;
 use super::{Basis, Doc, Line, Page, Role};
 use crate::change::{Change, PolicyDiff, Stale, diff};
-use crate::session::SessionState;
+use crate::domain::{BreakAt, Name};
+use crate::policy::Policy;
+use crate::session::expr::{self, Moment, Vocabulary};
+use crate::session::{Breakpoint, SessionState};
 
 /// Nodes and leaves that are listed one by one.
 const LISTED: usize = 40;
@@ -14,17 +17,61 @@ const LISTED: usize = 40;
 /// another id.
 pub fn loaded(state: &SessionState, basis: &Basis, page: Page) -> Doc {
     let mut doc = Doc::new();
-    let (Some(before), Some(loaded)) = (&basis.before, &basis.loaded) else { return doc };
-    if before.id != loaded.id {
-        return doc;
+    let Some(loaded) = &basis.loaded else { return doc };
+    if let Some(before) = basis.before.as_ref().filter(|before| before.id == loaded.id) {
+        let found = diff(before, loaded);
+        if found.is_empty() {
+            doc.push(margin().with(Role::Muted, "no node and no leaf changed"));
+        }
+        doc.extend(listed(&found, page));
+        doc.extend(stale(state, basis, page));
     }
-    let found = diff(before, loaded);
-    if found.is_empty() {
-        doc.push(margin().with(Role::Muted, "no node and no leaf changed"));
-    }
-    doc.extend(listed(&found, page));
-    doc.extend(stale(state, basis, page));
+    doc.extend(breakpoints(state, loaded, page));
     doc
+}
+
+/// Which breakpoints name what the policy that was just loaded does not have.
+fn breakpoints(state: &SessionState, policy: &Policy, page: Page) -> Doc {
+    let mut doc = Doc::new();
+    for breakpoint in &state.breakpoints {
+        let id = breakpoint.id;
+        let (why, change) = match (nowhere(breakpoint, policy), unreadable(breakpoint, policy, state)) {
+            (Some(why), _) => (why, String::new()),
+            (None, Some(why)) => (why, format!(", `condition {id} EXPR` gives it another condition")),
+            (None, None) => continue,
+        };
+        let text = format!("breakpoint {id} names what is no longer there: {why}; `delete {id}` removes it{change}");
+        doc.words(margin().with(Role::Warning, "! "), Role::Warning, &text, page.width);
+    }
+    doc
+}
+
+/// Why there is no such place.
+fn nowhere(breakpoint: &Breakpoint, policy: &Policy) -> Option<String> {
+    let none = |what: &str, id: &Name| Some(format!("the policy has no {what} `{id}`"));
+    match &breakpoint.at {
+        BreakAt::Anywhere => None,
+        BreakAt::Place(id) if policy.node(id.as_str()).is_some() || policy.leaf(id.as_str()).is_some() => None,
+        BreakAt::Place(id) => none("node or leaf", id),
+        BreakAt::Answer(id, answer) => match policy.node(id.as_str()) {
+            None => none("node", id),
+            Some(node) => {
+                node.target(answer.as_str()).is_none().then(|| format!("node `{id}` has no answer `{answer}`"))
+            }
+        },
+    }
+}
+
+/// Why its condition would be refused now.
+fn unreadable(breakpoint: &Breakpoint, policy: &Policy, state: &SessionState) -> Option<String> {
+    let node = match &breakpoint.at {
+        BreakAt::Place(id) | BreakAt::Answer(id, _) => policy.node(id.as_str()),
+        BreakAt::Anywhere => None,
+    };
+    let (moment, thresholds) = (Moment::Breakpoint, state.thresholds.as_slice());
+    let at = Vocabulary { moment, policies: &[policy], node, thresholds, ..Vocabulary::default() };
+    let error = expr::check(breakpoint.condition.as_deref()?, &at).err()?;
+    Some(error.message.escaped().to_string())
 }
 
 /// Every node and leaf that is not what it was.

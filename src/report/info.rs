@@ -34,7 +34,7 @@ pub fn breakpoints(state: &SessionState) -> Doc {
     }
     let line = |b| {
         let line = transcript::breakpoint(b);
-        if b.hits > 0 { line.with(Role::Muted, format!("  stopped {}", plural(b.hits as usize, "time"))) } else { line }
+        if b.hits > 0 { line.with(Role::Muted, format!("  stopped {}", plural(b.hits, "time"))) } else { line }
     };
     Doc(state.breakpoints.iter().map(line).collect())
 }
@@ -116,11 +116,8 @@ pub fn policy(state: &SessionState, policy: &Policy, basis: &Basis, page: Page) 
             doc.push(key(if i == 0 { "file" } else { "" }).untrusted(Role::Value, &file.path));
         }
     }
-    let size = [
-        plural(policy.nodes.len(), "node"),
-        plural(policy.leaves.len(), "leaf").replace("leafs", "leaves"),
-        plural(policy.terms.len(), "term"),
-    ];
+    let size =
+        [plural(policy.nodes.len(), "node"), plural(policy.leaves.len(), "leaf"), plural(policy.terms.len(), "term")];
     doc.push(key("size").with(Role::Value, size.join(", ")));
     doc.push(key("layout").with(Role::Value, policy.layout.as_str()));
     doc.push(key("sha256").with(Role::Muted, policy.sha256.to_string()));
@@ -158,7 +155,7 @@ pub fn model(state: &SessionState, page: Page) -> Result<Doc, Complaint> {
 fn mode(mode: Mode) -> String {
     match mode {
         Mode::Direct => "direct".to_owned(),
-        Mode::Rationale { max_tokens } => format!("rationale, up to {}", plural(max_tokens as usize, "token")),
+        Mode::Rationale { max_tokens } => format!("rationale, up to {}", plural(max_tokens, "token")),
     }
 }
 
@@ -262,10 +259,10 @@ pub fn session(state: &SessionState, page: Page) -> Doc {
         let text = format!("{name} = {}", super::number::decimal(*value));
         doc.push(key("threshold").with(Role::Value, text).with(Role::Overridden, "  overridden"));
     }
-    doc.push(key("journal").with(
-        Role::Value,
-        format!("{}, {}", plural_u64(state.facts, "fact"), plural(state.commands.len(), "command")),
-    ));
+    doc.push(
+        key("journal")
+            .with(Role::Value, format!("{}, {}", plural(state.facts, "fact"), plural(state.commands.len(), "command"))),
+    );
     let read_back: usize = state.walks.iter().map(|w| w.read_back).sum();
     let older = match read_back {
         0 => String::new(),
@@ -274,10 +271,6 @@ pub fn session(state: &SessionState, page: Page) -> Doc {
     };
     doc.push(key("values are").with(Role::Value, page.source.as_str()).with(Role::Muted, older));
     doc
-}
-
-fn plural_u64(n: u64, word: &str) -> String {
-    format!("{} {word}{}", count(n), if n == 1 { "" } else { "s" })
 }
 
 /// `info walks`

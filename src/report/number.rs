@@ -50,10 +50,14 @@ pub fn count(value: u64) -> String {
     out
 }
 
-/// `1 node`, `2 nodes`.
-pub fn plural(n: usize, word: &str) -> String {
-    let s = if n == 1 { "" } else { "s" };
-    format!("{n} {word}{s}")
+/// `1 node`, `2 nodes`, `12 345 leaves`.
+pub fn plural(n: impl TryInto<u64>, word: &str) -> String {
+    let n = n.try_into().unwrap_or(u64::MAX);
+    match word.strip_suffix("leaf") {
+        _ if n == 1 => format!("1 {word}"),
+        Some(start) => format!("{} {start}leaves", count(n)),
+        None => format!("{} {word}s", count(n)),
+    }
 }
 
 /// A duration: `812 ms`, `4.2 s`, `3 min 05 s`.
@@ -95,6 +99,15 @@ mod tests {
             assert_eq!(decimal(value), text);
         }
         assert_eq!((count(1_234_567), count(12), count(1234)), ("1 234 567".into(), "12".into(), "1234".into()));
+        for (n, word, text) in [
+            (0, "node", "0 nodes"),
+            (1, "leaf", "1 leaf"),
+            (2, "leaf", "2 leaves"),
+            (12_345, "samples file", "12 345 samples files"),
+        ] {
+            assert_eq!(plural(n as u32, word), text);
+        }
+        assert_eq!(plural(u128::MAX, "row"), "18 446 744 073 709 551 615 rows", "as many as are counted");
         assert_eq!(
             (millis(812), millis(4_210), millis(185_000)),
             ("812 ms".into(), "4.2 s".into(), "3 min 05 s".into())

@@ -74,7 +74,8 @@ pub struct Look {
 struct Palette([Colour; 3]);
 
 const RED: Palette = Palette([Colour::LightRed, Colour::Red, Colour::Red]);
-const GREEN: Palette = Palette([Colour::LightGreen, Colour::Green, Colour::Green]);
+// Green on white is faint; beside red, blue can be told by those who cannot tell green.
+const GOOD: Palette = Palette([Colour::LightGreen, Colour::Blue, Colour::Green]);
 const PLACE: Palette = Palette([Colour::LightBlue, Colour::Blue, Colour::Cyan]);
 const SAID: Palette = Palette([Colour::LightCyan, Colour::Blue, Colour::Cyan]);
 const PERSON: Palette = Palette([Colour::LightMagenta, Colour::Magenta, Colour::Magenta]);
@@ -97,7 +98,7 @@ impl Theme {
             Role::Warning => self.paint(BOLD, WARNING),
             Role::Hint => self.paint(PLAIN, WARNING),
             Role::Violating | Role::Bad | Role::Error => self.paint(BOLD, RED),
-            Role::NonViolating | Role::Good => self.paint(BOLD, GREEN),
+            Role::NonViolating | Role::Good => self.paint(BOLD, GOOD),
             Role::Cursor => Look { reverse: true, ..BOLD },
             Role::Hidden => Look { reverse: true, ..self.paint(PLAIN, RED) },
         }
@@ -183,7 +184,9 @@ mod tests {
             ] {
                 assert!(colour(theme).is_none_or(|c| !unreadable.contains(&c)), "{role:?} in {theme:?}");
             }
-            assert_ne!(colour(Theme::Light), Some(Cyan), "{role:?}: cyan on white is faint");
+            for faint in [Cyan, Green] {
+                assert_ne!(colour(Theme::Light), Some(faint), "{role:?}: {faint:?} on white is faint");
+            }
             assert_eq!(
                 (colour(Theme::Mono), Theme::Mono.focus().colour, Theme::Mono.faint().colour),
                 (None, None, None)

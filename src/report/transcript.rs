@@ -215,14 +215,21 @@ fn stepped(state: &SessionState, basis: &Basis, walk: WalkId, step: &Step, page:
     };
     let policy = basis.of_step(number.saturating_sub(1));
     let mut doc = step::step(number, step, policy, gold, page);
-    if !state.displays.is_empty() {
-        let context = Context::of(state);
-        for (id, expr) in &state.displays {
-            let line = Line::new().with(Role::Muted, format!("  {id}: "));
-            doc.push(value::evaluated(line, expr, &expr::eval(expr, &context)));
-        }
-    }
+    doc.extend(displays(state));
     doc
+}
+
+/// The values of all displays, as they are shown after every step.
+pub fn displays(state: &SessionState) -> Doc {
+    if state.displays.is_empty() {
+        return Doc::new();
+    }
+    let context = Context::of(state);
+    let shown = |(id, expr): &(u32, String)| {
+        let line = Line::new().with(Role::Muted, format!("  {id}: "));
+        value::evaluated(line, expr, &expr::eval(expr, &context))
+    };
+    Doc(state.displays.iter().map(shown).collect())
 }
 
 fn reached(state: &SessionState, id: WalkId, page: Page) -> Doc {
@@ -277,7 +284,7 @@ fn mode_set(mode: Mode) -> Line {
     match mode {
         Mode::Direct => line.with(Role::Muted, "  the answer is read right after the question"),
         Mode::Rationale { max_tokens } => {
-            line.with(Role::Muted, format!("  the model writes up to {} first", plural(max_tokens as usize, "token")))
+            line.with(Role::Muted, format!("  the model writes up to {} first", plural(max_tokens, "token")))
         }
     }
 }

@@ -26,7 +26,7 @@ pub fn answer(command: &ViewCommand, state: &SessionState, basis: &Basis, page: 
         C::Compare(None, _) => Ok(compare::compare(current(state)?, page)),
         C::Compare(Some(n), None) => Ok(beside::beside(walk_of(state, *n)?, current(state)?, page)),
         C::Compare(Some(n), Some(m)) => Ok(beside::beside(walk_of(state, *n)?, walk_of(state, *m)?, page)),
-        C::Print(expr) => print(expr, state),
+        C::Print(expr) => print(expr, state, basis),
         C::Help(topic) => help::help(topic.as_deref(), page),
         C::Apropos(words) => help::apropos(words, page),
     }
@@ -48,9 +48,20 @@ fn info(topic: InfoTopic, state: &SessionState, basis: &Basis, page: Page) -> Re
     })
 }
 
-fn print(expr: &str, state: &SessionState) -> Result<Doc, Complaint> {
-    // What the policy does not have is only said to be unknown: looking at it does no harm.
-    let at = Vocabulary::default();
+fn print(expr: &str, state: &SessionState, basis: &Basis) -> Result<Doc, Complaint> {
+    let steps = state.walk_now().map_or(&[][..], |walk| &walk.steps);
+    // The steps of a walk may have been made under several policies, and the next is asked under the loaded one.
+    let under = (0..=steps.len()).filter_map(|place| basis.of_step(place));
+    let mut policies: Vec<&Policy> = Vec::new();
+    for policy in basis.loaded.as_deref().into_iter().chain(under) {
+        if !policies.iter().any(|known| std::ptr::eq(*known, policy)) {
+            policies.push(policy);
+        }
+    }
+    // The answers that have values here are those of the node that was answered last.
+    let last = steps.len().checked_sub(1);
+    let node = last.and_then(|place| basis.of_step(place)?.node(steps.get(place)?.node.id.as_str()));
+    let at = Vocabulary { policies: &policies, node, thresholds: state.thresholds_now(), ..Vocabulary::default() };
     let result = expr::check(expr, &at).and_then(|()| expr::eval(expr, &Context::of(state)));
     match result {
         Ok(_) => Ok(Doc(vec![value::evaluated(Line::new(), expr, &result)])),

@@ -83,7 +83,7 @@ pub fn run(
             return Ok(Leave::Exit(Ended::Cancelled.code()));
         }
         let names = SessionNames::of(runner.client().state(), runner.client().basis().policy.as_deref(), &setup.models);
-        let names = names.recorded(runner.client().is_recorded());
+        let names = names.recorded(runner.client().is_recorded()).at_home(runner.client().home());
         editor.set_helper(Some(LineHelper::new(names, setup.theme.is_some())));
         let begun = std::mem::take(&mut unfinished);
         let read = editor.readline_with_initial(&prompt(runner.client()), (&begun, ""));

@@ -11,8 +11,7 @@ use crate::command::{ViewCommand, complete, hint};
 use crate::domain::{Complaint, Examination, Name};
 use crate::engine::{Failure, Stop};
 use crate::frontend::names::SessionNames;
-use crate::report::{self, Doc, Line, Page, Role, compare, examination, transcript, value};
-use crate::session::expr::{self, Context};
+use crate::report::{self, Doc, Line, Page, Role, compare, examination, transcript};
 use crate::session::{Fact, FailureKind};
 use crate::text::Untrusted;
 
@@ -40,11 +39,7 @@ pub fn transcript(fact: &Fact, view: View<'_>, page: Page) -> Doc {
     }
     let mut doc = transcript::brief(view.state, view.basis, fact, page);
     if matches!(fact, Fact::Stepped { .. }) {
-        let context = Context::of(view.state);
-        for (id, expr) in &view.state.displays {
-            let line = Line::new().with(Role::Muted, format!("  {id}: "));
-            doc.push(value::evaluated(line, expr, &expr::eval(expr, &context)));
-        }
+        doc.extend(transcript::displays(view.state));
     }
     doc
 }

@@ -387,6 +387,7 @@ impl App {
         self.status = None;
         match command {
             Command::View(command) => {
+                effects.push(Effect::Look);
                 self.answer(&command, view);
             }
             Command::Engine(command) => {
@@ -454,6 +455,7 @@ impl App {
             Ok(None) => {}
             Ok(Some(Command::Engine(command))) => self.submit(command, self.place.clone(), effects),
             Ok(Some(Command::View(command))) => {
+                effects.push(Effect::Look);
                 if !self.answer(&command, view) {
                     self.queue.clear();
                 }
@@ -666,7 +668,7 @@ fn counted_line(line: String, count: usize, view: View<'_>) -> String {
 
 /// What completion knows.
 fn names(setup: &Setup, view: View<'_>) -> SessionNames {
-    SessionNames::of(view.state, view.policy(), &setup.models).recorded(setup.recorded)
+    SessionNames::of(view.state, view.policy(), &setup.models).recorded(setup.recorded).at_home(setup.home.as_deref())
 }
 
 /// Where `top` comes to stand after `motion`, with `rows` rows of which `height` are shown.

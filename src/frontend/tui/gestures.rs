@@ -3,11 +3,12 @@
 //! Must change the state of the screen only, and must find rows where geometry says they are.
 
 use super::app::{App, Effect};
-use super::body;
 use super::keymap::{Action, Motion};
 use super::layout::Pane;
 use super::search::text_of;
 use super::view::View;
+use super::{body, clipboard};
+use crate::report::number::plural;
 use crate::report::{Line, Role};
 use ratatui::crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Position;
@@ -64,10 +65,15 @@ impl App {
             }
             (None, None) => body::text(self, view, self.focus),
         };
-        let lines = text.lines().count();
-        let plural = if lines == 1 { "" } else { "s" };
-        self.say(Line::new().with(Role::Muted, format!("Copied {lines} line{plural}, where the terminal allows it.")));
-        effects.push(Effect::Copy(text));
+        let kept = clipboard::fitting(&text);
+        let (copied, all) = (kept.lines().count(), text.lines().count());
+        let what = match (kept.len() == text.len(), copied) {
+            (true, _) => plural(copied, "line"),
+            (false, 1) if all == 1 => format!("the first {} KiB of a longer line", clipboard::MOST_BYTES / 1024),
+            (false, _) => format!("the first {copied} of {all} lines"),
+        };
+        self.say(Line::new().with(Role::Muted, format!("Copied {what}, where the terminal allows it.")));
+        effects.push(Effect::Copy(kept.to_owned()));
     }
 
     /// The wheel scrolls what it is over; a click gives a pane the focus and selects a row of the policy. Gives whether

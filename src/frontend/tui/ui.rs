@@ -18,6 +18,7 @@ use crate::text::Untrusted;
 use ratatui::layout::Rect;
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -42,6 +43,8 @@ pub struct Setup {
     pub history: Vec<String>,
     /// What `edit` opens.
     pub editor: Editor,
+    /// What `~` stands for in a path.
+    pub home: Option<PathBuf>,
     /// Names of models that can be loaded, each with a few words on it, for completion.
     pub models: Vec<(String, String)>,
 }

@@ -3,7 +3,7 @@
 use super::fixture::*;
 use crate::domain::{BreakAt, Digest, Mode};
 use crate::report::{Basis, Doc, Page, plain, transcript};
-use crate::session::{Breakpoint, Fact, FailureKind, Policies, SessionState, Subject};
+use crate::session::{Breakpoint, Fact, FailureKind, Policies, PolicyRecord, SessionState, SourceFile, Subject};
 
 /// Applies the facts one by one and prints each as it happens.
 fn transcript_of(facts: &[Fact], width: usize) -> String {
@@ -38,6 +38,50 @@ fn a_post_with_fields_and_no_labels() {
         Fact::LeafReached { walk, leaf: leaf("remove") },
     ];
     insta::assert_snapshot!(transcript_of(&facts, 80));
+}
+
+#[test]
+fn a_policy_that_lacks_what_a_breakpoint_names_says_which() {
+    let breakpoint = |id, at, condition: Option<&str>, enabled| {
+        let condition = condition.map(str::to_owned);
+        Fact::BreakpointSet(Breakpoint { id, at, condition, temporary: false, enabled, hits: 0 })
+    };
+    let place = |id: &str| BreakAt::Place(name(id));
+    let set = [
+        breakpoint(1, place("request"), None, true),
+        breakpoint(2, BreakAt::Answer(name("request"), name("unclear")), None, true),
+        breakpoint(3, place("request"), Some("p.unclear > 0.3"), false),
+        breakpoint(4, BreakAt::Anywhere, Some("leaf == 'review' or scores.scam > 0.5"), true),
+        breakpoint(5, place("sender"), None, true),
+        breakpoint(6, BreakAt::Answer(name("sender"), name("yes")), None, true),
+        breakpoint(7, place("remove"), None, true),
+        breakpoint(8, BreakAt::Anywhere, Some("p.yes < 0.6 and path.request is not none"), true),
+    ];
+    let loaded = |edits: &[(&str, &str)]| {
+        let text = edits.iter().fold(POLICY.to_owned(), |text, (from, to)| {
+            assert!(text.contains(from), "{from}");
+            text.replace(from, to)
+        });
+        let files = vec![SourceFile { path: "policies/scams.toml".into(), text: text.as_str().into() }];
+        Fact::PolicyLoaded(PolicyRecord { sha256: Digest::of(text.as_bytes()), files, ..record() })
+    };
+    let told = |second: Fact| {
+        let facts: Vec<Fact> = [&[loaded(&[])], &set[..], &[second]].concat();
+        transcript_of(&facts, 100)
+            .lines()
+            .filter(|line| line.contains("! ") || line.starts_with("    "))
+            .fold(String::new(), |text, line| text + line + "\n")
+    };
+    assert_eq!(told(loaded(&[("Count fees.", "Count all fees.")])), "");
+    let without_unclear = (", unclear = { leaf = \"review\" }", "");
+    insta::assert_snapshot!(
+        "breakpoints_of_another_policy",
+        told(loaded(&[without_unclear, ("sender", "pretends"), ("review", "escalated")]))
+    );
+    assert_eq!(
+        told(loaded(&[("id = \"scams\"", "id = \"others\""), ("sender", "pretends")])).matches("! breakpoint").count(),
+        2
+    );
 }
 
 #[test]

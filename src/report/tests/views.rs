@@ -94,6 +94,26 @@ fn where_and_print() {
 }
 
 #[test]
+fn print_refuses_what_there_is_not_where_it_stands() {
+    let facts: Vec<Fact> = facts().into_iter().take_while(|fact| !matches!(fact, Fact::Stepped { .. })).collect();
+    let (walked, begun) = (worked_on(), state(&facts));
+    let empty = SessionState::default();
+    for (state, line, shown) in [
+        (&walked, "print p.yse", "node `sender` has no answer `yse`"),
+        (&walked, "print p.yse", "did you mean `p.yes`?"),
+        (&walked, "print p.unclear < 0.5", "node `sender` has no answer `unclear`"),
+        (&walked, "print path.reqest", "did you mean `path.request`?"),
+        (&walked, "print scores.nowhere", "(not known here: scores.nowhere)"),
+        (&begun, "print p.yse", "no node of the policy has the answer `yse`"),
+        (&begun, "print p.unclear", "(not known here: p.unclear)"),
+        (&empty, "print p.yse", "(not known here: p.yse)"),
+    ] {
+        let text = show(line, state, PAGE).replace("\n ", "");
+        assert!(text.contains(shown), "{line}: {text}");
+    }
+}
+
+#[test]
 fn an_empty_session_says_what_to_do() {
     let lines = [
         "where",

@@ -7,6 +7,7 @@ use crate::frontend::tui::ink::{Ink, Row, wrap};
 use crate::frontend::tui::view::View;
 use crate::report::Role;
 use crate::report::content::hidden;
+use crate::report::number::plural;
 use crate::text::{Untrusted, width};
 use ratatui::text::Span;
 
@@ -84,6 +85,5 @@ pub fn title(ink: Ink, view: View<'_>) -> Vec<Span<'static>> {
 /// What stands in the lower border: how many hidden characters the content has, where it has any.
 pub fn warning(ink: Ink, view: View<'_>) -> Option<Span<'static>> {
     let count = hidden(&view.walk()?.sample);
-    let plural = if count == 1 { "" } else { "s" };
-    (count > 0).then(|| ink.own(Role::Warning, format!("⚠ {count} hidden character{plural} shown as <U+…>")))
+    (count > 0).then(|| ink.own(Role::Warning, format!("⚠ {} shown as <U+…>", plural(count, "hidden character"))))
 }

@@ -290,7 +290,7 @@ fn a_line_of_a_script_or_a_paste_cannot_give_the_terminal_to_the_editor() {
 fn display_without_an_expression_lists_what_is_displayed() {
     let mut stage = Stage::new(120, 40);
     stage.keys(":display<ret>");
-    assert_eq!(stage.effects.iter().filter(|e| !matches!(e, Effect::Remember(_))).count(), 0);
+    assert_eq!(stage.effects.iter().filter(|e| !matches!(e, Effect::Remember(_) | Effect::Look)).count(), 0);
     assert!(stage.draw().backend().to_string().contains("info display"));
 }
 
@@ -390,6 +390,37 @@ fn y_copies_what_is_on_the_screen_and_nothing_that_acts() {
     assert!(copied("<tab>y").starts_with("caption     Double your coins today!"));
     assert!(copied("<tab><tab>y").starts_with("Is the reason that the text gives"));
     assert!(copied("?y").contains("Tab"));
+}
+
+#[test]
+fn y_says_how_much_of_a_long_text_was_copied() {
+    for (text, told, copied) in [
+        ("one\ntwo".to_owned(), "Copied 2 lines, where", 7),
+        ("word ".repeat(4), "Copied 1 line, where", 19),
+        (vec!["x".repeat(90); 2000].join("\n"), "Copied the first 540 of 2000 lines, where", 540 * 91 - 1),
+    ] {
+        let mut stage = Stage::new(120, 40);
+        let mut sample = sample();
+        sample.content = crate::domain::Content::Text(text.into());
+        stage.facts(vec![Fact::WalkStarted { walk: WalkId(2), index: 3, sample, root: name("is_report") }]);
+        stage.keys("<tab>zy");
+        let Some(Effect::Copy(text)) = stage.effects.pop() else { panic!("nothing was copied") };
+        assert_eq!(text.len(), copied);
+        assert!(status(&stage).starts_with(told), "{}", status(&stage));
+    }
+}
+
+#[test]
+fn whatever_looks_at_the_session_has_the_policys_files_looked_at() {
+    for line in ["where", "info policy", "print p", "help step"] {
+        let mut stage = Stage::new(120, 40);
+        stage.keys(&format!(":{line}<ret>"));
+        assert_eq!(stage.effects.iter().filter(|e| **e == Effect::Look).count(), 1, "{line}");
+        let mut stage = Stage::new(120, 40);
+        stage.keys(":");
+        stage.tell(Msg::Paste(format!("{line}\n")));
+        assert_eq!(stage.effects.iter().filter(|e| **e == Effect::Look).count(), 1, "{line}, pasted");
+    }
 }
 
 #[test]
