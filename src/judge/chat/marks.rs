@@ -24,8 +24,10 @@ pub(super) fn settle(
     let texts = [&chat.open, &chat.middle, &chat.close, &chat.open_user].map(String::as_str);
     let mistyped: Vec<u32> = from_file
         .tokens()
-        .filter(|(_, spelling, token_type)| *token_type != TokenType::Control && is_mark(spelling, *token_type))
-        .filter(|(_, spelling, _)| texts.iter().any(|text| text.contains(spelling)))
+        .filter(|(_, spelling, token_type)| {
+            *token_type != TokenType::Control && texts.iter().any(|t| t.contains(spelling))
+        })
+        .filter(|(id, spelling, token_type)| is_mark(&from_file, *id, spelling, *token_type))
         .map(|(id, ..)| id)
         .collect();
     if mistyped.is_empty() {
@@ -39,15 +41,25 @@ pub(super) fn settle(
 
 /// Whether a token that stands in scaffolding is a mark rather than a word: `<|im_start|>`, `[INST]`, `### User:`. A
 /// blank line or a word stays what it is, for content has them too.
-fn is_mark(spelling: &str, token_type: TokenType) -> bool {
+fn is_mark(tokenizer: &Tokenizer, id: u32, spelling: &str, token_type: TokenType) -> bool {
     match token_type {
         TokenType::Byte => false,
         TokenType::Control | TokenType::Unknown => true,
-        TokenType::Normal | TokenType::Unused => is_bracketed(spelling),
+        // What no text is cut into was added to the vocabulary to be matched as a whole. Of words that says nothing:
+        // the rules by which text is cut keep some of them, such as long numbers, from ever coming about.
+        TokenType::Normal | TokenType::Unused => {
+            is_bracketed(spelling) || (is_more_than_words(spelling) && !comes_out_of_text(tokenizer, id, spelling))
+        }
         // Added on purpose, so a mark by less: but words, and the runs of spaces and of line breaks that some models
         // have, are for content.
         TokenType::UserDefined => is_bracketed(spelling) || is_more_than_words(spelling),
     }
+}
+
+/// Whether the text of a token is read as that token.
+fn comes_out_of_text(tokenizer: &Tokenizer, id: u32, spelling: &str) -> bool {
+    // Behind another piece of text, where no space is put in front.
+    tokenizer.encode(spelling, false, Some(id)) == [id]
 }
 
 fn is_bracketed(spelling: &str) -> bool {

@@ -302,20 +302,42 @@ fn marks_of(family: &Family) -> Vec<String> {
     found
 }
 
-/// A model whose vocabulary can spell every mark by way of its pieces and has the marks themselves as tokens of the
-/// type `code` (`None`: the file has no types), beside a blank line of the type `blank`.
-fn with_marks(byte_level: bool, marks: &[String], code: Option<i32>, blank: i32) -> GgufWriter {
+/// What the vocabulary of a test has beside its bytes.
+struct Marks<'a> {
+    marks: &'a [String],
+    /// Whether text is cut into the marks too, by way of their pieces; else they can only be matched as a whole.
+    merged: bool,
+    /// The type of the marks; `None`: the file has no types.
+    code: Option<i32>,
+    /// The type of a blank line.
+    blank: i32,
+}
+
+/// A model that has the marks as tokens.
+fn with_marks(byte_level: bool, Marks { marks, merged, code, blank }: Marks<'_>) -> GgufWriter {
     let mut tokens: Vec<(String, i32)> = Vec::new();
-    if !byte_level {
+    if byte_level {
+        let mut others = 255;
+        tokens.extend((0..=255u8).map(|b| match b {
+            b'!'..=b'~' | 161..=172 | 174..=255 => (char::from(b).to_string(), 1),
+            _ => {
+                others += 1;
+                (char::from_u32(others).unwrap().to_string(), 1)
+            }
+        }));
+    } else {
         tokens.push(("<unk>".to_owned(), 2));
         tokens.extend((0..=255).map(|b| (format!("<0x{b:02X}>"), 6)));
+        tokens.extend((b'!'..=b'~').map(|b| (char::from(b).to_string(), 1)));
+        tokens.extend(["▁", "\n"].map(|text| (text.to_owned(), 1)));
     }
-    let spaces = if byte_level { ["Ġ", "Ċ"] } else { ["▁", "\n"] };
-    tokens.extend((b'!'..=b'~').map(|b| (char::from(b).to_string(), 1)));
-    tokens.extend(spaces.map(|text| (text.to_owned(), 1)));
     tokens.push(("\n\n".to_owned(), blank));
     let mut merges = Vec::new();
     for mark in marks {
+        if !merged {
+            tokens.push((mark.clone(), 1));
+            continue;
+        }
         for (end, c) in mark.char_indices().skip(1) {
             let head = mark.get(..end).unwrap_or_default();
             merges.push(format!("{head} {c}"));
@@ -366,7 +388,9 @@ fn ids_of(writer: &GgufWriter, choice: Option<&str>, marks: &[String]) -> Result
             let ids = tokenizer.encode(piece.text.raw(), template, previous);
             previous = ids.last().copied();
             assert!(template || !ids.iter().any(|id| tokenizer.is_control(*id)), "{:?}", piece.text);
-            assert_eq!(tokenizer.decode(&ids), piece.text.raw());
+            // SentencePiece writes its spaces as this character, so that of a text becomes a space too.
+            let spaced = |text: &str| text.replace('▁', " ");
+            assert_eq!(spaced(&tokenizer.decode(&ids)), spaced(piece.text.raw()));
             all.push(ids);
         }
     }
@@ -378,12 +402,13 @@ fn scaffolding_is_control_tokens_and_content_never_is_whatever_the_file_calls_th
     for family in FAMILIES {
         let marks = marks_of(family);
         for byte_level in [true, false] {
-            for choice in [None, Some(EMBEDDED), Some(family.name)] {
+            for (choice, blanks) in [(None, &[1, 4][..]), (Some(EMBEDDED), &[4]), (Some(family.name), &[1])] {
                 let read = |code, blank| {
-                    let model = with_marks(byte_level, &marks, code, blank).str(KEY, &template_of(family));
+                    let vocabulary = Marks { marks: &marks, merged: true, code, blank };
+                    let model = with_marks(byte_level, vocabulary).str(KEY, &template_of(family));
                     ids_of(&model, choice, &marks).unwrap_or_else(|e| panic!("{}, {code:?}: {e}", family.name))
                 };
-                for blank in [1, 4] {
+                for &blank in blanks {
                     let wanted = read(Some(3), blank);
                     for code in [0, 1, 2, 4, 5, 6] {
                         let said = format!("{}, bytes {byte_level}, {choice:?}, type {code}", family.name);
@@ -397,11 +422,78 @@ fn scaffolding_is_control_tokens_and_content_never_is_whatever_the_file_calls_th
 }
 
 #[test]
+fn marks_of_formats_that_only_the_file_knows_are_control_whatever_it_calls_them_and_whatever_they_look_like() {
+    type Format = (&'static [&'static str], [&'static str; 3]);
+    let formats: [Format; 12] = [
+        (
+            &[
+                "<|START_OF_TURN_TOKEN|>",
+                "<|END_OF_TURN_TOKEN|>",
+                "<|SYSTEM_TOKEN|>",
+                "<|USER_TOKEN|>",
+                "<|CHATBOT_TOKEN|>",
+            ],
+            [
+                "<|START_OF_TURN_TOKEN|><|SYSTEM_TOKEN|>",
+                "<|END_OF_TURN_TOKEN|><|START_OF_TURN_TOKEN|><|USER_TOKEN|>",
+                "<|END_OF_TURN_TOKEN|><|START_OF_TURN_TOKEN|><|CHATBOT_TOKEN|>",
+            ],
+        ),
+        (
+            &["<｜User｜>", "<｜Assistant｜>", "<｜end▁of▁sentence｜>"],
+            ["", "<｜User｜>", "<｜end▁of▁sentence｜><｜Assistant｜>"],
+        ),
+        (
+            &["[|system|]", "[|endofturn|]", "[|user|]", "[|assistant|]"],
+            ["[|system|]", "[|endofturn|]\n[|user|]", "\n[|assistant|]"],
+        ),
+        (&["<|system|>", "<|user|>", "<|assistant|>"], ["<|system|>\n", "\n<|user|>\n", "\n<|assistant|>\n"]),
+        (&["[INST]", "[/INST]", "<<SYS>>", "<</SYS>>"], ["[INST] <<SYS>>\n", "\n<</SYS>>\n\n", " [/INST]"]),
+        (&["]~!b[", "]~b]", "[e~["], ["]~!b[]~b]system\n", "[e~[\n]~b]user\n", "[e~[\n]~b]ai\n"]),
+        (&["### System:", "### User:", "### Assistant:"], ["### System:\n", "\n\n### User:\n", "\n\n### Assistant:\n"]),
+        (&["[gMASK]", "<sop>", "<|user|>"], ["[gMASK]<sop>", "<|user|>\n", "<|assistant|>"]),
+        (&["<用户>", "<AI>"], ["", "<用户>", "<AI>"]),
+        (
+            &["<|start|>", "<|message|>", "<|end|>"],
+            [
+                "<|start|>system<|message|>",
+                "<|end|><|start|>user<|message|>",
+                "<|end|><|start|>assistant<|channel|>final<|message|>",
+            ],
+        ),
+        (
+            &["<seed:bos>", "<seed:eos>"],
+            ["<seed:bos>system\n", "<seed:eos><seed:bos>user\n", "<seed:eos><seed:bos>assistant\n"],
+        ),
+        (
+            &["<extra_id_0>", "<extra_id_1>"],
+            ["<extra_id_0>System\n", "\n<extra_id_1>User\n", "\n<extra_id_1>Assistant\n"],
+        ),
+    ];
+    for (marks, [open, middle, close]) in formats {
+        let family = Family { name: "own", open, middle, close, open_user: middle, needs: &[] };
+        let marks: Vec<String> = std::iter::once(&"<s>").chain(marks).map(|mark| (*mark).to_owned()).collect();
+        for byte_level in [true, false] {
+            let read = |code| {
+                let vocabulary = Marks { marks: &marks, merged: false, code, blank: 1 };
+                let model = with_marks(byte_level, vocabulary).str(KEY, &template_of(&family));
+                ids_of(&model, Some(EMBEDDED), &marks).unwrap_or_else(|e| panic!("{open}, {code:?}: {e}"))
+            };
+            let wanted = read(Some(3));
+            for code in [Some(0), Some(1), Some(2), Some(4), Some(5), Some(6), None] {
+                assert_eq!(read(code), wanted, "{open}, bytes {byte_level}, type {code:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn marks_of_a_template_of_the_files_own_are_control_whatever_they_look_like_and_words_and_blank_lines_are_not() {
     let template = "{% for m in messages %}{{ '### ' + m.role + ':\n\nplease ' + m.content + '[END]' }}{% endfor %}";
     let user = ["### user:", "please", "\n\n", "[END]", "[0]", "[]"];
     let marks: Vec<String> = ["<s>", "[END]"].map(str::to_owned).to_vec();
-    let writer = with_marks(true, &marks, Some(1), 1).str(KEY, template);
+    let vocabulary = Marks { marks: &marks, merged: true, code: Some(1), blank: 1 };
+    let writer = with_marks(true, vocabulary).str(KEY, template);
     let (plain, _) = open(writer.open().unwrap().metadata(), Some(EMBEDDED)).unwrap();
     assert!(plain.is_control(plain.id_of("[END]").unwrap()) && !plain.encode_content("[END]").is_empty());
     let tokens: Vec<String> =
