@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// top.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("main", &["cli", "frontend"]),
-    ("fuzz", &["frontend", "report", "session", "policy", "command", "judge", "llm", "text", "domain"]),
+    ("fuzz", &["frontend", "engine", "report", "session", "policy", "command", "judge", "llm", "text", "domain"]),
     (
         "frontend",
         &[

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// A recorded session, a place in it, and what is still to be told.
+#[derive(Clone)]
 pub struct Recorded {
     replay: Replay,
     policies: Policies,
@@ -23,6 +24,7 @@ pub struct Recorded {
 }
 
 /// What the command in flight has to tell.
+#[derive(Clone)]
 enum Waiting {
     /// This.
     Event(Event),

@@ -28,7 +28,12 @@ impl Client {
 
     /// A client of a recorded session, standing where its first walk begins.
     pub fn recorded(facts: Vec<Fact>) -> Self {
-        Self::new(Box::new(Recorded::new(facts)))
+        Self::of(Recorded::new(facts))
+    }
+
+    /// A client of a recorded session that stands somewhere already.
+    pub fn of(recorded: Recorded) -> Self {
+        Self::new(Box::new(recorded))
     }
 
     fn new(driver: Box<dyn Driver>) -> Self {

@@ -6,11 +6,12 @@
 use crate::command::arg::Seen;
 use crate::command::complete::{Names, Wanted};
 use crate::command::{CommandSpec, Need};
-use crate::domain::path_text;
+use crate::domain::{Name, Sample, path_text};
 use crate::policy::Policy;
 use crate::session::SessionState;
 use crate::session::expr::{Moment, Vocabulary};
 use std::path::{MAIN_SEPARATOR, Path, PathBuf};
+use std::sync::Arc;
 
 /// Most file names offered; a folder with more is not helped by a longer list.
 const MOST_PATHS: usize = 200;
@@ -30,8 +31,10 @@ pub struct SessionNames {
     scores: Listed,
     tags: Listed,
     models: Listed,
-    /// Of a sample, of a walk, and at a breakpoint.
-    variables: [Listed; 3],
+    /// What the names in expressions come from; most lines need none, so they are listed when one does.
+    policy: Option<Arc<Policy>>,
+    sample: Option<Arc<Sample>>,
+    thresholds: Vec<(Name, f64)>,
     recorded: bool,
     /// What `~` stands for in a path.
     home: Option<PathBuf>,
@@ -39,9 +42,9 @@ pub struct SessionNames {
 
 impl SessionNames {
     /// The names in this state; `models` are those that can be loaded by name, each with a few words on it.
-    pub fn of(state: &SessionState, policy: Option<&Policy>, models: &[(String, String)]) -> Self {
+    pub fn of(state: &SessionState, policy: Option<Arc<Policy>>, models: &[(String, String)]) -> Self {
         let mut names = Self { models: models.to_vec(), ..Self::default() };
-        if let Some(policy) = policy {
+        if let Some(policy) = &policy {
             names.of_policy(policy);
         }
         for walk in state.walks.iter().rev() {
@@ -64,15 +67,9 @@ impl SessionNames {
         for tagged in state.tags.iter().rev() {
             push(&mut names.tags, tagged.tag.as_str(), String::new());
         }
-        let policies: Vec<&Policy> = policy.into_iter().collect();
-        let at = Vocabulary {
-            policies: &policies,
-            samples: sample.map(|sample| std::slice::from_ref(sample.as_ref())),
-            thresholds: state.thresholds_now(),
-            ..Vocabulary::default()
-        };
-        names.variables =
-            [Moment::Sample, Moment::Walk, Moment::Breakpoint].map(|moment| Vocabulary { moment, ..at }.variables());
+        names.sample = sample.cloned();
+        names.thresholds = state.thresholds_now().to_vec();
+        names.policy = policy;
         names
     }
 
@@ -86,6 +83,13 @@ impl SessionNames {
     #[must_use]
     pub fn at_home(self, home: Option<&Path>) -> Self {
         Self { home: home.map(Path::to_owned), ..self }
+    }
+
+    /// The names that an expression can use.
+    fn variables(&self, moment: Moment) -> Listed {
+        let policies: Vec<&Policy> = self.policy.as_deref().into_iter().collect();
+        let samples = self.sample.as_deref().map(std::slice::from_ref);
+        Vocabulary { moment, policies: &policies, samples, thresholds: &self.thresholds, node: None }.variables()
     }
 
     fn of_policy(&mut self, policy: &Policy) {
@@ -116,14 +120,11 @@ impl Names for SessionNames {
             Wanted::Scores => self.scores.clone(),
             Wanted::Models => self.models.clone(),
             Wanted::Tags => self.tags.clone(),
-            Wanted::Variables(seen) => {
-                let [sample, walk, breakpoint] = &self.variables;
-                match seen {
-                    Seen::Sample => sample.clone(),
-                    Seen::Walk => walk.clone(),
-                    Seen::Breakpoint => breakpoint.clone(),
-                }
-            }
+            Wanted::Variables(seen) => self.variables(match seen {
+                Seen::Sample => Moment::Sample,
+                Seen::Walk => Moment::Walk,
+                Seen::Breakpoint => Moment::Breakpoint,
+            }),
             Wanted::Paths(begun) => paths(begun, self.home.as_deref()),
         }
     }

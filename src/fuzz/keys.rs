@@ -2,24 +2,26 @@
 //!
 //! Must go through what a terminal's events go through.
 
+use crate::engine::Recorded;
 use crate::frontend::Client;
 use crate::frontend::tui::Hammer;
-use crate::session::{Fact, journal};
+use crate::session::journal;
 use std::sync::LazyLock;
 
 /// Keys, pastes and sizes of a terminal, one byte or a few for each.
 ///
 /// Nothing on the screen can act on a terminal, whatever was pressed at whatever size.
 pub fn keys(data: &[u8]) {
-    let mut hammer = Hammer::new(Client::recorded(SESSION.clone()));
+    let mut hammer = Hammer::new(Client::of(SESSION.clone()));
     for cell in hammer.press(data) {
         assert!(!cell.chars().any(char::is_control), "{cell:?} on the screen");
     }
 }
 
-static SESSION: LazyLock<Vec<Fact>> = LazyLock::new(|| {
+/// Read once; copies share its facts and the policies parsed from them, which no key can change.
+static SESSION: LazyLock<Recorded> = LazyLock::new(|| {
     let bytes = include_bytes!("../../sessions/scams-missed-request.jsonl");
-    journal::of_bytes("s.jsonl".as_ref(), bytes).map(|(facts, _)| facts).unwrap_or_default()
+    Recorded::new(journal::of_bytes("s.jsonl".as_ref(), bytes).map(|(facts, _)| facts).unwrap_or_default())
 });
 
 pub(super) fn sequences() -> Vec<Vec<u8>> {

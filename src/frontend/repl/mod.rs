@@ -82,7 +82,7 @@ pub fn run(
         if interrupt.ending() {
             return Ok(Leave::Exit(Ended::Cancelled.code()));
         }
-        let names = SessionNames::of(runner.client().state(), runner.client().basis().policy.as_deref(), &setup.models);
+        let names = SessionNames::of(runner.client().state(), runner.client().basis().policy.clone(), &setup.models);
         let names = names.recorded(runner.client().is_recorded()).at_home(runner.client().home());
         editor.set_helper(Some(LineHelper::new(names, setup.theme.is_some())));
         let begun = std::mem::take(&mut unfinished);

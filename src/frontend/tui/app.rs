@@ -668,7 +668,9 @@ fn counted_line(line: String, count: usize, view: View<'_>) -> String {
 
 /// What completion knows.
 fn names(setup: &Setup, view: View<'_>) -> SessionNames {
-    SessionNames::of(view.state, view.policy(), &setup.models).recorded(setup.recorded).at_home(setup.home.as_deref())
+    SessionNames::of(view.state, view.basis.policy.clone(), &setup.models)
+        .recorded(setup.recorded)
+        .at_home(setup.home.as_deref())
 }
 
 /// Where `top` comes to stand after `motion`, with `rows` rows of which `height` are shown.
