@@ -286,6 +286,9 @@ pub struct ReplayArgs {
     /// Print it instead of opening the full-screen view (the default where stdout is no terminal).
     #[arg(long)]
     pub plain: bool,
+    /// Who leaves notes and tags in the review beside the session; your user name without it.
+    #[arg(long, value_name = "NAME")]
+    pub author: Option<String>,
     /// Leave the mouse to the terminal, for selecting text with it.
     #[arg(long)]
     pub no_mouse: bool,
@@ -429,6 +432,9 @@ pub struct DemoArgs {
     /// Print the demo script's transcript (the default where stdout is no terminal).
     #[arg(long)]
     pub plain: bool,
+    /// Who leaves notes and tags in the review beside the session; your user name without it.
+    #[arg(long, value_name = "NAME")]
+    pub author: Option<String>,
     /// Leave the mouse to the terminal, for selecting text with it.
     #[arg(long)]
     pub no_mouse: bool,

@@ -781,13 +781,13 @@ commands! {
             group: Group::Keep,
             help: "The text is taken as it stands to the end of the line, `#` and quotes included. A line that ends in a \
                    backslash goes on in the next one, so a note can have several lines; written in double quotes, \\n is a \
-                   line break.",
+                   line break.\n\nIn a recorded session it goes to a review beside the \
+                   recording, with your name and the time; the recording stays as it is.",
             examples: &[
                 ("note the guidance does not cover gift cards", "keeps the finding with this step"),
                 ("note \"first line\\nsecond line\"", "keeps a note of two lines"),
             ],
             args: &[ArgSpec::required("TEXT", K::FreeText)],
-            needs: &[Need::Live],
         }
 
         NoteAt(node: Name, text: String) {
@@ -798,27 +798,27 @@ commands! {
             examples: &[("note-at deceptive the reason is not given", "keeps the finding with the step of `deceptive`")],
             args: &[ArgSpec::required("NODE", K::Node), ArgSpec::required("TEXT", K::FreeText)],
             keys: &[prompt("m", "note-at {node} ", "note")],
-            needs: &[Need::Live, Need::Walk],
+            needs: &[Need::Walk],
         }
 
         Tag(tag: Name) {
             name: "tag",
             summary: "Put a tag on the walk, at the step where it stands",
             group: Group::Keep,
-            help: "Tags are short names by which findings are collected later.",
+            help: "Tags are short names by which findings are collected later. In a recorded session they go to the review, as \
+                   notes do.",
             examples: &[("tag guidance-gap", "marks this step as a gap in the guidance")],
             args: &[ArgSpec::required("TAG", K::Tag)],
-            needs: &[Need::Live],
         }
 
         Save(path: String) {
             name: "save",
             summary: "Copy the session to a file",
             group: Group::Keep,
-            help: "Sessions are recorded all the time; this makes a copy elsewhere. A file that exists is not overwritten.",
+            help: "Sessions are recorded all the time; this makes a copy elsewhere. A file that exists is not overwritten. Of a \
+                   recorded session the recording itself is copied; reviews stay beside it.",
             examples: &[("save findings/gift-cards.jsonl", "copies the session")],
             args: &[ArgSpec::required("PATH", K::Path)],
-            needs: &[Need::Live],
         }
     }
 

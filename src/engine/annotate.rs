@@ -9,7 +9,7 @@ use crate::domain::{Examination, Name, path_text};
 use crate::judge::Look;
 use crate::policy::Policy;
 use crate::session::expr::{self, Vocabulary};
-use crate::session::{Fact, Journal, Stamp, Subject, state::Walk};
+use crate::session::{Fact, Journal, SessionState, Stamp, Subject, state::Walk};
 use crate::text::Untrusted;
 use std::sync::Arc;
 
@@ -24,18 +24,38 @@ pub(super) fn rescue(journal: &mut Journal, path: &str) -> Result<Stop, Failure>
         .hinted("quit, and go on with --session and that file"))
 }
 
-impl Engine {
-    /// Notes and tags are about the last answered node; before any, about the walk; before any walk, about the session.
-    pub(super) fn subject(&self) -> Subject {
-        match self.state.walk_now() {
-            Some(Walk { id, steps, .. }) if !steps.is_empty() => Subject::Step(*id, steps.len() - 1),
-            Some(walk) => Subject::Walk(walk.id),
-            None => Subject::Session,
-        }
+/// Notes and tags are about the last answered node; before any, about the walk; before any walk, about the session.
+pub(super) fn subject(state: &SessionState) -> Subject {
+    match state.walk_now() {
+        Some(Walk { id, steps, .. }) if !steps.is_empty() => Subject::Step(*id, steps.len() - 1),
+        Some(walk) => Subject::Walk(walk.id),
+        None => Subject::Session,
     }
+}
 
+/// The step that answered `node` in the current walk.
+pub(super) fn step_of(state: &SessionState, node: &Name) -> Result<Subject, Failure> {
+    let walk = state.walk_now();
+    let place = walk.and_then(|w| Some((w.id, w.steps.iter().rposition(|step| step.node.id == *node)?)));
+    let (walk, place) = place.ok_or_else(|| {
+        Failure::user(format!("`{node}` is not answered in this walk"))
+            .hinted("`where` shows the steps; `note` is about the walk where it stands")
+    })?;
+    Ok(Subject::Step(walk, place))
+}
+
+/// Where a new tag goes.
+pub(super) fn to_tag(state: &SessionState, tag: &Name) -> Result<Subject, Failure> {
+    let on = subject(state);
+    if state.tags.iter().any(|t| t.on == on && t.tag == *tag) {
+        return Err(Failure::user(format!("the tag `{tag}` is already there")));
+    }
+    Ok(on)
+}
+
+impl Engine {
     fn stamp(&self) -> Option<Stamp> {
-        Some(Stamp { author: self.author.clone(), at: host::now() })
+        Some(Stamp { author: self.author.clone(), at: host::now(), after: None })
     }
 
     pub(super) fn note(&mut self, run: &mut Execution, on: Subject, text: &str) -> Result<Stop, Failure> {
@@ -45,20 +65,12 @@ impl Engine {
 
     /// A note about the step that answered `node` in the current walk.
     pub(super) fn note_at(&mut self, run: &mut Execution, node: &Name, text: &str) -> Result<Stop, Failure> {
-        let walk = self.state.walk_now();
-        let place = walk.and_then(|w| Some((w.id, w.steps.iter().rposition(|step| step.node.id == *node)?)));
-        let Some((walk, place)) = place else {
-            return Err(Failure::user(format!("`{node}` is not answered in this walk"))
-                .hinted("`where` shows the steps; `note` is about the walk where it stands"));
-        };
-        self.note(run, Subject::Step(walk, place), text)
+        let on = step_of(&self.state, node)?;
+        self.note(run, on, text)
     }
 
     pub(super) fn tag(&mut self, run: &mut Execution, tag: &Name) -> Result<Stop, Failure> {
-        let on = self.subject();
-        if self.state.tags.iter().any(|t| t.on == on && t.tag == *tag) {
-            return Err(Failure::user(format!("the tag `{tag}` is already there")));
-        }
+        let on = to_tag(&self.state, tag)?;
         let by = self.stamp();
         self.done(run, Fact::Tagged { on, tag: tag.clone(), by })
     }

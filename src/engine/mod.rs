@@ -199,7 +199,7 @@ impl Engine {
             C::Undisplay(id) => self.undisplay(run, *id),
             C::SetAnswer((node, answer)) => self.set_answer(run, node, answer),
             C::SetThreshold((name, value)) => self.set_threshold(run, name, *value),
-            C::Note(text) => self.note(run, self.subject(), text),
+            C::Note(text) => self.note(run, annotate::subject(&self.state), text),
             C::NoteAt(node, text) => self.note_at(run, node, text),
             C::Tag(tag) => self.tag(run, tag),
             C::Save(path) => self.save(run, path),

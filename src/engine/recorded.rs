@@ -1,16 +1,22 @@
 //! `Recorded`: a recorded session as a driver. The commands that move a live walk move through what happened.
 //!
-//! Must ask nothing and write nothing: whatever needs a live session is refused.
+//! Must ask nothing and must not write to the recording: whatever needs a live session is refused, and what a reviewer
+//! leaves goes to a file of its own.
+
+mod review;
 
 use super::prompt::{self, Asked};
-use super::{Canceller, Driver, Event, Failure, Notice, Stop, Ticket};
+use super::{Canceller, Driver, Event, Failure, Notice, Stop, Ticket, annotate};
 use crate::command::{EngineCommand, ExamineWhat, Has, Need, SampleRef, Times};
 use crate::domain::{Examination, Name, Target};
+use crate::policy::Policy;
+use crate::session::expr::{self, Moment, Vocabulary};
 use crate::session::replay::{Replay, Stride};
 use crate::session::state::Walk;
-use crate::session::{Fact, Policies, SessionState, WalkId};
+use crate::session::{Fact, Policies, Reviewer, SessionState, WalkId};
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// A recorded session, a place in it, and what is still to be told.
@@ -20,6 +26,9 @@ pub struct Recorded {
     policies: Policies,
     tickets: u64,
     commands: VecDeque<(Ticket, EngineCommand)>,
+    /// Shared by copies: one file is written by one.
+    reviewer: Option<Arc<Mutex<Reviewer>>>,
+    home: Option<PathBuf>,
     waiting: VecDeque<Waiting>,
 }
 
@@ -38,7 +47,21 @@ impl Recorded {
     pub fn new(facts: Vec<Fact>) -> Self {
         let mut replay = Replay::new(facts);
         replay.forward(Stride::Walk);
-        Self { replay, policies: Policies::default(), tickets: 0, commands: VecDeque::new(), waiting: VecDeque::new() }
+        Self {
+            replay,
+            policies: Policies::default(),
+            tickets: 0,
+            commands: VecDeque::new(),
+            reviewer: None,
+            home: None,
+            waiting: VecDeque::new(),
+        }
+    }
+
+    /// The same recording, looked at by somebody who may leave notes; `~` in the path of a command is their `home`.
+    #[must_use]
+    pub fn reviewed_by(self, reviewer: Reviewer, home: Option<PathBuf>) -> Self {
+        Self { reviewer: Some(Arc::new(Mutex::new(reviewer))), home, ..self }
     }
 
     fn carry_out(&mut self, command: &EngineCommand) -> Result<Stop, Failure> {
@@ -49,11 +72,16 @@ impl Recorded {
             C::Step(Times(count)) | C::Next(Times(count)) => self.forward(Stride::Step, *count),
             C::Continue | C::Finish | C::Run => self.forward(Stride::Stop, 1),
             C::NextSample(None) => self.forward(Stride::Walk, 1),
+            C::NextSample(Some(condition)) => self.next_sample_where(condition),
             C::Back(Times(count)) => self.back(Stride::Step, *count),
             C::PreviousSample => self.back(Stride::Walk, 1),
             C::Walk(id) => self.look_at(WalkId(*id)),
             C::Sample(which) => self.go_to_sample(which),
             C::Until(place) => self.until(place),
+            C::Note(text) => self.note(annotate::subject(self.replay.state()), text),
+            C::NoteAt(node, text) => self.note(annotate::step_of(self.replay.state(), node)?, text),
+            C::Tag(tag) => self.tag(tag),
+            C::Save(path) => self.save(path),
             C::Examine(what, node) => {
                 let asked = prompt::asked(self.replay.state(), &self.policies, node.as_ref())?;
                 match self.examined(*what, &asked) {
@@ -78,6 +106,26 @@ impl Recorded {
         let to = self.replay.ahead(stride, count);
         self.waiting.push_back(Waiting::To(to));
         moved(to != self.replay.position())
+    }
+
+    /// To the beginning of the next walk whose sample fits.
+    fn next_sample_where(&mut self, condition: &str) -> Result<Stop, Failure> {
+        let state = self.replay.state();
+        let policy = state.policy.as_ref().and_then(|record| self.policies.of(record));
+        let policies: Vec<&Policy> = policy.as_deref().into_iter().collect();
+        let known = Vocabulary { moment: Moment::Sample, policies: &policies, ..Vocabulary::default() };
+        expr::check(condition, &known)?;
+        let mut condition = expr::Condition::read(condition)?;
+        for (at, fact) in self.replay.facts().iter().enumerate().skip(self.replay.position()) {
+            if let Fact::WalkStarted { index, sample, .. } = &**fact
+                && condition.holds(&expr::Context::of_sample(state, *index, sample))?
+            {
+                self.waiting.push_back(Waiting::To(at + 1));
+                return Ok(Stop::Done);
+            }
+        }
+        Err(Failure::user("no later walk of the recording is of a sample that fits")
+            .hinted("it holds the samples that were selected; sample goes to an earlier one"))
     }
 
     fn back(&mut self, stride: Stride, count: u32) -> Result<Stop, Failure> {
@@ -230,7 +278,7 @@ mod tests {
     use super::*;
     use crate::command::{Command, parse};
     use crate::domain::{Part, Piece, TopToken};
-    use crate::session::journal;
+    use crate::session::{Subject, journal, review};
     use std::path::Path;
 
     fn example() -> Recorded {
@@ -337,6 +385,74 @@ mod tests {
             assert_eq!(found(&mut client, &line), expected, "{line}");
         }
         run(&mut client, &format!("x top 5 @13 of {node}")).1.expect_err("nobody looked there");
+    }
+
+    #[test]
+    fn what_a_reviewer_leaves_stands_where_it_was_left_and_in_a_file_beside_the_recording() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("s.jsonl");
+        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("sessions/scams-missed-request.jsonl");
+        std::fs::copy(example, &path).expect("copied");
+        let before = std::fs::read(&path).expect("read");
+        let open = || {
+            let (facts, _) = review::merged(&path, journal::read(&path).expect("a session").0);
+            Recorded::new(facts).reviewed_by(Reviewer::new(path.clone(), "ana".into()), Some(dir.path().to_owned()))
+        };
+        let mut client = open();
+        let (own, length) = (client.state().notes.len(), client.length());
+        run(&mut client, "note before any answer").1.expect("kept");
+        run(&mut client, "step 2").1.expect("steps");
+        let walk = client.state().walk_now().expect("a walk");
+        let (id, first) = (walk.id, walk.steps[0].node.id.clone());
+        run(&mut client, &format!("note-at {first} too strict")).1.expect("kept");
+        run(&mut client, "tag gap").1.expect("kept");
+        run(&mut client, "tag gap").1.expect_err("there already");
+        run(&mut client, "note-at nowhere x").1.expect_err("not answered");
+        let noted = |client: &Recorded| {
+            let notes = client.state().notes.iter().filter(|n| n.by.as_ref().is_some_and(|by| by.after.is_some()));
+            notes.map(|n| (n.on, n.text.raw().to_owned())).collect::<Vec<_>>()
+        };
+        let expected =
+            [(Subject::Walk(id), "before any answer".to_owned()), (Subject::Step(id, 0), "too strict".to_owned())];
+        assert_eq!(noted(&client), expected);
+        assert_eq!(client.length(), length.map(|n| n + 3));
+        run(&mut client, "save ~/copy.jsonl").1.expect("copied");
+        run(&mut client, "save ~/copy.jsonl").1.expect_err("is there");
+        assert_eq!(std::fs::read(dir.path().join("copy.jsonl")).expect("read"), before, "a copy is the recording");
+        assert_eq!(std::fs::read(&path).expect("read"), before, "the recording stays as it is");
+
+        let mut again = open();
+        assert_eq!(again.state().notes.len(), own, "where the first walk begins nothing was left yet");
+        run(&mut again, "continue").1.expect("stops at a note");
+        assert_eq!(noted(&again), expected[..1]);
+        run(&mut again, "step 2").1.expect("steps");
+        run(&mut again, "continue").1.expect("stops at a note");
+        assert_eq!(noted(&again), expected);
+        assert_eq!(again.state().tags.len(), 0);
+        run(&mut again, "continue").1.expect("stops at a tag");
+        assert_eq!(again.state().tags.len(), 1);
+    }
+
+    #[test]
+    fn nobody_can_leave_notes_about_facts_that_are_in_no_file() {
+        for line in ["note x", "tag x", "save /x.jsonl"] {
+            let failure = run(&mut example(), line).1.expect_err(line);
+            assert!(failure.complaint.message.raw().contains("recorded session"), "{failure:?}");
+        }
+    }
+
+    #[test]
+    fn the_next_walk_of_a_sample_that_fits_is_found_and_conditions_are_refused_as_in_a_live_session() {
+        let mut client = with_two_walks();
+        let walk = |client: &Recorded| client.state().walk_now().map(|walk| walk.id.0);
+        assert_eq!(walk(&client), Some(1));
+        let failure = run(&mut client, "next-sample where gold == \"violatin\"").1.expect_err("no such outcome");
+        assert!(failure.complaint.hint.is_some_and(|hint| hint.contains("violating")));
+        let failure = run(&mut client, "next-sample where sample.number > 1000").1.expect_err("none is");
+        assert!(failure.complaint.message.raw().starts_with("no later walk"), "{failure:?}");
+        assert_eq!(walk(&client), Some(1), "what failed moves nobody");
+        run(&mut client, "next-sample where sample.number > 0").1.expect("the third walk begins again");
+        assert_eq!(walk(&client), Some(3));
     }
 
     /// A walk that is begun twice, with a step taken back, and a branch that is left again.

@@ -8,7 +8,7 @@ use crate::command::EngineCommand;
 use crate::domain::path_text;
 use crate::engine::{Canceller, Driver, Event, Host, Live, Notice, Recorded, Ticket};
 use crate::report::Basis;
-use crate::session::{Fact, SessionState};
+use crate::session::{Fact, Reviewer, SessionState};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -34,6 +34,11 @@ impl Client {
     /// A client of a recorded session that stands somewhere already.
     pub fn of(recorded: Recorded) -> Self {
         Self::new(Box::new(recorded))
+    }
+
+    /// A client of a recording that somebody looks at who may leave notes; `~` in paths is their `home`.
+    pub fn reviewed(facts: Vec<Fact>, reviewer: Reviewer, home: Option<PathBuf>) -> Self {
+        Self::new(Box::new(Recorded::new(facts).reviewed_by(reviewer, home.clone()))).at_home(home)
     }
 
     fn new(driver: Box<dyn Driver>) -> Self {

@@ -29,7 +29,7 @@ use crate::llm::device::{self, Processor};
 use crate::llm::linear::Arithmetic;
 use crate::report::theme::Theme;
 use crate::report::{ansi, plain};
-use crate::session::journal;
+use crate::session::{Reviewer, journal, review};
 use crate::text::Untrusted;
 use crate::text::ascii::AsciiWriter;
 use exit::Stopped;
@@ -331,7 +331,12 @@ fn run_replay(args: &ReplayArgs, env: &Environment, interrupt: &Interrupt) -> Re
         writeln!(Messages::new(), "note: {notice}")?;
     }
     let name = Untrusted::new(path_text::of(&path));
-    let client = Client::recorded(facts).at_home(env.home.clone());
+    let (facts, reviews) = review::merged(&path, facts);
+    for told in reviews {
+        writeln!(Messages::new(), "note: {}", told.escaped())?;
+    }
+    let reviewer = Reviewer::new(path.clone(), session::author(args.author.as_deref(), env));
+    let client = Client::reviewed(facts, reviewer, env.home.clone());
     let opened = Opened { client, name, recorded: false, startup: Vec::new() };
     show(opened, env, &screen, Leave::SwitchToTui, interrupt)
 }

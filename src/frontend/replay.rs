@@ -7,7 +7,7 @@ use super::words;
 use crate::domain::path_text;
 use crate::report::theme::Theme;
 use crate::report::{Basis, Doc, Page, ansi, transcript};
-use crate::session::{Fact, Policies, Recovery, SessionState, journal};
+use crate::session::{Fact, Policies, Recovery, SessionState, journal, review};
 use crate::text::Escaped;
 use std::io::{self, Write};
 use std::path::Path;
@@ -36,8 +36,12 @@ impl Replay<'_> {
                 return Ok(1);
             }
         };
+        let (facts, reviews) = review::merged(self.path, facts);
         self.print(&facts, out)?;
         out.flush()?;
+        for told in reviews {
+            writeln!(err, "note: {}", told.escaped())?;
+        }
         self.tell(&recovery, err)
     }
 

@@ -105,15 +105,16 @@ pub fn brief(state: &SessionState, basis: &Basis, fact: &Fact, page: Page) -> Do
             .with(Role::Text, " = ")
             .with(Role::Value, decimal(*value))
             .with(Role::Overridden, "  overridden"),
-        Fact::Noted { on, text, .. } => {
+        Fact::Noted { on, text, by } => {
             let mut doc = Doc::new();
-            let prefix = line.with(Role::Good, "noted").with(Role::Muted, format!(" on {}: ", subject(*on)));
+            let line = in_review(line.with(Role::Good, "noted"), by.as_ref());
+            let prefix = line.with(Role::Muted, format!(" on {}: ", subject(*on)));
             doc.paragraph(prefix, Role::Content, text, page.width);
             return doc;
         }
-        Fact::Tagged { on, tag, .. } => {
-            line.with(Role::Good, "tagged").with(Role::Muted, format!(" {}: ", subject(*on))).with(Role::Value, tag)
-        }
+        Fact::Tagged { on, tag, by } => in_review(line.with(Role::Good, "tagged"), by.as_ref())
+            .with(Role::Muted, format!(" {}: ", subject(*on)))
+            .with(Role::Value, tag),
         Fact::Examined { node, found, .. } => examined(found).with(Role::Muted, " of ").with(Role::Node, node),
         Fact::Cancelled { node, .. } => line
             .with(Role::Warning, "stopped")
@@ -125,8 +126,19 @@ pub fn brief(state: &SessionState, basis: &Basis, fact: &Fact, page: Page) -> Do
             let lines: Vec<&str> = message.raw().lines().collect();
             line.with(Role::Error, word).untrusted(Role::Text, &lines.join("; ").into())
         }
+        Fact::ReviewOf { session } => {
+            line.with(Role::Muted, "review of the session that begins with ").with(Role::Value, session.to_string())
+        }
         Fact::Saved { path } => line.with(Role::Good, "saved").with(Role::Text, " to ").untrusted(Role::Value, path),
     }])
+}
+
+/// Who left it, where it was left in a review rather than in the session itself.
+fn in_review(line: Line, by: Option<&Stamp>) -> Line {
+    match by.filter(|by| by.after.is_some()) {
+        Some(by) => line.with(Role::Muted, " in review by ").escaped(Role::Text, &by.author.escaped()),
+        None => line,
+    }
 }
 
 /// What a note or tag is about, in words.

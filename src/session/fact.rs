@@ -188,6 +188,11 @@ pub enum Fact {
         /// Where to.
         path: Untrusted,
     },
+    /// The file is a review: what follows is about another session, which stays as it is.
+    ReviewOf {
+        /// Digest of the first line of that session's file.
+        session: Digest,
+    },
     /// The session was opened again after it had been closed or had crashed.
     Resumed {
         /// Wall clock, RFC 3339.
@@ -203,6 +208,9 @@ pub struct Stamp {
     pub author: Untrusted,
     /// Wall clock, RFC 3339.
     pub at: String,
+    /// In a review: after how many facts of the session that it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<u64>,
 }
 
 /// A policy as it was loaded, whole, so that replay shows what the model was asked without any other file.

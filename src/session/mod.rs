@@ -13,6 +13,7 @@ mod record;
 mod recover;
 mod recovery;
 pub mod replay;
+pub mod review;
 #[cfg(test)]
 mod sim_disk;
 pub mod state;
@@ -26,4 +27,5 @@ pub use journal::{Journal, JournalError};
 pub use policies::Policies;
 pub use recovery::{Damage, Recovery, Tail, UnknownKind};
 pub use replay::{Replay, Stride};
+pub use review::Reviewer;
 pub use state::{Conditions, SessionState};

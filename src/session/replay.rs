@@ -129,6 +129,23 @@ impl Replay {
         true
     }
 
+    /// Lets `fact` happen now, before what is to come.
+    pub fn insert(&mut self, fact: Fact) {
+        self.state.apply(&fact);
+        self.facts.insert(self.at, Arc::new(fact));
+        self.kept.truncate(self.at / KEEP_EVERY + 1);
+        self.at += 1;
+        self.keep_state();
+    }
+
+    /// Keeps the state, where it is one of those that are kept, as it is in the recording.
+    fn keep_state(&mut self) {
+        if self.at == self.kept.len() * KEEP_EVERY {
+            let current = self.instead_of.unwrap_or(self.state.current);
+            self.kept.push(SessionState { current, ..self.state.clone() });
+        }
+    }
+
     /// Moves to a position; to the end where there are not so many facts.
     pub fn seek(&mut self, position: usize) {
         if let Some(recorded) = self.instead_of.take() {
@@ -145,9 +162,7 @@ impl Replay {
                 self.state.apply(fact);
             }
             self.at += 1;
-            if self.at == self.kept.len() * KEEP_EVERY {
-                self.kept.push(self.state.clone());
-            }
+            self.keep_state();
         }
     }
 

@@ -213,7 +213,7 @@ impl SessionState {
     pub fn apply(&mut self, fact: &Fact) {
         self.facts += 1;
         match fact {
-            Fact::Opened { .. } | Fact::Saved { .. } => {}
+            Fact::Opened { .. } | Fact::Saved { .. } | Fact::ReviewOf { .. } => {}
             Fact::Resumed { .. } => self.walks.iter_mut().for_each(|w| w.read_back = w.steps.len()),
             Fact::Command { line } => self.commands.push(line.clone()),
             Fact::PolicyLoaded(record) => {

@@ -334,3 +334,31 @@ fn quitting_tells_where_the_session_is_and_replay_without_a_file_opens_the_newes
     let (code, _, err) = run(&["replay"]);
     assert_eq!((code, err.contains("there is no session in ")), (Some(1), true), "{err}");
 }
+
+#[test]
+fn a_note_of_a_reviewer_goes_to_a_file_beside_the_recording_and_is_shown_with_it() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let recording = dir.path().join("s.jsonl");
+    std::fs::copy(sessions().first().expect("an example"), &recording).expect("copied");
+    let before = std::fs::read(&recording).expect("read");
+    let path = recording.to_str().expect("a UTF-8 path");
+    let mut pty = Pty::start(&Start {
+        program: Path::new(env!("CARGO_BIN_EXE_crossexam")),
+        args: &["replay", path, "--author", "ana"],
+        env: &[],
+        dir: dir.path(),
+        size: (120, 40),
+    });
+    pty.wait_text("help");
+    pty.send("s:note seen twice\r");
+    pty.wait_text("noted in review by ana");
+    pty.send("q");
+    assert_eq!(pty.wait_exit().exit_code(), 0);
+    assert_eq!(std::fs::read(&recording).expect("read"), before, "the recording stays as it is");
+    assert!(recording.with_file_name("s.jsonl.review-ana").exists());
+    let output = Command::new(env!("CARGO_BIN_EXE_crossexam")).args(["replay", "--plain", path]).env_clear().output();
+    let output = output.expect("the binary runs");
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(out.contains("noted in review by ana on walk 1, step 1: seen twice"), "{out}");
+    assert!(err.starts_with("note: with the review s.jsonl.review-ana: 1 note or tag"), "{err}");
+}

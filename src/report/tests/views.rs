@@ -48,7 +48,7 @@ fn worked_on() -> SessionState {
         Fact::Noted {
             on: Subject::Walk(WalkId(2)),
             text: "Fees are not named in the guidance.\nAsk policy \u{202e}.".into(),
-            by: Some(Stamp { author: "ann\u{200b}".into(), at: "2026-01-02T03:04:05Z".into() }),
+            by: Some(Stamp { author: "ann\u{200b}".into(), at: "2026-01-02T03:04:05Z".into(), after: None }),
         },
         Fact::Tagged { on: Subject::Step(WALK, 1), tag: name("low-coverage"), by: None },
         Fact::Command { line: "step".into() },

@@ -39,6 +39,12 @@ pub enum JournalError {
         /// The session.
         path: PathBuf,
     },
+    /// The file is about another session than the one that is reviewed.
+    #[error("{} is a review of another session", shown(path))]
+    OtherSession {
+        /// The review.
+        path: PathBuf,
+    },
     /// The file does not begin as a session does.
     #[error("{} is no session, or its first line is damaged", shown(path))]
     NotASession {
@@ -131,6 +137,9 @@ impl JournalError {
                 _ => "everything acknowledged before is kept; choose another file with --session",
             },
             Self::Exists { .. } => "choose another name",
+            Self::OtherSession { .. } => {
+                "move it to the session it is about, or review under another name with --author"
+            }
             Self::Locked { .. } => "close the other one, or look at the session with `replay`, which only reads",
             Self::Itself { .. } => "choose another name; what is acknowledged is on the disk already",
             Self::NotASession { .. } => "sessions are the files crossexam records; check the path",

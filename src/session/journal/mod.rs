@@ -74,36 +74,9 @@ impl Journal {
     /// Copies what was acknowledged so far to another file, durable when this returns. The file is there whole or not
     /// at all. An existing file is replaced only with `force`, and never a session that is open somewhere.
     pub fn copy_to(&mut self, path: &Path, force: bool) -> Result<(), JournalError> {
-        if self.disk.same(&self.path, path) {
-            return Err(JournalError::Itself { path: path.to_owned() });
-        }
-        let own = self.path.clone();
-        let mut bytes = self.file.read_all().map_err(io_error("read", &own))?;
+        let mut bytes = self.file.read_all().map_err(io_error("read", &self.path))?;
         bytes.truncate(self.len as usize);
-        let scan = recover::scan(&own, &bytes)?;
-        if let Some(damage) = scan.recovery.damage {
-            return Err(JournalError::Damaged { path: own, damage });
-        }
-        let reserved = match self.disk.create_new(path) {
-            Ok(file) => Some(file),
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists && force => {
-                let mut file = self.disk.open(path).map_err(io_error("open", path))?;
-                if !file.lock().map_err(io_error("lock", path))? {
-                    return Err(JournalError::Locked { path: path.to_owned() });
-                }
-                None
-            }
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
-                return Err(JournalError::Exists { path: path.to_owned() });
-            }
-            Err(source) => return Err(JournalError::Io { action: "create", path: path.to_owned(), source }),
-        };
-        let result = self.replace(path, &bytes);
-        if result.is_err() && reserved.is_some() {
-            // The empty file that held the name is ours; where it cannot be removed it stays, empty.
-            self.disk.remove(path).ok();
-        }
-        result
+        copy_bytes(&*self.disk, &self.path, bytes, path, force)
     }
 
     /// Where it is.
@@ -205,19 +178,50 @@ impl Journal {
             Err(source) => Err(JournalError::Io { action: "look for", path: self.path.clone(), source }),
         }
     }
+}
 
-    /// Puts a file with `bytes` at `path`, at once.
-    fn replace(&self, path: &Path, bytes: &[u8]) -> Result<(), JournalError> {
-        let (temporary, mut file) = create_beside(&*self.disk, path, "new")?;
-        let written = write_all(&mut *file, 0, bytes).and_then(|()| file.sync());
-        let moved = written.and_then(|()| self.disk.rename(&temporary, path));
-        if let Err(source) = moved {
-            // What is left of the copy is of no use; where it cannot be removed it does no harm.
-            self.disk.remove(&temporary).ok();
-            return Err(JournalError::Io { action: "write", path: path.to_owned(), source });
-        }
-        self.disk.sync_dir_of(path).map_err(io_error("write to the folder of", path))
+fn copy_bytes(disk: &dyn Disk, own: &Path, mut bytes: Vec<u8>, path: &Path, force: bool) -> Result<(), JournalError> {
+    if disk.same(own, path) {
+        return Err(JournalError::Itself { path: path.to_owned() });
     }
+    let scan = recover::scan(own, &bytes)?;
+    if let Some(damage) = scan.recovery.damage {
+        return Err(JournalError::Damaged { path: own.to_owned(), damage });
+    }
+    bytes.truncate(scan.good as usize);
+    let reserved = match disk.create_new(path) {
+        Ok(file) => Some(file),
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists && force => {
+            let mut file = disk.open(path).map_err(io_error("open", path))?;
+            if !file.lock().map_err(io_error("lock", path))? {
+                return Err(JournalError::Locked { path: path.to_owned() });
+            }
+            None
+        }
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+            return Err(JournalError::Exists { path: path.to_owned() });
+        }
+        Err(source) => return Err(JournalError::Io { action: "create", path: path.to_owned(), source }),
+    };
+    let result = replace(disk, path, &bytes);
+    if result.is_err() && reserved.is_some() {
+        // The empty file that held the name is ours; where it cannot be removed it stays, empty.
+        disk.remove(path).ok();
+    }
+    result
+}
+
+/// Puts a file with `bytes` at `path`, at once.
+fn replace(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Result<(), JournalError> {
+    let (temporary, mut file) = create_beside(disk, path, "new")?;
+    let written = write_all(&mut *file, 0, bytes).and_then(|()| file.sync());
+    let moved = written.and_then(|()| disk.rename(&temporary, path));
+    if let Err(source) = moved {
+        // What is left of the copy is of no use; where it cannot be removed it does no harm.
+        disk.remove(&temporary).ok();
+        return Err(JournalError::Io { action: "write", path: path.to_owned(), source });
+    }
+    disk.sync_dir_of(path).map_err(io_error("write to the folder of", path))
 }
 
 /// The most that is read of a first line.
@@ -227,6 +231,24 @@ const HEADER_BYTES: u64 = 64 << 10;
 pub fn opened_at(path: &Path) -> Result<String, JournalError> {
     let start = Os::read_start(path, HEADER_BYTES).map_err(io_error("read", path))?;
     recover::opened_at(path, &start)
+}
+
+/// Digest of a session's first line, by which it is known under any name; the rest of the file is not read.
+///
+/// # Errors
+/// Where there is no whole header of a version that can be read.
+pub fn identity(path: &Path) -> Result<Digest, JournalError> {
+    let start = Os::read_start(path, HEADER_BYTES).map_err(io_error("read", path))?;
+    recover::identity(path, &start)
+}
+
+/// Copies a session that nobody here records to another file, as [`Journal::copy_to`] does: all its whole records.
+///
+/// # Errors
+/// Where it cannot be read or is damaged, where `to` is there, or cannot be written.
+pub fn copy(session: &Path, to: &Path) -> Result<(), JournalError> {
+    let bytes = Os.read(session).map_err(io_error("read", session))?;
+    copy_bytes(&Os, session, bytes, to, false)
 }
 
 /// All facts of a session, and what was found beside them. Changes nothing and needs no lock, so a session can be
