@@ -79,7 +79,7 @@ pub const MARKS: &[(&str, &str)] = &[
     ("↺", "the same where a walk is printed: the node stands above"),
     ("↳", "here a branch leaves the walk of that number"),
     ("~unsure", "the margin was too small, and the unsure route was taken"),
-    ("!low", "coverage is below 0.5"),
+    ("!low", "coverage is below 0.5; marks that stand beside words stand alone where there is no room: !, ~, ≠"),
     ("≠", "stale, at a node; in the compare pane: classifier and LLM disagree"),
     ("✓", "right: as gold says"),
     ("✗", "wrong: gold says something else"),

@@ -3,7 +3,7 @@
 //!
 //! Must only read the state of the screen, and must draw no more rows than are asked for.
 
-use super::ink::{Ink, Row, wrap};
+use super::ink::{Ink, Row, selected_row, wrap};
 use super::layout::{self, LEAST, Pane, Screen};
 use super::panes::{compare, node, sample};
 use super::search::text_of;
@@ -241,7 +241,7 @@ fn tree_rows<'a>(ui: &'a Ui, view: View<'a>, width: usize, height: usize) -> Con
         move |range: Range<usize>| {
             let rows = laid.rows(ink, view, ui.activity.asking(), range.clone(), width);
             let style = |(i, row): (usize, Row)| match selected == Some(range.start + i) {
-                true => row.style(ink.0.selection()),
+                true => selected_row(row, ink.0.selection()),
                 false => row,
             };
             rows.into_iter().enumerate().map(style).collect()

@@ -5,7 +5,7 @@
 use super::activity::Activity;
 use super::advice;
 use super::body::{self, pane_row};
-use super::ink::{Ink, Row, cells, fit, spread, wrap};
+use super::ink::{Ink, Row, cells, fit, selected_row, spread, wrap};
 use super::keymap;
 use super::layout::{self, Pane, Screen};
 use super::panes::{keybar, sample, title};
@@ -215,7 +215,7 @@ fn draw_popup(ui: &Ui, prompt: &Prompt, screen: &Screen, frame: &mut Frame<'_>) 
         let mut row = fit(Row::from(ink.own(Role::Answer, Escaped::line(&candidate.label).into_string())), pad);
         row.spans.push(ink.own(Role::Muted, format!("  {}", Escaped::line(&candidate.doc))));
         let row = fit(row, inside);
-        rows.push(if chosen == Some(i) { row.style(ink.0.selection()) } else { row });
+        rows.push(if chosen == Some(i) { selected_row(row, ink.0.selection()) } else { row });
     }
     if let Some(error) = prompt.error() {
         rows.extend(wrap(&Row::from(ink.own(Role::Error, Escaped::line(error).into_string())), inside, 2));

@@ -6,6 +6,7 @@ use super::theme::{Styles, Theme};
 use crate::domain::Name;
 use crate::report::{self, Role};
 use crate::text::{Escaped, Untrusted, width};
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use std::ops::Range;
 
@@ -140,6 +141,12 @@ pub fn fit(row: Row, limit: usize) -> Row {
         out.push(Span::raw(" ".repeat(limit - used)));
     }
     Row::from(out)
+}
+
+/// A row as the selected one: in one look from end to end, since colours turned around are patches.
+pub fn selected_row(mut row: Row, style: Style) -> Row {
+    row.spans.iter_mut().for_each(|span| span.style.fg = None);
+    row.style(style)
 }
 
 /// Puts `right` at the right end of a row of `limit` cells; `left` is cut where both do not fit.

@@ -66,7 +66,7 @@ pub enum Motion {
 }
 
 /// Keys of the view, as help shows them: key, what it does.
-const VIEW_KEYS: [(&str, &str); 16] = [
+pub const VIEW_KEYS: [(&str, &str); 16] = [
     ("Tab", "next pane; Shift-Tab goes back"),
     ("j k ↓ ↑", "scroll, or select in the policy"),
     ("PgDn PgUp", "scroll by a screen"),
@@ -213,14 +213,12 @@ fn shown(name: &'static str) -> &'static str {
     }
 }
 
-/// Every key for the help screen: key, what it does, the command line it stands for.
-pub fn all() -> Vec<(String, String, String)> {
-    let view = VIEW_KEYS.iter().map(|(key, what)| ((*key).to_owned(), (*what).to_owned(), String::new()));
-    let commands = bindings().map(|(spec, key)| {
+/// The keys of commands: key, what it does, the command line it stands for.
+pub fn commands() -> impl Iterator<Item = (&'static str, &'static str, String)> {
+    bindings().map(|(spec, key)| {
         let line = if key.prompt { format!(":{}…", key.line) } else { format!(":{}", key.line) };
-        (shown(key.key).to_owned(), spec.summary.to_owned(), line)
-    });
-    view.chain(commands).collect()
+        (shown(key.key), spec.summary, line)
+    })
 }
 
 /// The keys that do something now, most useful first: key and label.

@@ -7,8 +7,12 @@ use crate::command::spec::Group;
 use crate::frontend::tui::keymap;
 use crate::report::{Doc, Line, Role};
 
-/// Column of the help screen in which explanations begin.
-const WORDS: usize = 34;
+/// Column of the help screen in which it is said what a key of the view does.
+const VIEW: usize = 17;
+/// Column in which the line of a key of a command begins.
+const LINE: usize = 9;
+/// Column in which commands are explained.
+const WORDS: usize = 30;
 
 /// Something that lies over the panes until it is closed.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,22 +36,26 @@ impl Overlay {
     /// The `?` screen: every key, then every command by group, both from the table.
     pub fn help() -> Self {
         let mut doc = Doc::new();
-        doc.push(Line::new().with(Role::Heading, "Keys"));
-        for (key, label, line) in keymap::all() {
+        doc.push(Line::new().with(Role::Heading, "Keys of the view"));
+        for (key, what) in keymap::VIEW_KEYS {
+            doc.push(Line::new().column(Role::Answer, format!("  {key}"), VIEW).with(Role::Text, what));
+        }
+        doc.push(Line::new());
+        doc.push(Line::new().with(Role::Heading, "Keys that give a command"));
+        for (key, what, line) in keymap::commands() {
             doc.push(
                 Line::new()
-                    .column(Role::Answer, format!("  {key}"), 13)
-                    .column(Role::Muted, line, WORDS - 13)
-                    .with(Role::Text, label),
+                    .column(Role::Answer, format!("  {key}"), LINE)
+                    .column(Role::Muted, line, WORDS - LINE)
+                    .with(Role::Text, what),
             );
         }
         for group in Group::ALL {
             doc.push(Line::new());
             doc.push(Line::new().with(Role::Heading, group.title()));
             for spec in TABLE.iter().copied().filter(|s| s.group == group) {
-                doc.push(
-                    Line::new().with(Role::Answer, format!("  {:<38}", spec.usage())).with(Role::Text, spec.summary),
-                );
+                let usage = format!("  {:<1$} ", spec.usage(), WORDS - 3);
+                doc.push(Line::new().with(Role::Answer, usage).with(Role::Text, spec.summary));
             }
         }
         doc.push(Line::new());

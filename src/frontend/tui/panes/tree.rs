@@ -3,7 +3,7 @@
 //! Must not lay the tree out itself, and must draw the rows on the screen only.
 
 use crate::domain::{BreakAt, Name};
-use crate::frontend::tui::ink::{Ink, Row, spread};
+use crate::frontend::tui::ink::{Ink, Row, cells, spread};
 use crate::frontend::tui::view::View;
 use crate::policy::{Edge, Leaf, Node, Policy, Spot, layout};
 use crate::report::Role;
@@ -96,6 +96,38 @@ fn id(policy: &Policy, spot: Spot) -> &Name {
     }
 }
 
+/// How much is said at the right of a row: less where it would take the room of the name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Said {
+    /// All of it.
+    Words,
+    /// All but the word gold.
+    Shorter,
+    /// The symbols.
+    Symbols,
+}
+
+impl Said {
+    /// A symbol with its word.
+    fn mark(self, symbol: &str, word: &str) -> String {
+        if self == Self::Symbols { format!(" {symbol}") } else { format!(" {symbol}{word}") }
+    }
+
+    /// That the gold answer is the same.
+    const fn agrees(self) -> &'static str {
+        if matches!(self, Self::Words) { " ✓gold" } else { " ✓" }
+    }
+
+    /// That the gold answer is another one.
+    fn differs(self, gold: &Name) -> String {
+        match self {
+            Self::Words => format!(" ✗gold {gold}"),
+            Self::Shorter => format!(" ✗{gold}"),
+            Self::Symbols => " ✗".to_owned(),
+        }
+    }
+}
+
 struct Painter<'a> {
     ink: Ink,
     view: View<'a>,
@@ -118,10 +150,14 @@ impl Painter<'_> {
                 let step = self.tree.step_of(node).and_then(|place| self.view.walk()?.steps.get(place));
                 let node = &self.policy.nodes[node];
                 left.extend(self.node(node, step.is_some()));
-                right = self.marks(&node.id);
-                right.extend(self.version_marks(&node.id));
-                if let Some(step) = step {
-                    right.extend(self.verdict_of_gold(&node.id, step));
+                let room = width.saturating_sub(cells(&left));
+                for said in [Said::Words, Said::Shorter, Said::Symbols] {
+                    right = self.marks(&node.id);
+                    right.extend(self.version_marks(&node.id, said));
+                    right.extend(step.into_iter().flat_map(|step| self.verdict_of_gold(&node.id, step, said)));
+                    if cells(&right) <= room {
+                        break;
+                    }
                 }
             }
             Spot::Node(node) => {
@@ -162,7 +198,7 @@ impl Painter<'_> {
     }
 
     /// Whether the answer of a node still stands under the loaded policy, and where a branch begins.
-    fn version_marks(&self, node: &Name) -> Vec<Span<'static>> {
+    fn version_marks(&self, node: &Name, said: Said) -> Vec<Span<'static>> {
         let mut spans = Vec::new();
         let own = self.view.step_of(node).map(|(place, _)| place);
         let branch = self.view.walk().filter(|w| w.forked_from.is_some() && own == Some(w.shared()));
@@ -170,25 +206,25 @@ impl Painter<'_> {
             spans.push(self.ink.own(Role::Muted, format!(" ↳{}", from.0)));
         }
         if self.view.stale(node).is_some() {
-            spans.push(self.ink.own(Role::Warning, " ≠stale"));
+            spans.push(self.ink.own(Role::Warning, said.mark("≠", "stale")));
         }
         spans
     }
 
     /// What stands at the right of an answered node: low coverage, an override, agreement with the gold answer.
-    fn verdict_of_gold(&self, node: &Name, step: &Step) -> Vec<Span<'static>> {
+    fn verdict_of_gold(&self, node: &Name, step: &Step, said: Said) -> Vec<Span<'static>> {
         let mut spans = Vec::new();
         if step.judgement.as_ref().is_some_and(|j| j.readout.low_coverage()) {
-            spans.push(self.ink.own(Role::Warning, " !low"));
+            spans.push(self.ink.own(Role::Warning, said.mark("!", "low")));
         }
         match step.taken {
-            Taken::Overridden => spans.push(self.ink.own(Role::Overridden, " ✎set")),
-            Taken::Unsure => spans.push(self.ink.own(Role::Escalate, " ~unsure")),
+            Taken::Overridden => spans.push(self.ink.own(Role::Overridden, said.mark("✎", "set"))),
+            Taken::Unsure => spans.push(self.ink.own(Role::Escalate, said.mark("~", "unsure"))),
             Taken::Argmax => {}
         }
         match self.view.gold_answer(node) {
-            Some(gold) if *gold == step.answer => spans.push(self.ink.own(Role::Good, " ✓gold")),
-            Some(gold) => spans.push(self.ink.own(Role::Bad, format!(" ✗gold {gold}"))),
+            Some(gold) if *gold == step.answer => spans.push(self.ink.own(Role::Good, said.agrees())),
+            Some(gold) => spans.push(self.ink.own(Role::Bad, said.differs(gold))),
             None => {}
         }
         spans

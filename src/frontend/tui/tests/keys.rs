@@ -486,12 +486,8 @@ fn a_frame_for_another_size_than_the_terminal_has_by_now_is_left_out() {
 #[test]
 fn the_readme_lists_every_key() {
     let readme = include_str!("../../../../README.md");
-    let table: String = super::super::keymap::all()
-        .iter()
-        .map(|(key, what, line)| {
-            let line = if line.is_empty() { String::new() } else { format!(" (`{line}`)") };
-            format!("| `{key}` | {what}{line} |\n")
-        })
-        .collect();
+    let view = keymap::VIEW_KEYS.iter().map(|(key, what)| format!("| `{key}` | {what} |\n"));
+    let commands = keymap::commands().map(|(key, what, line)| format!("| `{key}` | {what} (`{line}`) |\n"));
+    let table: String = view.chain(commands).collect();
     assert!(readme.contains(&table), "README.md has to hold:\n{table}");
 }

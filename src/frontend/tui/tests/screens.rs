@@ -43,6 +43,23 @@ fn at_a_leaf_that_disagrees_with_the_gold_label() {
     snapshots("leaf", |stage| stage.facts(to_the_leaf()));
 }
 
+/// A name can be long and the screen narrow: what stands at the right gives way before the name does.
+#[test]
+fn on_a_narrow_screen_a_node_keeps_its_name_beside_what_is_said_of_it() {
+    for width in [40, 60, 80, 100, 120] {
+        let mut stage = Stage::new(width, 24);
+        stage.facts(to_the_leaf());
+        let screen = stage.draw().backend().to_string();
+        for (node, mark) in [("is_re", "✓"), ("asks_", "✓"), ("decep", "✗")] {
+            let row = screen
+                .lines()
+                .find(|line| line.contains(&format!("● {node}")))
+                .unwrap_or_else(|| panic!("{node} at {width}:\n{screen}"));
+            assert!(row.contains(mark), "{row}");
+        }
+    }
+}
+
 #[test]
 fn help() {
     snapshots("help", |stage| stage.keys("?"));
@@ -133,7 +150,7 @@ fn roles_reach_the_cells_and_mono_uses_no_colour_at_all() {
         ("□ non_violating", Role::NonViolating),
         ("⚠ low coverage", Role::Warning),
         ("A return of double", Role::Rationale),
-        ("✗gold yes", Role::Bad),
+        ("✗yes", Role::Bad),
         ("┡━ ", Role::Answer),
     ] {
         let (found, wanted) = (style_at(&stage, text), Theme::default().style(role));
