@@ -13,9 +13,7 @@ use std::sync::LazyLock;
 /// Nothing on the screen can act on a terminal, whatever was pressed at whatever size.
 pub fn keys(data: &[u8]) {
     let mut hammer = Hammer::new(Client::of(SESSION.clone()));
-    for cell in hammer.press(data) {
-        assert!(!cell.chars().any(char::is_control), "{cell:?} on the screen");
-    }
+    hammer.press(data, |cell| assert!(!cell.chars().any(char::is_control), "{cell:?} on the screen"));
 }
 
 /// Read once; copies share its facts and the policies parsed from them, which no key can change.

@@ -8,6 +8,7 @@ use super::{frame, view};
 use crate::frontend::Client;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
+use ratatui::buffer::Cell;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use std::time::Duration;
 
@@ -27,8 +28,8 @@ impl Hammer {
         Self { app: App::new(setup, 80, 24), client }
     }
 
-    /// Presses what `data` stands for, and gives the cells of the screen it comes to.
-    pub fn press(&mut self, data: &[u8]) -> Vec<String> {
+    /// Presses what `data` stands for, and shows `look` each cell of the screen it comes to.
+    pub fn press(&mut self, data: &[u8], look: impl FnMut(&str)) {
         let mut rest = data;
         for _ in 0..MOST_EVENTS {
             let Some((msg, after)) = event(rest) else { break };
@@ -43,7 +44,7 @@ impl Hammer {
         let (width, height) = self.app.size();
         let Ok(mut terminal) = Terminal::new(TestBackend::new(width, height));
         let Ok(_) = terminal.draw(|frame| frame::draw(&self.app, view(&self.client), frame));
-        terminal.backend().buffer().content().iter().map(|cell| cell.symbol().to_owned()).collect()
+        terminal.backend().buffer().content().iter().map(Cell::symbol).for_each(look);
     }
 
     /// Whether the front end goes on.
