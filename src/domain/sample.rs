@@ -33,6 +33,20 @@ pub struct Sample {
 }
 
 impl Sample {
+    /// A sample of which nothing else is known.
+    pub fn new(id: impl Into<Untrusted>, content: Content) -> Self {
+        Self {
+            id: id.into(),
+            content,
+            gold: Gold::default(),
+            scores: Vec::new(),
+            thresholds: Vec::new(),
+            classifier: None,
+            verdicts: Vec::new(),
+            meta: None,
+        }
+    }
+
     /// The threshold of a score: the overridden one, or the one the sample came with.
     pub fn threshold(&self, score: &str, overridden: &[(Name, f64)]) -> Option<f64> {
         let find = |list: &[(Name, f64)]| list.iter().find(|(name, _)| *name == *score).map(|(_, value)| *value);
@@ -150,14 +164,9 @@ mod tests {
     fn a_score_at_its_threshold_violates_and_a_score_without_one_says_nothing() {
         let name = |text: &str| Name::new(text).unwrap();
         let sample = |scores: &[(&str, f64)], thresholds: &[(&str, f64)]| Sample {
-            id: "s".into(),
-            content: Content::Text("x".into()),
-            gold: Gold::default(),
             scores: scores.iter().map(|(n, v)| (name(n), *v)).collect(),
             thresholds: thresholds.iter().map(|(n, v)| (name(n), *v)).collect(),
-            classifier: None,
-            verdicts: Vec::new(),
-            meta: None,
+            ..Sample::new("s", Content::Text("x".into()))
         };
         let (yes, no) = (Some(Outcome::Violating), Some(Outcome::NonViolating));
         assert_eq!(sample(&[("t", 0.8)], &[("t", 0.8)]).classified(&[]), yes);

@@ -94,14 +94,8 @@ mod tests {
     fn facts() -> Vec<Fact> {
         let walk = WalkId(1);
         let sample = Sample {
-            id: "s-1".into(),
-            content: Content::Text("Send a gift card\u{1b}[2J to win.".into()),
             gold: Gold { outcome: Some(Outcome::Violating), ..Gold::default() },
-            scores: Vec::new(),
-            thresholds: Vec::new(),
-            classifier: None,
-            verdicts: Vec::new(),
-            meta: None,
+            ..Sample::new("s-1", Content::Text("Send a gift card\u{1b}[2J to win.".into()))
         };
         let step = Step {
             node: NodeRef { id: name("asks_for_value"), hash: Digest::of(b"node") },

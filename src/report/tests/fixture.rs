@@ -103,11 +103,10 @@ pub fn model() -> ModelInfo {
 }
 
 pub fn text_sample() -> Sample {
-    Sample {
-        id: "sc-001".into(),
-        content: Content::Text(
+    let content = Content::Text(
             "Your parcel is on hold. Pay the 1.99 cus\u{200b}toms fee within 12 hours: parcel-release.example/pay\nReply \u{202e}POTS\u{202c} to opt out 👩‍👧".into(),
-        ),
+        );
+    Sample {
         gold: Gold {
             outcome: Some(Outcome::Violating),
             label: Some(name("SC1")),
@@ -118,13 +117,14 @@ pub fn text_sample() -> Sample {
         classifier: Some(Classifier { id: "scam-clf".into(), version: Some("2026-09".into()) }),
         verdicts: vec![(name("auditor"), Verdict { outcome: Outcome::Violating, label: Some(name("SC2")) })],
         meta: Some("{\"source\":\"appeals\"}".into()),
+        ..Sample::new("sc-001", content)
     }
 }
 
 pub fn video_sample() -> Sample {
-    Sample {
-        id: "clip-9".into(),
-        content: Content::Fields(vec![
+    Sample::new(
+        "clip-9",
+        Content::Fields(vec![
             Field { name: name("caption"), values: vec!["Easy money, ask me how".into()] },
             Field { name: name("hashtags"), values: vec!["#hustle".into(), "#fyp".into()] },
             Field {
@@ -134,13 +134,7 @@ pub fn video_sample() -> Sample {
                 ],
             },
         ]),
-        gold: Gold::default(),
-        scores: Vec::new(),
-        thresholds: Vec::new(),
-        classifier: None,
-        verdicts: Vec::new(),
-        meta: None,
-    }
+    )
 }
 
 pub fn judgement(ps: &[(&str, f64)], rationale: Option<(&str, StopReason)>) -> Judgement {

@@ -17,14 +17,10 @@ fn name(text: &str) -> Name {
 
 fn sample(gold: Option<Outcome>) -> Sample {
     Sample {
-        id: "s-7".into(),
-        content: Content::Text("Send me a gift card".into()),
         gold: Gold { outcome: gold, label: None, path: vec![(name("asks"), name("no"))] },
         scores: vec![(name("scam"), 0.4)],
         thresholds: vec![(name("scam"), 0.8)],
-        classifier: None,
-        verdicts: Vec::new(),
-        meta: None,
+        ..Sample::new("s-7", Content::Text("Send me a gift card".into()))
     }
 }
 

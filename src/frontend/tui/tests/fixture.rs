@@ -113,16 +113,12 @@ pub fn sample() -> Sample {
         name: name(n),
         values: values.iter().map(|v| Untrusted::from(*v)).collect(),
     };
+    let content = Content::Fields(vec![
+        field("caption", &["Double your coins today! Send 0.1 to the address below and get 0.2 back within the hour."]),
+        field("transcript", &["hi everyone, this is a limited thing so please be quick 🎉 今日だけ"]),
+        field("hashtags", &["#crypto", "#giveaway"]),
+    ]);
     Sample {
-        id: "post-0003".into(),
-        content: Content::Fields(vec![
-            field(
-                "caption",
-                &["Double your coins today! Send 0.1 to the address below and get 0.2 back within the hour."],
-            ),
-            field("transcript", &["hi everyone, this is a limited thing so please be quick 🎉 今日だけ"]),
-            field("hashtags", &["#crypto", "#giveaway"]),
-        ]),
         gold: Gold {
             outcome: Some(Outcome::Violating),
             label: Some(name("SC1")),
@@ -135,8 +131,7 @@ pub fn sample() -> Sample {
         scores: vec![(name("scam"), 0.83), (name("spam"), 0.41)],
         thresholds: vec![(name("scam"), 0.70), (name("spam"), 0.90)],
         classifier: Some(Classifier { id: "scamnet".into(), version: Some("2026-09".into()) }),
-        verdicts: Vec::new(),
-        meta: None,
+        ..Sample::new("post-0003", content)
     }
 }
 
