@@ -12,8 +12,9 @@ pub fn without_time(mut fact: Fact) -> Fact {
     fact
 }
 
-/// The text with every time of the form `2026-01-02T03:04:05Z` as `TIME`.
+/// The text with every time, of the form `2026-01-02T03:04:05Z` or `2026-01-02 03:04`, as `TIME`.
 pub fn without_times(text: &str) -> String {
-    let time = fancy_regex::Regex::new(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ").expect("a pattern");
+    let pattern = r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?Z?";
+    let time = fancy_regex::Regex::new(pattern).expect("a pattern");
     time.replace_all(text, "TIME").into_owned()
 }

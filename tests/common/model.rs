@@ -1,7 +1,7 @@
 //! What some tests need and not every machine has: the real model of the end-to-end tests, programs.
 //!
-//! Must say why where a test is skipped, and must not skip where `CROSSEXAM_REQUIRE_MODEL` asks for everything, as
-//! `.ci/run` does.
+//! Must say why where a test is skipped, and must not skip where `CROSSEXAM_REQUIRE_MODEL` asks for what the project
+//! has or fetches itself, as `.ci/run` does.
 
 use std::path::PathBuf;
 

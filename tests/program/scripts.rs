@@ -4,6 +4,7 @@
 //! Must run each script as a user's pipe would. After a change that is meant to be seen, write the transcripts anew and
 //! read the difference: `UPDATE_TRANSCRIPTS=1 cargo test --test program scripts`.
 
+use crate::common::clock::without_times;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -12,9 +13,6 @@ use std::process::{Command, Stdio};
 /// What a session begins with, unless the script's first line is `# args: …`. The first answer of every node has
 /// probability 0.2, so the second is followed.
 const OPEN: &str = "--policy builtin:scams.toml --samples builtin:scams.jsonl --llm scripted:0.2 --no-record";
-
-/// What differs from run to run: (pattern, what stands for it).
-const MASKED: &[(&str, &str)] = &[(r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?Z?", "TIME")];
 
 fn scripts() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/scripts");
@@ -58,10 +56,7 @@ fn run(script: &[u8]) -> String {
     }
     text.push_str(&format!("-- exit code {:?}\n", output.status.code().expect("no signal")));
     let text = text.replace(&dir.path().display().to_string(), "HERE");
-    MASKED.iter().fold(text, |text, (pattern, mask)| {
-        let pattern = fancy_regex::Regex::new(pattern).expect("a pattern");
-        pattern.replace_all(&text, *mask).into_owned()
-    })
+    without_times(&text)
 }
 
 #[test]

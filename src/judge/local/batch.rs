@@ -3,6 +3,9 @@
 //!
 //! Must give each question the bits it would get alone: a task depends on its own tokens only, never on its company.
 
+#[cfg(test)]
+mod tests;
+
 use super::super::rationale::RationaleText;
 use super::super::readout::{self, Plan, Scores};
 use super::super::{JudgeError, Progress, Question, Questions};

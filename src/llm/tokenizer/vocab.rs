@@ -1,4 +1,4 @@
-//! The vocabulary of a model file: texts, kinds and special ids, checked so that the encoders can trust every id.
+//! The vocabulary of a model file: texts, types and special ids, checked so that the encoders can trust every id.
 //!
 //! Must not know how text is cut into tokens.
 
@@ -76,7 +76,7 @@ impl TokenType {
     }
 }
 
-/// Texts, kinds and special ids of all tokens.
+/// Texts, types and special ids of all tokens.
 #[derive(Debug)]
 pub(super) struct Vocab {
     texts: StringList,
@@ -169,7 +169,7 @@ impl Vocab {
         &self.types
     }
 
-    /// The token with exactly this text, of whatever kind.
+    /// The token with exactly this text, of whatever type.
     pub(super) fn id(&self, text: &str) -> Option<u32> {
         self.ids.get(text).copied()
     }
