@@ -1,9 +1,9 @@
-//! Drives the fuzz targets on a stable compiler: the same inputs for the same seed, for a time or for a number of runs.
+//! Runs the fuzz targets on a stable compiler. The same seed gives the same inputs.
 //!
-//! `cargo run --example fuzz -- [--seconds N | --runs N] [--seed N] [--target NAME] [--input FILE]`: the time is shared
-//! by the targets, the number is for each. Ends with 1 where an input fails or takes longer than a second, and writes
-//! that input to `fuzz-NAME.bin`; `--input` runs such a file again, by the target that is named. Ends with 2 where the
-//! arguments make no sense.
+//! `cargo run --example fuzz -- [--seconds N | --runs N] [--seed N] [--target NAME] [--input FILE]`: `--seconds` is the
+//! total for all targets, `--runs` the number of inputs per target. Exits with 1 if an input fails or takes longer than
+//! a second, and writes that input to `fuzz-NAME.bin`; `--input` runs such a file again with the named target. Exits
+//! with 2 for invalid arguments.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a program of its own")]
 

@@ -1,4 +1,4 @@
-//! The command line: arguments, and the places in the file system that the environment names.
+//! The command line: arguments, and the paths that come from the environment.
 //!
 //! Must be the only reader of the environment and the home directory; must not start anything.
 

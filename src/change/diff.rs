@@ -1,6 +1,6 @@
-//! The difference of two versions of a policy, by the content of their nodes and leaves.
+//! The differences between two versions of a policy, by the content of their nodes and leaves.
 //!
-//! Must go by what the model reads and where answers lead: comments, order and layout of the file are no change.
+//! Must compare what the model reads and where answers lead; comments, order and layout of the file are not changes.
 
 use crate::domain::{Name, Target};
 use crate::policy::{Leaf, Node, Policy, Term};

@@ -1,6 +1,6 @@
-//! What changes when a policy does: version against version, node by node.
+//! Compares two versions of a policy, node by node.
 //!
-//! Must not know walks or sessions: it compares policies, and its callers say what that means for what was recorded.
+//! Must not know walks or sessions: callers decide what a difference means for recorded answers.
 
 pub mod diff;
 pub mod stale;

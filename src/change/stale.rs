@@ -1,6 +1,6 @@
-//! Whether an answer that was made under one version of a policy still stands under another.
+//! Whether an answer given under one version of a policy still stands under another.
 //!
-//! Must take an answer for stale as soon as the model would read something else, or the answer would lead elsewhere.
+//! Must treat an answer as stale as soon as the model would read something else or the answer would lead elsewhere.
 
 use super::diff::{Part, asked_parts};
 use crate::domain::{Answered, Name};

@@ -1,7 +1,7 @@
-//! What the argument parser has to say (help, the version, what is wrong with the arguments), made safe for a terminal.
+//! Messages of the argument parser (help, version, errors), made safe for a terminal.
 //!
-//! Must not let a character of an argument through that could act on a terminal: clap quotes arguments in its messages
-//! as they are.
+//! Must not let through any character of an argument that could act on a terminal: clap quotes arguments verbatim in
+//! its messages.
 
 use super::Cli;
 use crate::text::{Escaped, Untrusted};

@@ -1,7 +1,7 @@
-//! Arguments: the closed set of kinds from which parsing, completion and help derive, the values they read as, and how
+//! The kinds of arguments, a closed set from which parsing, completion and help derive; their parsed values, and how
 //! those are written in a canonical line.
 //!
-//! Must not know which command has which arguments; that is the table's.
+//! Must not know which command takes which arguments; the table says that.
 
 use super::lex::{free, quote, quoted};
 use super::values::SampleRef;

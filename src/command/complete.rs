@@ -1,4 +1,4 @@
-//! Completion and hints for a line that is being typed, from the table and the names of the session.
+//! Completion and hints for the line being typed, from the command table and the names in the session.
 //!
 //! Must not ask the engine or read files: names come from what the front end already holds.
 

@@ -1,6 +1,6 @@
-//! `Field`: how a command's fields are read from the values of its arguments, and written back as them.
+//! `Field`: how a command's fields are read from argument values and written back.
 //!
-//! Must be the inverse of itself: what `write` gives, `read` takes as the same field.
+//! Must round-trip: `read` must give back the field that `write` was given.
 
 use super::arg::Value;
 use super::values::{ExamineWhat, InfoTopic, SampleRef, Times};

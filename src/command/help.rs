@@ -1,6 +1,6 @@
-//! Help as plain data, for `help`, `apropos` and the command reference: all of it read from the table.
+//! Help as plain data, for `help`, `apropos` and the command reference, all derived from the table.
 //!
-//! Must not hold words about single commands; those stand in the table.
+//! Must not hold text about single commands; that belongs in the table.
 
 use super::need::Need;
 use super::resolve::{self, Resolved};

@@ -1,6 +1,8 @@
-//! The lexer: words with quotes, `#` comments and byte spans, and the rest of a line where text is taken as it stands.
+//! The lexer: words with quotes, `#` comments and byte spans, and the rest of a line verbatim where a command takes
+//! text.
 //!
-//! Must not know any command. Strict on submit, tolerant while a line is still being typed: the same code, one flag.
+//! Must not know any command. It is strict on submit and tolerant while a line is being typed; one flag of the same
+//! code decides.
 //!
 //! Outside quotes a backslash escapes only white space, a quote or `#`, so that `C:\posts\a.jsonl` needs no quoting.
 //! `'…'` is literal. `"…"` knows `\\ \" \n \r \t` and `\u{HEX}`. A `#` where a word could begin starts a comment.

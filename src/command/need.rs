@@ -1,4 +1,4 @@
-//! `Need`: what has to be there before a command can do something, and what to say where it is not.
+//! `Need`: what must be loaded before a command can run, and the message if it is not.
 //!
 //! Must not look into a session: whoever holds one says what it `Has`.
 

@@ -1,6 +1,6 @@
-//! From a line to a command, strictly: every fault has a place, a message and a hint.
+//! Parses a line into a command, strictly: every error has a position, a message and a hint.
 //!
-//! Must not carry anything out, and must escape what it quotes from the line: errors are shown on terminals.
+//! Must not run anything, and must escape what it quotes from the line, since errors are shown on terminals.
 
 use super::arg::{ArgKind, ArgSpec, Value};
 use super::lex::{self, LexError, Lexer, Token};

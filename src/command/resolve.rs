@@ -1,4 +1,4 @@
-//! From the words of a line to the entry of the table: full names, aliases, unique prefixes, and what was meant
+//! Finds the table entry that the words of a line name: by full name, alias or unique prefix; suggests a command
 //! otherwise.
 //!
 //! Must not read arguments.

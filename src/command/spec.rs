@@ -1,9 +1,9 @@
 //! The table: one row per command. Its enums, parsing, canonical lines, dispatch, help, completion, key bar and the
 //! command reference derive from it.
 //!
-//! Must stay the only list of commands; a command that is not here does not exist. A new one is a row here, an arm
-//! where its hand dispatches (`engine`, `report::view`, or the front ends for their own), a function that does it, and
-//! a test.
+//! Must stay the only list of commands; a command that is not here does not exist. A new one needs a row here, an arm
+//! in the dispatch of whoever runs it (`engine`, `report::view` or a front end), a function that does the work, and a
+//! test.
 
 use super::arg::{ArgKind as K, ArgSpec, Seen, Value};
 use super::field::{Field, Values};

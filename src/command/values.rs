@@ -1,6 +1,6 @@
-//! Values that only commands have: which sample, what `info` and `x` show, how often.
+//! Values used by commands only: which sample, what `info` and `x` show, how often.
 //!
-//! Must hold no values that the session or the domain has too, and must not read or write lines.
+//! Must not duplicate values of the session or the domain, and must not read or write lines.
 
 /// Which sample.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
-//! The flag with which one running command is told to stop.
+//! The flag that tells a running command to stop.
 //!
-//! Must not be reused for a second command: a new command gets a new flag, so it never sees an old cancel.
+//! Must not be reused for a second command: each command gets a new flag, so it never sees an old cancel.
 
 use std::sync::{
     Arc,

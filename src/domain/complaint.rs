@@ -1,6 +1,6 @@
-//! `Complaint`: what is wrong and what to do about it. Whatever a person has to hear of comes down to one.
+//! `Complaint`: what is wrong and what to do about it. Every error shown to a user is reduced to one.
 //!
-//! Must not say whose fault it is or how it is shown: the error around it and the front ends do.
+//! Must not say whose fault it is or how it is shown; the error around it and the front ends do that.
 
 use crate::text::{Escaped, Untrusted};
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! SHA-256 digests, with which policies, prompts, models and logits are pinned.
+//! SHA-256 digests, which pin policies, prompts, models and logits.
 //!
 //! Must not be truncated where it is recorded; screens may show [`Digest::short`].
 

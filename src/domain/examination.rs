@@ -1,6 +1,6 @@
 //! What the `x` command shows: the exact prompt, its tokens, and the most likely next tokens at a point.
 //!
-//! Must be read from the same code path that the verdict came from, so that what is shown is what was asked.
+//! Must come from the same code path as the verdict, so that what is shown is what was asked.
 
 use super::wire::Float;
 use super::{Part, Piece};

@@ -1,7 +1,8 @@
-//! `GuardedFile`: a file that somebody else made, read with a limit and a way to stop, whatever it turns out to be.
+//! `GuardedFile`: reads a file that somebody else made, with a size limit and a way to cancel, whatever the file turns
+//! out to be.
 //!
-//! Must be the way in which policies, samples, scripts and other small files from outside are opened: a plain `File`
-//! waits for ever at a pipe that nobody writes to, and never comes to the end of a device.
+//! Must be the only way to open policies, samples, scripts and other small files from outside: a plain `File` blocks
+//! for ever on a pipe without a writer, and reads a device without end.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read};

@@ -1,7 +1,8 @@
-//! The field's words as small value types: names, samples, gold, outcomes, verdicts, prompts, readouts, judgements.
+//! The vocabulary of the field as small value types: names, samples, gold, outcomes, verdicts, prompts, readouts,
+//! judgements.
 //!
-//! Must not know of models, sessions or screens, and must not open files but in `guarded`. May import `text` and
-//! nothing else of ours.
+//! Must not know models, sessions or screens, and must open files in `guarded` only. May import `text` and no other
+//! module of ours.
 
 mod cancel;
 mod complaint;

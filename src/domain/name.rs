@@ -1,6 +1,6 @@
-//! `Name`: an identifier that was checked once and is then safe to print (node, leaf, policy, label, answer, tag).
+//! `Name`: an identifier that is validated once and then safe to print (node, leaf, policy, label, answer, tag).
 //!
-//! Must stay the only text type of ours from a file that implements `Display`; what cannot be a `Name` is `Untrusted`.
+//! Must stay our only type for text from files that implements `Display`; text that is no valid `Name` is `Untrusted`.
 
 use crate::text::is_hidden;
 use std::{fmt, sync::Arc};

@@ -1,10 +1,10 @@
-//! Paths as text: commands, facts and messages are text, and a path need not be.
+//! Paths as text: commands, facts and messages are UTF-8, and a path need not be.
 //!
-//! Must give back the very path that a text was made of, and must leave a path that is UTF-8 as it is.
+//! Must give back exactly the path that a text was made from, and must leave UTF-8 paths unchanged.
 //!
-//! A byte that is not UTF-8 becomes one of the last characters of the last private plane, U+10FF80 to U+10FFFF for the
-//! bytes 80 to FF. Nobody has a font or a use for these; where a path does hold one, its four bytes are written in this
-//! way too. They are hidden characters, so a terminal sees `<U+10FFFC>` for the byte FC.
+//! Each byte that is not UTF-8 becomes one of the last characters of the last private-use plane: bytes 80 to FF map to
+//! U+10FF80 to U+10FFFF. No font or program uses these characters; if a path does contain one, its four bytes are
+//! encoded the same way. They count as hidden characters, so a terminal shows `<U+10FFFC>` for the byte FC.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};

@@ -1,8 +1,8 @@
-//! `Programs`: where other programs are found and what they get from us. The one place that makes a `Command`.
+//! `Programs`: where other programs are found and which environment they get. The only place that creates a `Command`.
 //!
-//! Must never run what lies in the current folder: analysts work in folders of files that others sent them. A program
-//! is found on absolute entries of PATH only, runs in a folder that the caller names, and gets the variables listed
-//! here.
+//! Must never run a program from the current folder: analysts work in folders of files that others sent them. A program
+//! is looked up on the absolute entries of PATH only, runs in a folder that the caller names, and gets only the
+//! variables listed here.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
-//! The prompt of one node as named pieces, before a chat template and a tokenizer make ids of it.
+//! The prompt of one node as named pieces, before a chat template and a tokenizer turn it into token ids.
 //!
-//! Must not hold chat scaffolding (`<|im_start|>` and the like): that belongs to the model, and every piece here is
-//! content, out of which no control token may come.
+//! Must not hold chat scaffolding (`<|im_start|>` and the like): that belongs to the model. Every piece here is content
+//! and must never produce a control token.
 
 use super::Digest;
 use crate::text::Untrusted;

@@ -1,6 +1,6 @@
 //! A sample to moderate: its content as it came, the human label, and what the at-scale classifier said.
 //!
-//! Must not change the content in any way, and must not take an absent label for "no".
+//! Must not change the content in any way, and must not read an absent label as "no".
 
 use super::wire::{GivenVerdict, NodeAnswer, Number, Pairs};
 use super::{Digest, Name, Outcome, Verdict};

@@ -1,12 +1,12 @@
-//! Sample files: one JSON object a line becomes one `Sample`; a bad line becomes an error with line, column and what to
-//! do.
+//! Sample files: each line, a JSON object, becomes a `Sample`; a bad line becomes an error with line, column and what
+//! to do.
 //!
-//! Must not change the content in any way, must not stop at a bad line, and must not take an absent or null label for
+//! Must not change the content in any way, must not stop at a bad line, and must not read an absent or null label as
 //! "no".
 //!
-//! The keys stand in one table, `keys`, from which SAMPLES.md has its own.
+//! The keys are listed in one table, `keys`, from which the table in SAMPLES.md is generated.
 //!
-//! Any other key is kept in `meta` under its own name. A key that differs from one of these only in case, separators or
+//! Any other key is kept in `meta` under its own name. A key that differs from a known one only in case, separators or
 //! a final s is refused, because a threshold under a misspelled key would silently not count.
 
 mod gold;

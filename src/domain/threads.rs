@@ -1,4 +1,4 @@
-//! How many threads of a model make sense on this machine.
+//! How many threads a model should use on this machine.
 //!
 //! Must not start any.
 

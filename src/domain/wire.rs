@@ -1,8 +1,8 @@
-//! The written form of domain values in JSON: the ones for which a derive does not do.
+//! JSON forms of domain values for which a serde derive will not do.
 //!
 //! Must refuse what the domain type refuses, must keep order and repetition, and must give a float back bit for bit.
-//! The types here stand for a form, not for a value: `#[serde(with = "Float")]` says how a field is written, and the
-//! schema of the session file reads the same attribute.
+//! The types here name a form, not a value: `#[serde(with = "Float")]` says how a field is written, and the schema of
+//! the session file reads the same attribute.
 
 use super::{Digest, Name, Verdict};
 use serde::de::{Error, Unexpected, Visitor};

@@ -1,4 +1,4 @@
-//! What people leave behind: notes, tags, displays, thresholds; and looking at what the model was asked.
+//! User annotations (notes, tags, displays, thresholds) and the `x` command, which shows what the model was asked.
 //!
 //! Must not change a walk.
 

@@ -1,5 +1,5 @@
-//! `Driver`: whoever carries out the engine's commands. A live session asks a model; a recorded one moves through what
-//! happened. Front ends drive both the same way.
+//! `Driver`: runs engine commands, either in a live session, which asks a model, or in a recording, which moves through
+//! what happened. Front ends drive both the same way.
 //!
 //! Must not look at what a command is; that is for the engine and for the recording.
 

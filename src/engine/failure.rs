@@ -1,4 +1,4 @@
-//! `Failure`: why a command ended badly, in words for the person who gave it.
+//! `Failure`: why a command failed, in words for the person who gave it.
 //!
 //! Must say what to do wherever there is something to do.
 

@@ -1,4 +1,4 @@
-//! Names that there are not, as failed commands: what was probably meant, and what there is.
+//! Unknown names as failed commands: what was probably meant, and which names exist.
 //!
 //! Must not correct anything itself.
 

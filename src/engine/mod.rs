@@ -1,7 +1,7 @@
-//! The engine: takes commands, asks the judge, walks the tree, and says what happened as facts.
+//! The engine: takes commands, asks the judge, walks the tree, and reports what happened as facts.
 //!
-//! Must not print, must not know screens, and must not parse command lines. A fact is in the journal (fsynced) before
-//! anyone outside hears of it.
+//! Must not print, must not know screens, and must not parse command lines. A fact must be in the journal (fsynced)
+//! before anyone outside sees it.
 
 mod annotate;
 mod breakpoint;

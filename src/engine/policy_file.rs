@@ -1,4 +1,4 @@
-//! Reading policy files and what they include, with limits, and without leaving the policy's folder.
+//! Reads policy files and their includes, with size limits, and never outside the policy's folder.
 //!
 //! Must not interpret what it reads; `policy` parses.
 

@@ -1,4 +1,4 @@
-//! The prompt of a node: policy, sample and question as named pieces, in the order the policy's layout asks for.
+//! The prompt of a node: policy, sample and question as named pieces, in the order of the policy's layout.
 //!
 //! Must put the sample's text in pieces of its own, byte for byte, and must not know chat templates or tokens.
 

@@ -1,7 +1,7 @@
-//! `Recorded`: a recorded session as a driver. The commands that move a live walk move through what happened.
+//! `Recorded`: a recorded session as a driver. Commands that move a live walk move a cursor over the recorded facts.
 //!
-//! Must ask nothing and must not write to the recording: whatever needs a live session is refused, and what a reviewer
-//! leaves goes to a file of its own.
+//! Must ask no judge and must not write to the recording: commands that need a live session are refused, and a
+//! reviewer's notes go to a separate file.
 
 mod review;
 

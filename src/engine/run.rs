@@ -1,6 +1,6 @@
-//! Running a walk: step, next, finish, until, continue, back, and a person's own answer.
+//! Runs a walk: step, next, finish, until, continue, back, and `set answer`.
 //!
-//! Must take edges only through [`walk::choose`] or because a person said so.
+//! Must take an edge only through [`walk::choose`] or because a person chose it.
 
 use super::{Engine, Execution, Failure, Notice, Stop, meant, walk};
 use crate::change;

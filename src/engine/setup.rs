@@ -1,4 +1,4 @@
-//! Loading: policies, samples and models become facts, and then the engine works with them.
+//! Loads policies, samples and models: each becomes a fact, and then the engine works with it.
 //!
 //! Must record the whole source of a policy, so that a session explains itself without any other file.
 

@@ -1,4 +1,4 @@
-//! What commands do to a session, with a judge whose answers are written down: the facts, in order.
+//! What commands do to a session, with a scripted judge: the facts, in order.
 
 mod names;
 mod versions;

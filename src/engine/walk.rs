@@ -1,4 +1,4 @@
-//! Walking a tree: asking one node, choosing the edge, and a whole sample from the root to a leaf.
+//! Walks a tree: asks one node, chooses the edge, or takes a whole sample from the root to a leaf.
 //!
 //! Must not record anything: the caller decides what becomes a fact.
 

@@ -1,7 +1,6 @@
-//! Batch: commands from files, arguments and a stream, a transcript or JSON lines out, an exit code at the end.
+//! Batch mode: commands from files, arguments and a stream in; a transcript or JSON lines out; then an exit code.
 //!
-//! Must not edit lines or stream tokens, and must keep progress out of the output, which is the same whatever it is
-//! written to.
+//! Must not edit lines or stream tokens, and must keep progress out of the output, which is the same wherever it goes.
 
 use super::interrupt::Interrupt;
 use super::progress::ProgressView;

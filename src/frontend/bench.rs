@@ -1,6 +1,6 @@
-//! `bench`: how fast a model reads, writes and walks on this machine, beside what the machine can do at most.
+//! `bench`: how fast a model prefills, decodes and walks on this machine, beside the machine's own limits.
 //!
-//! Must walk through the same code as `check`, and must print only figures that were measured in this run.
+//! Must walk through the same code as `check`, and must print only figures measured in this run.
 
 use super::builtin;
 use crate::cli::{BenchArgs, BenchPart};

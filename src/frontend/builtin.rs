@@ -1,6 +1,6 @@
-//! The policies, samples and scripts inside the program, found as `builtin:NAME`; the demo runs on them.
+//! The policies, samples and scripts compiled into the program, addressed as `builtin:NAME`; the demo uses them.
 //!
-//! Must only include files of `testdata/`, which tests and the README use too.
+//! Must only include files of `testdata/`, which the tests and the README use too.
 
 use crate::engine::Builtin;
 

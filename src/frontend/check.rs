@@ -1,7 +1,7 @@
-//! `check`: samples in, verdicts out, one JSON line each, in order, in bounded memory.
+//! `check`: samples in; verdicts out, one JSON line each, in order, in bounded memory.
 //!
-//! Must write nothing but records to `out`, and must give every input line that is not blank exactly one. The walking
-//! is `engine::many`'s.
+//! Must write nothing but records to `out`, and exactly one for every input line that is not blank. `engine::many` does
+//! the walking.
 
 use crate::domain::sample_file::{self, RawLine, SampleError};
 use crate::domain::{Cancel, Mode, Outcome};

@@ -1,5 +1,5 @@
-//! `Client`: what every front end holds: the way to the engine (or to a recorded session) and the state its facts add
-//! up to.
+//! `Client`: what every front end holds: its connection to the engine (or to a recorded session), and the state folded
+//! from the facts.
 //!
 //! Must not draw or print, and must not look at what a command is.
 

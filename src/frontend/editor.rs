@@ -1,6 +1,6 @@
-//! `Editor`: opens the user's editor where a node of the loaded policy is described.
+//! `Editor`: opens the user's editor at a node of the loaded policy.
 //!
-//! Must be used only where somebody sits at a terminal, which is the editor's until it ends.
+//! Must only be used when somebody sits at a terminal; the editor owns that terminal until it exits.
 
 use super::Client;
 use super::interrupt::Interrupt;

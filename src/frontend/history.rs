@@ -1,7 +1,7 @@
-//! The lines typed before, shared by the prompt of the REPL and that of the full-screen front end.
+//! The history of typed lines, shared by the REPL and the full-screen front end.
 //!
-//! Must be told where its file is, and must never fail a session: a history that cannot be read or written is a lost
-//! comfort.
+//! Must be told where its file is, and must never fail a session: the history is a convenience, and losing it is
+//! acceptable.
 
 use rustyline::Config;
 use rustyline::history::{FileHistory, History as _};

@@ -1,7 +1,7 @@
-//! The one signal handler of the program: Ctrl-C, termination, and a terminal that went away.
+//! The program's only signal handler: Ctrl-C, termination, and a terminal that went away.
 //!
-//! Must be connected once in a program. Asks whatever runs to stop; ends the process by itself only where that does not
-//! help: a thread that waits for a full pipe or for a dead terminal hears of nothing.
+//! Must be installed once per process. It asks whatever runs to stop, and ends the process itself only if that cannot
+//! work: a thread blocked on a full pipe or a dead terminal never sees the request.
 
 use crate::domain::Cancel;
 use crate::engine::Canceller;

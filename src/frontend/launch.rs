@@ -1,6 +1,6 @@
-//! From arguments to a front end: one function per subcommand, and the loop that lets a user move between TUI and REPL.
+//! From arguments to a front end: one function per subcommand, and the loop that switches between TUI and REPL.
 //!
-//! Must hold no rules of the domain; what a subcommand does is in its own file.
+//! Must hold no rules of the domain; each subcommand's work is in its own file.
 
 mod exit;
 mod session;

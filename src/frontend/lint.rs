@@ -1,8 +1,8 @@
-//! `lint`: checks policies, samples and folders of both, and says what is wrong, for a person, a pipe or a program;
-//! draws the tree; compares layouts.
+//! `lint`: checks policies, samples and folders of both, and reports to a person, a pipe or a program; draws the tree;
+//! compares prompt layouts.
 //!
-//! Must hold no checks of its own (those are in `policy` and `domain::sample_file`) and must not print untrusted text
-//! other than escaped.
+//! Must hold no checks of its own (those are in `policy` and `domain::sample_file`) and must print untrusted text in
+//! escaped form only.
 
 mod folder;
 mod graphical;

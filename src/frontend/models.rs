@@ -1,6 +1,6 @@
-//! The filters behind `crossexam models tokenize` and its like: one JSON object in, one JSON object out, line by line.
+//! The filters `crossexam models tokenize` and the like: one JSON object in, one JSON object out, line by line.
 //!
-//! Must give exactly one output line for every input line, in order, in bounded memory, whatever the input holds.
+//! Must write exactly one output line per input line, in order, in bounded memory, whatever the input holds.
 
 use crate::domain::Cancel;
 use crate::domain::sample_file::{MAX_LINE_BYTES, RawLine, RawLines};

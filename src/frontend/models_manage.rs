@@ -1,4 +1,4 @@
-//! `crossexam models list|pull|path|verify`: which models there are, and the files of the models folder.
+//! `crossexam models list|pull|path|verify`: the known models, and the files of the models folder.
 //!
 //! Must write results to `out` and everything else to `err`; must not load a model.
 

@@ -1,5 +1,4 @@
-//! The filter behind `crossexam models score`: token ids in, next-token log-probabilities and a greedy continuation
-//! out.
+//! The filter `crossexam models score`: token ids in; next-token log-probabilities and a greedy continuation out.
 //!
 //! Must add nothing to the ids, so that the numbers can be compared with another engine's.
 

@@ -1,7 +1,7 @@
-//! The names of a session, for completion at both prompts.
+//! The names in a session, for completion at both prompts.
 //!
-//! Must not ask the engine: everything comes from the state that the front end holds; only file names are read, when a
-//! path is completed.
+//! Must not ask the engine: names come from the state that the front end holds. It reads file names only, to complete a
+//! path.
 
 use crate::command::arg::Seen;
 use crate::command::complete::{Names, Wanted};

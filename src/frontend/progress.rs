@@ -1,7 +1,7 @@
-//! How far something is: one account of it in words for every front end, and the view of it on stderr.
+//! Progress: one wording for every front end, and how it is shown on stderr.
 //!
-//! Must not write to stdout: results only go there. Must not go backwards, and must never be silent for long: what
-//! lasts is said within two seconds, also where lines are written instead of a bar.
+//! Must not write to stdout, which is for results. Must not go backwards, and must never be silent for long: a long
+//! operation is announced within two seconds, also where lines are printed instead of a bar.
 
 use crate::judge::Progress;
 use crate::text::Escaped;

@@ -1,7 +1,7 @@
 //! `replay --plain`: prints a recorded session as the transcript it was, without a model and without writing to its
 //! file.
 //!
-//! Must show recorded values only, marked as such, and must say on the other stream what was wrong with the file.
+//! Must show recorded values only, marked as such, and must report what is wrong with the file on the other stream.
 
 use super::words;
 use crate::domain::path_text;

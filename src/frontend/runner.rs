@@ -1,7 +1,6 @@
-//! `Runner`: carries out one line, a file or a list of both, to its end; what the REPL and batch share.
+//! `Runner`: runs one line, or a list of lines and files, to completion; shared by the REPL and batch mode.
 //!
-//! Must not print: what is to be seen goes to a `Show`. Must not be used by the full-screen front end, which never
-//! waits.
+//! Must not print: output goes to a `Show`. Must not be used by the full-screen front end, which never waits.
 
 use super::interrupt::Interrupt;
 use super::script::{self, MOST_DEEP, Origin, Script, ScriptLine};

@@ -1,7 +1,6 @@
-//! Lines of commands from a file or a stream: joined where a line goes on in the next, each with the place it came
-//! from.
+//! Lines of commands from a file or a stream: continuation lines joined, each with its origin.
 //!
-//! Must not carry anything out, and must not hold more than one line in memory.
+//! Must not run anything, and must not hold more than one line in memory.
 
 use super::interrupt::Interrupt;
 use crate::command::FrontendCommand;

@@ -1,7 +1,7 @@
-//! `crossexam sessions`: which sessions there are, newest first, and which one `replay` opens where none is named.
+//! `crossexam sessions`: the recorded sessions, newest first, and which one `replay` opens by default.
 //!
-//! Must not change a session, and must not take longer the longer the files are that it does not list: of those only
-//! the first line is read.
+//! Must not change a session, and must stay fast however long the unlisted files are: of those only the first line is
+//! read.
 
 use crate::domain::path_text;
 use crate::report::conditions::base_name;

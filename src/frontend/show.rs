@@ -1,8 +1,6 @@
-//! How the front ends that print lines show what happens: as text for people, or as one JSON object a line for
-//! programs.
+//! How the line front ends show what happens: as text for people, or as one JSON object per line for programs.
 //!
-//! Must write to the stream it was given and nowhere else, and must show untrusted text escaped only (JSON escapes by
-//! itself).
+//! Must write to the given stream only, and must show untrusted text in escaped form only (JSON does its own escaping).
 
 use super::progress::ProgressView;
 use super::transient::Transient;

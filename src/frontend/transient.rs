@@ -1,7 +1,6 @@
 //! `Transient`: what a terminal shows only while a command runs: progress, and the rationale as the model writes it.
 //!
-//! Must be able to take back what it showed: the step that is printed when the node is answered holds the whole
-//! rationale.
+//! Must be able to erase what it showed: the step printed after the node is answered repeats the whole rationale.
 
 use super::progress::ProgressView;
 use crate::judge::Progress;

@@ -1,7 +1,6 @@
-//! `Watch`: notices that the files of the loaded policy are no longer what was loaded.
+//! `Watch`: notices when files of the loaded policy differ from what was loaded.
 //!
-//! Must only look: nothing is loaded by itself. Must cost no more than a question about each file where nothing
-//! changed.
+//! Must not reload anything itself. Must cost no more than one query of each file's metadata if nothing changed.
 
 use crate::domain::{Cancel, path_text};
 use crate::engine::policy_file;

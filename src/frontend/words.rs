@@ -1,6 +1,6 @@
-//! What the front ends that print lines say: the one place where they ask the reports for words.
+//! Text shared by the line front ends: the one place where they ask the reports for it.
 //!
-//! Must hold no words that a report could give.
+//! Must hold no text that a report could provide.
 
 use super::Client;
 use crate::command::ViewCommand;

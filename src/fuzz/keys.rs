@@ -1,6 +1,6 @@
-//! The target for keys at the full-screen view, over a recorded session, so that no model and no thread is needed.
+//! The fuzz target for keys in the full-screen view, over a recorded session, so that it needs no model and no thread.
 //!
-//! Must go through what a terminal's events go through.
+//! Must send its input the way that a terminal's events take.
 
 use crate::engine::Recorded;
 use crate::frontend::Client;

@@ -1,6 +1,6 @@
-//! Fuzz targets: for each kind of input from outside one function that takes any bytes, does with them what the program
-//! does, and asserts what has to hold whatever they are. `cargo fuzz` runs them (`fuzz/`), and so does `cargo run
-//! --example fuzz` on a stable compiler; docs/FUZZING.md says what each holds.
+//! Fuzz targets: for each kind of input from outside, one function that takes any bytes, processes them as the program
+//! does, and asserts what must hold for all inputs. Both `cargo fuzz` (`fuzz/`) and, on a stable compiler, `cargo run
+//! --example fuzz` run them; docs/FUZZING.md lists what each asserts.
 //!
 //! Must not be used by the product, must not read files or clocks, and must give the same result for the same bytes.
 

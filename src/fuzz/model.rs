@@ -1,6 +1,6 @@
-//! Targets for what a model file says: its header, its vocabulary applied to content, its chat template.
+//! Targets for what a model file contains: its header, its vocabulary applied to content, its chat template.
 //!
-//! Must build its files by hand: nothing of a real model is needed to read one.
+//! Must build its files by hand, so that it needs no real model.
 
 use crate::domain::{Cancel, Part, Piece, Prompt};
 use crate::judge::chat;

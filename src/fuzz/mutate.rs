@@ -1,6 +1,7 @@
-//! Inputs made of other inputs, the same ones for the same seed: what drives the targets where libFuzzer is not there.
+//! Inputs mutated from other inputs, the same for the same seed; they drive the targets when libFuzzer is not
+//! available.
 //!
-//! Must be cheap beside what it drives, and must reach every byte string in the end.
+//! Must be cheap compared to the targets, and must be able to reach every byte string.
 
 /// The longest input.
 const LONGEST: usize = 2048;

@@ -1,6 +1,6 @@
-//! What the seeded loop of `examples/fuzz.rs` is asked to do.
+//! The options of the seeded loop in `examples/fuzz.rs`.
 //!
-//! Must refuse what makes no sense, so that a mistyped name is not taken for a target that holds.
+//! Must refuse invalid options, so that a mistyped target name does not pass as a target without findings.
 
 use super::{TARGETS, Target};
 

@@ -1,6 +1,6 @@
 //! Targets for what people and programs write: policies, samples, sessions, command lines.
 //!
-//! Must hold laws of the whole input, not of one fault.
+//! Must assert properties of any input, not of one known fault.
 
 use super::inert;
 use crate::command::complete::NoNames;

@@ -1,6 +1,6 @@
-//! From a graph without errors to a [`Policy`], with content hashes.
+//! Builds a [`Policy`], with content hashes, from a graph without errors.
 //!
-//! Must not be called where there are errors; must not change any text.
+//! Must not be called if there are errors; must not change any text.
 
 use super::draft::{NodeDraft, Text};
 use super::flat::{Flat, Spot};

@@ -1,7 +1,6 @@
-//! What can only be seen on the whole graph: cycles, what cannot be reached, what is never used, exceptions asked too
-//! late.
+//! Checks that need the whole graph: cycles, unreachable and unused items, exceptions asked too late.
 //!
-//! Must not recurse: a hostile policy is a chain as long as the limits allow.
+//! Must not recurse: a hostile policy may be a chain as long as the limits allow.
 
 use super::check_file::warn;
 use super::codes::Code;

@@ -1,7 +1,7 @@
-//! The table of everything `lint` can say: code, name, severity, and one line on why it matters. Documentation derives
+//! The table of all `lint` diagnostics: code, name, severity, and one line on why it matters. The documentation derives
 //! from it.
 //!
-//! Must stay the only place where a code, its name or its severity is written down.
+//! Must stay the only place where a code, its name or its severity is defined.
 
 use std::fmt;
 

@@ -1,6 +1,6 @@
-//! What each prompt layout would cost for given samples: how many tokens a model has to read anew.
+//! What each prompt layout would cost for given samples: how many tokens the model has to prefill.
 //!
-//! Must only estimate: it knows no tokenizer. The numbers compare layouts; they are not a bill.
+//! Must only estimate, since it knows no tokenizer. The numbers are for comparing layouts, not for billing.
 
 use super::index::{Index, Spot};
 use super::tree::{Node, Policy};

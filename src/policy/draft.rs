@@ -1,6 +1,6 @@
-//! One policy file as it was written: everything optional, everything with its place.
+//! One policy file as written: every field optional, every value with its position.
 //!
-//! Must not decide whether it makes sense; `validate` does, over the drafts of all files.
+//! Must not decide whether it makes sense; `check_file` and `check_graph` do, over the drafts of all files.
 
 use super::codes::Code;
 use super::source::At;

@@ -1,7 +1,7 @@
-//! How much of a TOML text is worth parsing, found before it is parsed: a parsed text and its errors can take a hundred
+//! How much of a TOML text is worth parsing, determined before parsing: a parsed text and its errors can take a hundred
 //! times the memory of the text.
 //!
-//! Must keep nothing of the text, and must count what the parser of the `toml` crate counts as an error.
+//! Must keep nothing of the text, and must count as an error what the parser of the `toml` crate counts as one.
 
 use super::limits;
 use toml_parser::decoder::Encoding;

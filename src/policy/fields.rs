@@ -1,4 +1,4 @@
-//! Typed access to a TOML table with spans: wrong types, unknown keys and empty texts become faults on the way.
+//! Typed access to a TOML table with spans; reports wrong types, unknown keys and empty texts as it goes.
 //!
 //! Must not know what the keys of a policy mean.
 

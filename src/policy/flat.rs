@@ -1,6 +1,7 @@
-//! All instances as one graph: every id with its include's name before it, every target resolved to an index.
+//! All instances of the files (one per inclusion) as one graph: every id prefixed with the name of its include, every
+//! target resolved to an index.
 //!
-//! Must not judge the graph; `validate` does.
+//! Must not judge the graph; `check_graph` does.
 
 use super::codes::Code;
 use super::diagnostics::{Fault, Sink, did_you_mean};

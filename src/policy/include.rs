@@ -1,11 +1,11 @@
-//! Where an include path leads, and loading a policy with everything it includes.
+//! Resolves include paths, and loads a policy with everything it includes.
 //!
 //! Must not read files itself, and must not let a path leave the folder of the policy file.
 //!
-//! Path rules: a path is relative to the file that includes it, written with `/`. It may use `..`, but never to leave
-//! the folder in which the policy file itself lies: a policy fetched from elsewhere must not be able to name, and so
-//! quote in a prompt or a session, any other file of the machine. What links in that folder point to is for the reader
-//! of files to judge.
+//! Path rules: a path is relative to the file that includes it and is written with `/`. It may use `..`, but never to
+//! leave the folder of the policy file: a policy fetched from elsewhere must not be able to name any other file of the
+//! machine and so quote it in a prompt or a session. Whether a link inside that folder points outside is checked by
+//! whoever reads the files.
 
 use super::codes::Code;
 use super::diagnostics::{Fault, Sink};

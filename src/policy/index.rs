@@ -1,6 +1,6 @@
-//! The ids of a policy, each looked up once: what lays trees out or counts over them works with numbers.
+//! Resolves the ids of a policy once, so that code that lays out trees or counts over them works with numbers.
 //!
-//! Must not judge the policy and must not change with what is drawn.
+//! Must not judge the policy and must not depend on what is drawn.
 
 use super::tree::Policy;
 use crate::domain::Target;

@@ -1,8 +1,8 @@
 //! The layout of a policy as a tree of lines: one line per edge, which names the answer and where it leads.
 //!
-//! Must draw every node whole exactly once, however many edges lead to it, and must not recurse: a policy may be a
-//! chain as long as the limits allow, or have more paths than there is time. Must know no characters and no colours;
-//! who paints decides.
+//! Must draw every node in full exactly once, however many edges lead to it, and must not recurse: a policy may be a
+//! chain as long as the limits allow, or have too many paths to enumerate. Must not choose characters or colours; the
+//! painter does.
 
 use super::index::{Index, Spot};
 use super::tree::Policy;

@@ -1,6 +1,7 @@
-//! How large a policy may be. Real policies stay far below; beyond, a clear error beats a machine that hangs.
+//! How large a policy may be. Real policies stay far below; beyond that, a clear error is better than a machine that
+//! hangs.
 //!
-//! Must stay the only place where these numbers are written.
+//! Must stay the only place where these numbers are defined.
 
 /// Bytes of one file. A reader of files should stop there, too.
 pub const FILE_BYTES: usize = 16 << 20;

@@ -1,6 +1,6 @@
-//! Policies: the tree a policy file describes, how it is parsed and validated, and what `lint` says of it.
+//! Policies: the tree a policy file describes, how it is parsed and validated, and what `lint` reports.
 //!
-//! Must not read files itself (the caller gives a way to read includes) and must not know of models or sessions.
+//! Must not read files itself (the caller passes a function that reads includes) and must not know models or sessions.
 
 mod build;
 mod check_file;

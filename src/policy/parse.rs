@@ -1,4 +1,4 @@
-//! Parsing a policy: text in, a policy and everything that is wrong with it out.
+//! Parses a policy file: text in; a policy and all its diagnostics out.
 //!
 //! Must never fail and never read a file itself.
 

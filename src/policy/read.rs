@@ -1,6 +1,6 @@
-//! From a TOML document to a [`Draft`]: which tables and keys a policy has.
+//! Reads a TOML document into a [`Draft`]: which tables and keys a policy has.
 //!
-//! Must not look at more than one table at a time; what belongs together is checked by `validate`.
+//! Must look at one table at a time; `check_file` checks what spans several.
 
 use super::codes::{CODES, Code, Severity};
 use super::diagnostics::{Fault, did_you_mean, one_of};

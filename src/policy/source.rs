@@ -1,4 +1,4 @@
-//! Source texts of a policy and places in them: byte ranges to lines and columns.
+//! Source texts of a policy, and positions in them: byte ranges to lines and columns.
 //!
 //! Must not read files and must not interpret the text.
 

@@ -1,6 +1,6 @@
-//! Style faults of nodes: what makes a model answer wrongly though the tree is sound.
+//! Style diagnostics of nodes: what makes a model answer wrongly although the tree is sound.
 //!
-//! Must only warn; `words` knows the wording, this knows where it stands.
+//! Must only warn; `words` knows the wording, this file finds its position.
 
 use super::check_file::warn;
 use super::codes::Code;

@@ -1,6 +1,6 @@
-//! TOML with recovery: the document as far as it can be read, and its syntax errors as faults.
+//! TOML with error recovery: as much of the document as can be read, and its syntax errors as diagnostics.
 //!
-//! Must not know what a policy is, apart from naming a doubled answer for what it is.
+//! Must not know what a policy is, except to report a duplicate answer as such.
 
 use super::codes::Code;
 use super::diagnostics::{Fault, Sink};

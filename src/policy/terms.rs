@@ -1,9 +1,9 @@
 //! Defined terms and the `[[references]]` to them.
 //!
-//! Must not change the text: references stay as written, the prompt shows definitions beside them.
+//! Must not change the text: references stay as written, and the prompt shows the definitions beside them.
 //!
-//! The including policy's definitions come first: where an included policy defines the same term, the including one's
-//! counts.
+//! Definitions of the including policy take precedence: if an included policy defines the same term, its definition is
+//! ignored.
 
 use super::codes::Code;
 use super::diagnostics::{Fault, Sink, did_you_mean};

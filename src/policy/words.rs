@@ -1,6 +1,6 @@
-//! Wording that is known to mislead models and people, in English.
+//! Wording, in English, that is known to mislead models and people.
 //!
-//! Must stay silent where it is not sure: a warning on a good policy teaches people to ignore warnings.
+//! Must stay silent when it is not sure: a warning on a good policy teaches people to ignore warnings.
 
 use super::draft::Text;
 

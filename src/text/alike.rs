@@ -1,4 +1,4 @@
-//! What a mistyped word was meant to be: the words spelt much like it, and the question that names them.
+//! Suggestions for a mistyped word: the words spelt most like it, and the question that offers them.
 //!
 //! Must not know what the words stand for.
 

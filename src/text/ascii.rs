@@ -1,7 +1,6 @@
-//! ASCII stand-ins for terminals without UTF-8: each mark and line of ours has one, and whatever else there is becomes
-//! `?`.
+//! ASCII stand-ins for terminals without UTF-8: each mark and line of ours has one; any other character becomes `?`.
 //!
-//! Must keep the number of cells, so that nothing moves; must not be used on JSON or on files, which are UTF-8 always.
+//! Must keep the number of cells, so that nothing moves; must not be used on JSON or files, which are always UTF-8.
 
 use std::io::{self, Write};
 use unicode_width::UnicodeWidthChar;

@@ -1,4 +1,5 @@
-//! Tests over texts that people and attackers really wrote; skipped, with a word, where the shared data is not there.
+//! Tests over texts that people and attackers really wrote; they are skipped, with a message, if the shared data is
+//! absent.
 //!
 //! Must not print or copy a text: much of it is offensive. Code points and counts are enough to find a fault.
 #![cfg(test)]

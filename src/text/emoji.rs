@@ -1,4 +1,5 @@
-//! Which grapheme clusters are well-formed emoji, so that their joiners, selectors and tags are part of a picture.
+//! Which grapheme clusters are well-formed emoji, so that their joiners, selectors and tags are not shown as hidden
+//! characters.
 //!
 //! Must not keep a list of emoji: the grammar is that of UTS #51 (section 1.4.9), and pictographs are recognised by the
 //! rules of grapheme segmentation.

@@ -1,11 +1,11 @@
-//! `Escaped`: text that is safe to write to a terminal, and the one function that makes it.
+//! `Escaped`: text that is safe to write to a terminal, and the only function that makes it.
 //!
 //! Must not drop anything: a moderator has to see what was hidden.
 //!
-//! There is one notation: a hidden character becomes `<U+XXXX>`, four to six hexadecimal digits. Text that spells such
-//! a marker itself is left as it is, because escaping has to be idempotent (error texts quote escaped texts) and the
-//! letters are harmless; the two are told apart by [`Escaped::segments`], which views highlight, and by
-//! [`Escaped::hidden`].
+//! There is one notation: a hidden character becomes `<U+XXXX>`, with four to six hexadecimal digits. Text that already
+//! spells such a marker is left as it is, because escaping must be idempotent (error texts quote escaped texts) and the
+//! letters are harmless. [`Escaped::segments`], which views use for highlighting, and [`Escaped::hidden`] tell the two
+//! apart.
 
 use super::emoji;
 use super::hidden::{ZWJ, ZWNJ, is_han, is_hidden, is_zero_width, joins_letters};

@@ -1,4 +1,4 @@
-//! Which characters a reader would not see as they are, and which of them have a legitimate place in some script.
+//! Which characters would not be visible to a reader as they are, and which of them are legitimate in some script.
 //!
 //! Must not keep Unicode tables by hand where std or a `unicode-*` crate has them; what is listed here is checked
 //! against a scan of all characters.

@@ -1,8 +1,8 @@
-//! JSON text that is safe on a terminal: what could act there is written as `\uXXXX`, which reads back to the same
-//! text.
+//! JSON text that is safe on a terminal: characters that could act there are written as `\uXXXX`, which reads back as
+//! the same text.
 //!
-//! Must be the way by which JSON with outside text in it leaves the program: plain `serde_json` lets C1 controls, bidi
-//! overrides and zero-width characters through as they are.
+//! Must be used for all JSON with outside text that leaves the program: plain `serde_json` passes C1 controls, bidi
+//! overrides and zero-width characters through.
 
 use super::is_hidden;
 use serde::Serialize;

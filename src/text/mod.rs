@@ -1,4 +1,4 @@
-//! Text that came from outside: the type that marks it and the only way it reaches a terminal.
+//! Text from outside: the type that marks it, and the only way it reaches a terminal.
 //!
 //! Must not know what the text means (sample, policy, model output) and must not print.
 

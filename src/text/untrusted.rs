@@ -1,6 +1,6 @@
 //! `Untrusted`: text from a sample, a model, a policy, a path or an error, exactly as it came.
 //!
-//! Must not implement `Display`: the way to a terminal is `Escaped`, and the compiler is the one who checks it.
+//! Must not implement `Display`: it reaches a terminal as `Escaped` only, and the compiler enforces that.
 
 use super::Escaped;
 use serde::{Deserialize, Serialize};

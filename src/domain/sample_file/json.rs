@@ -1,6 +1,6 @@
-//! A view of JSON text that keeps where every value stands and how it was written; `serde_json` reads it.
+//! A view of JSON text that keeps the position and spelling of every value; `serde_json` does the reading.
 //!
-//! Must be made by [`Raw::read`], which finds every fault there can be: what takes values apart may rely on valid JSON.
+//! Must be made by [`Raw::read`], which finds every syntax error: code that takes values apart may rely on valid JSON.
 
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::fmt;

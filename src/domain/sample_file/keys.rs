@@ -1,4 +1,4 @@
-//! The table of a sample's keys: what reading, errors and SAMPLES.md go by.
+//! The table of a sample's keys, used by the reader, its error messages and SAMPLES.md.
 //!
 //! Must stay the only list of these keys.
 

@@ -1,4 +1,4 @@
-//! A sample file line by line, in bounded memory, and a whole one for interactive use.
+//! Reads a sample file line by line in bounded memory, or as a whole for interactive use.
 //!
 //! Must not open files (the caller does) and must not stop at a bad line.
 

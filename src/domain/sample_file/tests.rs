@@ -1,4 +1,4 @@
-//! What would break for an analyst whose file is not quite right, or hostile.
+//! What would break for an analyst whose file is slightly wrong, or hostile.
 //!
 //! Must stay table-driven: a new fault is a new row.
 

@@ -1,4 +1,4 @@
-//! Makes the records of a run: fills every field of a `record` from a sample, its walk and who answered.
+//! Makes the records of a run: fills every field of a `record` from a sample, its walk and the judge's identity.
 //!
 //! Must stay the only place where records are made.
 

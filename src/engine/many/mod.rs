@@ -1,8 +1,8 @@
-//! Many samples at once: samples come from a source, up to a window of them are walked side by side, and a record of
-//! each goes to a sink in the order of the source, as soon as it is its turn.
+//! Walks many samples at once: up to a window of samples from a source are walked side by side, and their records go to
+//! a sink in the order of the source, each as soon as its turn comes.
 //!
-//! Must not know where samples come from or where records go (lines, files, streams), and must give every item one
-//! record.
+//! Must not know where samples come from or where records go (lines, files, streams), and must give every item exactly
+//! one record.
 
 mod maker;
 mod queue;

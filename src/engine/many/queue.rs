@@ -1,6 +1,6 @@
-//! The samples at hand: which question is asked next, and which records wait for their turn.
+//! The samples in progress: which question is asked next, and which records wait for their turn.
 //!
-//! Must ask for the oldest sample first, so that records come early and what waits for its turn stays small.
+//! Must ask for the oldest sample first, so that records come early and few wait for their turn.
 
 use super::maker::{Maker, fault_of};
 use super::{Item, Many, Sink, Source};

@@ -1,6 +1,6 @@
-//! What would break where many samples are walked: a lost or doubled record, a wrong order, a fault that spreads.
+//! What could break when many samples are walked: lost or duplicate records, a wrong order, a fault that spreads.
 //!
-//! Must drive the whole run through its public face: a source, a judge and a sink.
+//! Must drive the whole run through its public interface: a source, a judge and a sink.
 
 use super::*;
 use crate::domain::{Complaint, Examination, Judgement, ModelInfo, Outcome, sample_file};

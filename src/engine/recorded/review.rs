@@ -1,6 +1,6 @@
-//! What a reviewer leaves about a recording: notes and tags in a review beside it, and copies.
+//! A reviewer's work on a recording: notes and tags, kept in a review file beside it, and copies.
 //!
-//! Must tell of nothing before it is on the disk.
+//! Must not report anything before it is on the disk.
 
 use super::Recorded;
 use crate::command::{Has, Need};

@@ -1,4 +1,4 @@
-//! Names and values that there are not: refused when they are typed, with what was meant.
+//! Unknown names and values are refused when the command is given, with a suggestion.
 
 use super::*;
 use crate::command::EngineCommand;

@@ -1,5 +1,4 @@
-//! Walks and the policies, judges and modes they are made under: what is loaded later changes nothing that was
-//! answered.
+//! Walks and the policies, judges and modes they were made under: loading something later changes no recorded answer.
 
 use super::{Bench, POLICY, Source};
 use crate::domain::{Examination, Mode, Name};

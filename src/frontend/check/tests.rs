@@ -1,4 +1,4 @@
-//! What would break for whoever pipes samples through `check`.
+//! What could break for someone who pipes samples through `check`.
 //!
 //! Must drive whole runs, from bytes in to bytes out.
 

@@ -1,4 +1,4 @@
-//! How the program ends: exit codes, and an error told on stderr.
+//! How the program ends: exit codes, and error messages on stderr.
 //!
 //! Must not end the process itself; `main` returns the code.
 

@@ -1,6 +1,6 @@
-//! Opening a session: its journal, its engine, and the commands that set it up.
+//! Opens a session: its journal, its engine, and the commands that set it up.
 //!
-//! Must leave a recorded session as it was where anything fails.
+//! Must leave an existing session unchanged if anything fails.
 
 use super::exit::Stopped;
 use super::sources;

@@ -1,6 +1,6 @@
 //! Where judges come from: local models by name or path, and scripted ones for tests.
 //!
-//! Must not open anything before it is asked for.
+//! Must not open anything before it is asked to.
 
 use crate::cli::{Environment, ModelArgs, ModelsArgs};
 use crate::domain::Cancel;

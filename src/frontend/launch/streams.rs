@@ -1,8 +1,8 @@
-//! The standard streams as the program found them: whether stdout was there, and a stderr that may go away.
+//! The standard streams at startup: whether stdout was open, and a stderr that may go away.
 //!
-//! Must hold the only `unsafe` outside the kernels, which is one attribute: in the place of a closed standard stream
-//! the standard library opens /dev/null before `main`, so that everything written there seems to be well. Nobody can
-//! tell later, so a function that the loader calls before that looks.
+//! Must hold the only `unsafe` outside the kernels, which is one attribute. If a standard stream is closed, the
+//! standard library opens /dev/null in its place before `main`, so that every write seems to succeed, and nobody can
+//! tell later. So a function that the loader calls even earlier does the check.
 
 use std::io::{self, Stderr, Write};
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,6 +1,6 @@
-//! Which files of a folder `lint` looks at: policies and samples, in every folder below it.
+//! Which files of a folder, at any depth, `lint` checks: policies and samples.
 //!
-//! Must not follow links to folders, so that it comes to an end, and must look at no more than [`MOST`] entries.
+//! Must not follow links to folders, so that it terminates, and must look at no more than [`MOST`] entries.
 
 use crate::domain::path_text;
 use std::ffi::OsStr;

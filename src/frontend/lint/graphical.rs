@@ -1,4 +1,4 @@
-//! A diagnostic as a picture of its place in the source, drawn by miette.
+//! A diagnostic drawn by miette into an excerpt of its source.
 //!
 //! Must hand miette escaped text only: it prints source, labels and messages as they are.
 

@@ -1,4 +1,4 @@
-//! The samples that `lint` reads: checked line by line, or measured to compare prompt layouts for them.
+//! The samples that `lint` reads: checked line by line, or measured to compare prompt layouts.
 //!
 //! Must not keep what it reads.
 

@@ -1,6 +1,6 @@
-//! Completion, hints and continued lines for the line editor, from the command language.
+//! Completion, hints and continuation lines for the line editor, from the command language.
 //!
-//! Must hold no command of its own, and must not let a character act on the terminal that was pasted or recalled.
+//! Must hold no commands of its own, and must not let a pasted or recalled character act on the terminal.
 
 use crate::command::complete;
 use crate::command::hint;

@@ -1,4 +1,4 @@
-//! The prompt: reads a line, carries it out to its end, shows what happened, and reads the next.
+//! The REPL: reads a line, runs it to completion, shows what happened, and reads the next.
 //!
 //! Must not read the terminal while a command runs (what is typed meanwhile waits for the next prompt), and must leave
 //! the terminal as it was.

@@ -1,6 +1,6 @@
-//! Pasted text: gathered while the terminal says that it is being pasted, so that no key in it acts.
+//! Pasted text: collected while the terminal reports a bracketed paste, so that no key in it acts.
 //!
-//! Must carry nothing out: pasted lines are handed to the prompt's loop, which runs them as from a file.
+//! Must run nothing: pasted lines are handed to the prompt's loop, which runs them like lines of a file.
 
 use rustyline::{Cmd, ConditionalEventHandler, Event, EventContext, KeyCode, KeyEvent, Modifiers, RepeatCount};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,7 +1,7 @@
-//! `Quiet`: keeps the terminal from showing what is typed while a command runs.
+//! `Quiet`: turns off the terminal's echo while a command runs.
 //!
-//! Must give the terminal back as it was. Without it Ctrl-C and lines typed ahead would be written into the progress
-//! and the streamed rationale, which could then not be taken off the screen; the next prompt shows what was typed.
+//! Must restore the terminal's settings. With echo on, Ctrl-C and lines typed ahead would land in the middle of the
+//! progress and the streamed rationale, which then could not be erased; the next prompt shows what was typed.
 
 #[cfg(unix)]
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};

@@ -1,7 +1,6 @@
-//! `Activity`: what the engine is doing right now: commands in flight, the node being asked, the rationale as it
-//! streams.
+//! `Activity`: what the engine is doing right now: commands in flight, the node being asked, the streaming rationale.
 //!
-//! Must be made of notices only: nothing here survives, and nothing here is needed to understand a session.
+//! Must be built from notices only: nothing here outlives the command or is needed to understand a session.
 
 use crate::domain::Name;
 use crate::engine::Progress;

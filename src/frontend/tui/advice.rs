@@ -1,6 +1,6 @@
-//! Advice: the one place where the screen asks the command language and the reports for words.
+//! Advice: the one place where the screen gets text from the command language and the reports.
 //!
-//! Must hold no words that the table or a report could give.
+//! Must hold no text that the table or a report could provide.
 
 use super::log::WIDE;
 use super::panes;

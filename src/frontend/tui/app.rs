@@ -1,7 +1,7 @@
-//! `App`: `update`, the only thing that changes the state of the screen, and the commands that wait for the engine.
+//! `App`: `update`, the only function that changes the state of the screen, and the commands waiting for the engine.
 //!
-//! Must do no I/O (but for the file names of a path that is being completed) and read no clock: messages come in,
-//! effects go out, and the session is read through a `View`. Must not paint.
+//! Must do no I/O (except to list file names for path completion) and read no clock: messages come in, effects go out,
+//! and the session is read through a `View`. Must not paint.
 
 use super::activity::Activity;
 use super::keymap::{self, Action, Motion, Standing};

@@ -1,8 +1,9 @@
-//! What is drawn on: cells go out so that a terminal shows the same in every column, whatever it thinks of emoji.
+//! The drawing backend: writes cells so that a terminal shows them in the right columns, however wide it thinks emoji
+//! are.
 //!
-//! Terminals do not agree how wide an emoji with a variation selector, a joiner or a skin tone is. Such a cluster is
-//! written over blanks, what it may have overrun is written again, and the cursor is placed anew behind it. Must not
-//! decide what is shown; must only draw what it is given, in ASCII where the terminal has no more.
+//! Terminals disagree about the width of an emoji with a variation selector, a joiner or a skin tone. Such a cluster is
+//! written over blanks, whatever it may have overwritten is written again, and the cursor is repositioned after it.
+//! Must not decide what is shown, only draw what it is given; in ASCII if the terminal supports no more.
 
 use crate::text::ascii;
 use ratatui::backend::{Backend, ClearType, CrosstermBackend, WindowSize};

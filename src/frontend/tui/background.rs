@@ -1,7 +1,7 @@
-//! The background of the terminal: the question (OSC 11), and the answer among the keys.
+//! The terminal's background colour: the query (OSC 11), and its answer, which arrives among the keys.
 //!
-//! A terminal answers as if somebody typed. Must never let a part of an answer through as a key, however late it comes,
-//! and must hold back no key that is none of it.
+//! A terminal's answer looks like typed input. Must never let a part of it through as a key, however late it comes, and
+//! must not hold back a key that is not part of it.
 
 use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use std::time::Duration;

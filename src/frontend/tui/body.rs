@@ -1,5 +1,5 @@
-//! The panes as a table, and the geometry of what they show: how many rows there are, which are on the screen, what a
-//! place on the screen is about.
+//! The panes as a table, and the geometry of their contents: how many rows there are, which are visible, and what lies
+//! at a given position.
 //!
 //! Must only read the state of the screen, and must draw no more rows than are asked for.
 

@@ -1,6 +1,6 @@
-//! The clipboard: text for the terminal to keep, as OSC 52 has it.
+//! The clipboard: sends text to the terminal with OSC 52.
 //!
-//! Must send what was on the screen, and nothing of it as it is: in base64 no byte can act on the terminal.
+//! Must send exactly what was on the screen, and only as base64, in which no byte can act on the terminal.
 
 /// Most bytes sent: some terminals drop a sequence that is longer.
 pub const MOST_BYTES: usize = 48 * 1024;

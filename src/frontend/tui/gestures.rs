@@ -1,6 +1,6 @@
-//! What acts on what is seen, wherever it comes from: searching, copying, the mouse.
+//! Actions on what is visible, whatever triggers them: searching, copying, the mouse.
 //!
-//! Must change the state of the screen only, and must find rows where geometry says they are.
+//! Must change the state of the screen only, and must locate rows through the geometry.
 
 use super::app::{App, Effect};
 use super::keymap::{Action, Motion};

@@ -1,6 +1,6 @@
-//! `Hammer`: the app without a terminal, for the fuzz target: bytes become events, and what is drawn can be read.
+//! `Hammer`: the app without a terminal, for the fuzz target: bytes become events, and the drawn screen can be read.
 //!
-//! Must not be used by the product; must do with effects what the front end does, as far as that needs no terminal.
+//! Must not be used by the product; must handle effects as the front end does, as far as that needs no terminal.
 
 use super::app::{App, Effect, Msg};
 use super::ui::Setup;

@@ -1,4 +1,4 @@
-//! Ink: styled spans from our own words and from escaped text, and their wrapping into rows of a pane.
+//! Ink: styled spans made of our own words and of escaped text, wrapped into the rows of a pane.
 //!
 //! Must take text from outside as `Escaped` or as a checked `Name` only; `&str` is for our own words and numbers.
 

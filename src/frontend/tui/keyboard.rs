@@ -1,7 +1,7 @@
-//! The keyboard: a thread that reads the terminal, so that nothing it does can hold up the screen.
+//! The keyboard: a thread that reads the terminal, so that a blocked read cannot freeze the screen.
 //!
-//! The library's read does not return from a terminal that is gone, nor in the middle of an escape sequence that never
-//! ends. Must be asleep while somebody else reads the terminal.
+//! The library's read does not return if the terminal is gone, or in the middle of an unterminated escape sequence.
+//! Must be paused while somebody else reads the terminal.
 
 use ratatui::crossterm::event::{self, Event};
 use std::io;

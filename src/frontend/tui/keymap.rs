@@ -1,6 +1,6 @@
-//! Keys: which command line a key stands for, by the command table, and the motions that only move the view.
+//! Keys: the command line each key stands for, from the command table, and the motions that only move the view.
 //!
-//! Must not be a second list of commands: a key of a command is written in the command table and nowhere else.
+//! Must not become a second list of commands: a command's key is defined in the command table and nowhere else.
 
 use super::activity::Activity;
 use super::panes::node;

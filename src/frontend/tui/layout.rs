@@ -1,4 +1,4 @@
-//! Layout: which panes are on the screen and where, as a function of its size and of what is looked at.
+//! Layout: which panes are visible and where, as a function of the screen's size and the focus.
 //!
 //! Must not be kept across frames; every area lies inside the screen it was made for.
 

@@ -1,6 +1,6 @@
 //! `Log`: what happened, line by line, as the log pane shows it.
 //!
-//! Must stay bounded: the session itself is in the journal. Must not hold lines that fit one width only: the pane wraps
+//! Must stay bounded: the session itself is in the journal. Must not store lines wrapped for one width: the pane wraps
 //! them when it draws.
 
 use crate::report::{Doc, Line, Role, transcript};

@@ -1,6 +1,6 @@
 //! The full-screen front end: keys and engine events in, frames out.
 //!
-//! Must never wait for the engine, and must leave the terminal as it was and no thread reading it.
+//! Must never wait for the engine, and must leave the terminal as it was, with no thread still reading it.
 
 mod activity;
 mod advice;

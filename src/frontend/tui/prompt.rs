@@ -1,6 +1,6 @@
-//! The `:` prompt: one line being typed, what could complete it, what it means so far, and the lines typed before.
+//! The `:` prompt: the line being typed, its completions, its meaning so far, and the history.
 //!
-//! Must not know any command: what completes and explains a line is given to it as [`Advice`].
+//! Must not know any command: whatever completes or explains a line is passed in as [`Advice`].
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use std::ops::Range;

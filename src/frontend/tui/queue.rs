@@ -1,6 +1,6 @@
-//! What waits to be carried out: commands that were typed ahead, and the lines of scripts and pastes, in their order.
+//! Commands waiting to run: those typed ahead, and the lines of scripts and pastes, in order.
 //!
-//! Must not carry anything out, and must forget everything as soon as one of them fails.
+//! Must not run anything, and must drop everything as soon as one of them fails.
 
 use crate::command::{EngineCommand, FrontendCommand};
 use crate::frontend::script::ScriptLine;

@@ -1,6 +1,6 @@
-//! Searching in what is shown: which rows hold a text, and how they are marked.
+//! Search in the visible pane: which rows match, and how matches are marked.
 //!
-//! Must look at rows as they are on the screen, so that what is found can be seen.
+//! Must search the rows as they are drawn, so that every match can be seen.
 
 use super::ink::Row;
 use ratatui::style::Modifier;

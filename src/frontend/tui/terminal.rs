@@ -1,4 +1,4 @@
-//! The terminal guard: takes the terminal over, and gives it back exactly as it was, once, on the thread that took it.
+//! The terminal guard: takes the terminal over and restores it exactly, once, on the thread that took it.
 //!
 //! Must exist before the first change is made, and must undo only what it did.
 

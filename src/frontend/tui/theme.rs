@@ -1,4 +1,4 @@
-//! The looks of `report::theme` as styles of cells.
+//! The styles of `report::theme` as styles of cells.
 //!
 //! Must hold no colours of its own.
 

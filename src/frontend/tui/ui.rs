@@ -1,6 +1,7 @@
-//! `Ui`: what the screen shows and where it is looked at. The app changes it, geometry and paint read it.
+//! `Ui`: the state of the screen: what is shown and what the user looks at. The app changes it; geometry and paint read
+//! it.
 //!
-//! Must know neither keys nor the terminal, and must hold nothing of the session.
+//! Must know neither keys nor the terminal, and must hold no part of the session.
 
 use super::activity::Activity;
 use super::layout::{self, Arrangement, Pane};

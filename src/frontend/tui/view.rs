@@ -1,4 +1,4 @@
-//! `View`: what the panes may read of the session, and the few questions several panes ask of it.
+//! `View`: what the panes may read of the session, and queries that several panes share.
 //!
 //! Must not change anything and must not be kept across events.
 

@@ -1,4 +1,4 @@
-//! The tree of a policy in the languages of Graphviz and Mermaid.
+//! The tree of a policy as Graphviz or Mermaid source.
 //!
 //! Must escape every text for its language: a question must not be able to end a label and add nodes, links or scripts.
 

@@ -1,6 +1,6 @@
 //! The tree of a policy as lines of text.
 //!
-//! Must paint the one layout of trees and add nothing to it but questions and verdicts.
+//! Must use the one tree layout and add only questions and verdicts to it.
 
 use super::words::{labels, one_line, verdict};
 use crate::policy::layout::TreeLayout;

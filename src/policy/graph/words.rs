@@ -1,6 +1,6 @@
-//! What every drawing of a policy says of its nodes, edges and leaves.
+//! The labels of nodes, edges and leaves that every drawing of a policy shares.
 //!
-//! Must return text that is safe to print; the language of a drawing may ask for more, which is its own business.
+//! Must return text that is safe to print; further escaping for a drawing language is up to that drawing.
 
 use crate::policy::{Leaf, Node};
 use crate::text::{Escaped, Untrusted};

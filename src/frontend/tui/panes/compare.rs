@@ -1,7 +1,7 @@
 //! The compare pane: the classifier's scores against their thresholds, the LLM's verdict, the human label, and the
-//! cell.
+//! agreement cell.
 //!
-//! Must not take an absent label for "no", and must say when a walk was answered by a person.
+//! Must not read an absent label as "no", and must say when a person answered part of the walk.
 
 use crate::domain::{Provenance, Verdict};
 use crate::frontend::tui::ink::{Ink, Row, cells, fit, wrap};

@@ -1,6 +1,6 @@
-//! The key bar: the keys that do something now, and at its right end those that always do.
+//! The key bar: on the left the keys that do something now, on the right those that always work.
 //!
-//! Must show a key whole or not at all.
+//! Must show a key in full or not at all.
 
 use crate::frontend::tui::ink::{Ink, Row, cells, fit};
 use crate::frontend::tui::theme::Styles;

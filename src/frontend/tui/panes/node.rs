@@ -1,6 +1,6 @@
-//! The node pane: question, guidance, the rationale as it is written, and below them, always in sight, the answers.
+//! The node pane: question, guidance, the streaming rationale and, always visible below them, the answers.
 //!
-//! Must mark every value with where it comes from: recorded, recomputed or overridden.
+//! Must mark every value with its provenance: recorded, recomputed or overridden.
 
 use super::compare;
 use crate::change::Stale;

@@ -1,6 +1,6 @@
-//! The overlay: a document over the panes: help, what `x` found, a long answer.
+//! The overlay: a document shown over the panes: help, the output of `x`, a long answer.
 //!
-//! Must be closable by one key and must not hide that there is more to scroll.
+//! Must close with one key and must show when there is more to scroll.
 
 use crate::command::TABLE;
 use crate::command::spec::Group;

@@ -1,4 +1,4 @@
-//! The sample pane: every part of the post under its name, hidden characters shown and counted.
+//! The sample pane: every part of the post under its name, with hidden characters shown and counted.
 //!
 //! Must show the content whole and in order; gold and scores belong to the compare pane.
 

@@ -1,6 +1,6 @@
-//! The title line: session, policy, model, mode, sample, walk, and whether what is shown is live or recorded.
+//! The title line: session, policy, model, mode, sample, walk, and whether the values are live or recorded.
 //!
-//! Must stay one line; what does not fit falls away from the least important end.
+//! Must stay one line; parts that do not fit are dropped, the least important first.
 
 use crate::frontend::tui::ink::{Ink, Row, cells, spread};
 use crate::frontend::tui::view::View;

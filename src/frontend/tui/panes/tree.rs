@@ -1,6 +1,6 @@
-//! The policy pane: the tree with the path lit, p on each edge, the next node, breakpoints and gold answers.
+//! The policy pane: the tree with the path highlighted, p on each edge, the next node, breakpoints and gold answers.
 //!
-//! Must not lay the tree out itself, and must draw the rows on the screen only.
+//! Must not lay the tree out itself, and must draw only the visible rows.
 
 use crate::domain::{BreakAt, Name};
 use crate::frontend::tui::ink::{Ink, Row, cells, spread};

@@ -1,4 +1,4 @@
-//! What failed and what to do, where that takes several lines: a model that could not be fetched.
+//! Failures whose message takes several lines: a model that could not be fetched.
 
 use super::Stage;
 use crate::engine::{Failure, Notice, Progress, Ticket};

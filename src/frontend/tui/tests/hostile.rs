@@ -1,4 +1,4 @@
-//! Hostile text in every place where text comes from outside: no cell of the screen may hold a character that acts.
+//! Hostile text wherever text comes from outside: no cell of the screen may hold a control character.
 
 use super::fixture::{first_step, judgement, name, opening, sample, stepped};
 use super::{Msg, Stage};

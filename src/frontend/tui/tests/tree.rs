@@ -1,4 +1,4 @@
-//! The policy pane on trees with more paths than there is time, and on chains as long as the limits allow.
+//! The policy pane on trees with too many paths to enumerate, and on chains as long as the limits allow.
 
 use super::Stage;
 use super::fixture::{name, opening, record};
