@@ -3,6 +3,7 @@
 //! Must not keep Unicode tables by hand where std or a `unicode-*` crate has them; what is listed here is checked
 //! against a scan of all characters.
 
+use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
 use unicode_security::mixed_script::AugmentedScriptSet;
 use unicode_width::UnicodeWidthChar;
 
@@ -24,23 +25,15 @@ pub fn is_hidden(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_control();
     }
+    use GeneralCategory as G;
     c == char::REPLACEMENT_CHARACTER
-        || (is_unprintable(c) && !c.is_whitespace())
-        || matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}')
+        || c.general_category_group() == GeneralCategoryGroup::Other
+        || matches!(c.general_category(), G::LineSeparator | G::ParagraphSeparator)
         || is_ignorable_mark_or_letter(c)
         || c.width().is_some_and(|w| w > 2)
 }
 
-/// Categories Cc, Cf, Cs, Co, Cn, Zl, Zp and Zs but for the space, by std's own table: inside a string it escapes
-/// exactly these (quotes, backslashes and ASCII are out of the question here).
-fn is_unprintable(c: char) -> bool {
-    let mut buffer = [0; 5];
-    buffer[0] = b'a';
-    let end = 1 + c.encode_utf8(&mut buffer[1..]).len();
-    std::str::from_utf8(&buffer[..end]).is_ok_and(|pair| pair.escape_debug().nth(1) == Some('\\'))
-}
-
-/// The default-ignorable code points that are marks or letters, and so printable to std.
+/// The default-ignorable code points that are marks or letters.
 fn is_ignorable_mark_or_letter(c: char) -> bool {
     matches!(c,
         '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180d}' | '\u{180f}'
@@ -58,7 +51,7 @@ pub(super) fn joins_letters(before: char, joiner: char, after: Option<char>) -> 
     let Some(script) = JOINING_SCRIPTS.into_iter().find(|s| same_script(*s, before)) else { return false };
     match after {
         Some(next) if same_script(script, next) => is_letter_or_mark(before) && is_letter_or_mark(next),
-        // Vowel signs are alphabetic, a virama is not; a nukta is neither, and harmless.
+        // Vowel signs are alphabetic to std, a virama is not; a nukta is neither, and harmless.
         _ => joiner == ZWJ && is_zero_width(before) && !before.is_alphabetic(),
     }
 }
@@ -69,7 +62,7 @@ pub(super) fn is_han(c: char) -> bool {
 }
 
 fn is_letter_or_mark(c: char) -> bool {
-    c.is_alphabetic() || is_zero_width(c)
+    matches!(c.general_category_group(), GeneralCategoryGroup::Letter | GeneralCategoryGroup::Mark)
 }
 
 fn same_script(a: char, b: char) -> bool {
