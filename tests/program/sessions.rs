@@ -333,6 +333,12 @@ fn quitting_tells_where_the_session_is_and_replay_without_a_file_opens_the_newes
     std::fs::remove_dir_all(folder).expect("removed");
     let (code, _, err) = run(&["replay"]);
     assert_eq!((code, err.contains("there is no session in ")), (Some(1), true), "{err}");
+    std::fs::write(folder, "no folder").expect("written");
+    for command in ["sessions", "replay"] {
+        let (code, _, err) = run(&[command]);
+        let told = format!("cannot read the sessions folder {folder}: ");
+        assert_eq!((code, err.contains(&told)), (Some(1), true), "{command}: {err}");
+    }
 }
 
 #[test]

@@ -23,20 +23,35 @@ pub fn row(ink: Ink, view: View<'_>, session: &Untrusted, recorded: Option<usize
     let head = vec![ink.own(Role::Heading, if width < NARROW { "" } else { " crossexam" })];
     let room = width.saturating_sub(cells(&right) + cells(&head) + 1);
     let mut items = items(ink, view, session);
-    while items.iter().map(|(_, spans)| 3 + cells(spans)).sum::<usize>() > room {
-        let Some(least) = items.iter().enumerate().max_by_key(|(_, (rank, _))| *rank).map(|(i, _)| i) else { break };
+    while items.iter().map(|item| cells(&[Span::raw(item.before)]) + cells(&item.spans)).sum::<usize>() > room {
+        let Some(least) = items.iter().enumerate().max_by_key(|(_, item)| item.rank).map(|(i, _)| i) else { break };
         items.remove(least);
     }
     let mut left = head;
-    for (i, (_, item)) in items.into_iter().enumerate() {
-        left.push(ink.faint(if i == 0 && width < NARROW { " " } else { " │ " }));
-        left.extend(item);
+    for (i, item) in items.into_iter().enumerate() {
+        left.push(ink.faint(if i == 0 && width < NARROW { " " } else { item.before }));
+        left.extend(item.spans);
     }
     spread(Row::from(left), Row::from(right), width)
 }
 
-/// What the line tells, from left to right, each with its rank: the highest rank falls away first.
-fn items(ink: Ink, view: View<'_>, session: &Untrusted) -> Vec<(u8, Vec<Span<'static>>)> {
+/// One thing that the line tells.
+struct Item {
+    /// The highest falls away first where there is no room.
+    rank: u8,
+    /// What stands before it.
+    before: &'static str,
+    spans: Vec<Span<'static>>,
+}
+
+impl Item {
+    const fn new(rank: u8, spans: Vec<Span<'static>>) -> Self {
+        Self { rank, before: " │ ", spans }
+    }
+}
+
+/// What the line tells, from left to right.
+fn items(ink: Ink, view: View<'_>, session: &Untrusted) -> Vec<Item> {
     let state = view.state;
     let mut items = Vec::new();
     // What the walk on the screen was made under; what is loaded beside it where that is something else.
@@ -51,25 +66,25 @@ fn items(ink: Ink, view: View<'_>, session: &Untrusted) -> Vec<(u8, Vec<Span<'st
                     if same { " (edited since)".to_owned() } else { format!(" (loaded {})", loaded.version.escaped()) };
                 spans.push(ink.own(Role::Warning, crate::text::width::truncate(&text, 24)));
             }
-            items.push((0, spans));
+            items.push(Item::new(0, spans));
         }
-        None => items.push((0, vec![ink.own(Role::Muted, "no policy")])),
+        None => items.push(Item::new(0, vec![ink.own(Role::Muted, "no policy")])),
     }
     match &under.model {
-        Some(model) => items.push((4, short(ink, Role::Value, &base_name(&model.name), 28))),
-        None => items.push((4, vec![ink.own(Role::Muted, "no model")])),
+        Some(model) => items.push(Item::new(5, short(ink, Role::Value, &base_name(&model.name), 28))),
+        None => items.push(Item::new(5, vec![ink.own(Role::Muted, "no model")])),
     }
-    items.push((1, vec![ink.own(Role::Text, under.mode.as_str())]));
+    items.push(Item::new(1, vec![ink.own(Role::Text, under.mode.as_str())]));
     if let Some(walk) = view.walk() {
         let of = state.samples.as_ref().map_or(String::new(), |(_, count, _)| format!("/{count}"));
-        let mut spans = vec![ink.own(Role::Text, format!("sample {}{of} ", walk.number()))];
-        spans.extend(short(ink, Role::Muted, &walk.sample.id, 20));
-        items.push((2, spans));
+        items.push(Item::new(2, vec![ink.own(Role::Text, format!("sample {}{of}", walk.number()))]));
+        // The sample pane has it too, and which walk this is stands nowhere else.
+        items.push(Item { before: " ", ..Item::new(4, short(ink, Role::Muted, &walk.sample.id, 20)) });
         let fork = walk.forked_from.map_or(String::new(), |(from, _)| format!(" from {}", from.0));
-        items.push((3, vec![ink.own(Role::Text, format!("walk {}{fork}", walk.id.0))]));
+        items.push(Item::new(3, vec![ink.own(Role::Text, format!("walk {}{fork}", walk.id.0))]));
     }
     if !session.is_empty() {
-        items.push((5, short(ink, Role::Muted, &base_name(session), 28)));
+        items.push(Item::new(6, short(ink, Role::Muted, &base_name(session), 28)));
     }
     items
 }
