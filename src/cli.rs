@@ -193,8 +193,8 @@ pub struct ModeArgs {
 }
 
 impl ModeArgs {
-    /// The mode. Direct where none was given: it is the cheaper one by far, and one default makes what an analyst sees
-    /// comparable to what `check` counted.
+    /// The mode, direct by default: it is by far the cheaper one, and one default makes what an analyst sees comparable
+    /// to what `check` counted.
     pub fn mode(self) -> Mode {
         match self.mode.unwrap_or(ModeChoice::Direct) {
             ModeChoice::Direct => Mode::Direct,

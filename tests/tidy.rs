@@ -1,6 +1,7 @@
-//! House rules that the compiler does not check: who may import whom, file headers, file sizes, forbidden words.
+//! House rules that the compiler does not check: which module may import which, file heads, file sizes, forbidden
+//! words.
 //!
-//! Must read the source as text only; each rule is one test, and each names the rule it keeps.
+//! Must read the source as text only; each rule is one test, named after the rule.
 
 #[path = "tidy/circles.rs"]
 mod circles;

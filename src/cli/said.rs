@@ -33,9 +33,8 @@ impl Cli {
     pub fn read_from(args: impl IntoIterator<Item = OsString>) -> Result<Self, Said> {
         let args: Vec<OsString> = args.into_iter().collect();
         Self::try_parse_from(&args).map_err(|raw| {
-            // The same arguments once more, with everything that acts on a terminal spelled out: then nothing in the
-            // message does, wherever clap or a parser of values puts their text, and help, hints and colours are as
-            // they always are.
+            // Parse the same arguments again with everything spelled out that acts on a terminal. Then nothing in the
+            // message does, wherever clap or a value parser quotes them, and help, hints and colours stay as usual.
             let error = match Self::try_parse_from(args.iter().map(|arg| inert(arg))) {
                 Err(error) if error.kind() == raw.kind() => error,
                 // What is wrong is no longer there (an argument that is no Unicode): it is said without quoting it.

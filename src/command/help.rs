@@ -42,9 +42,10 @@ pub const TOPICS: [(&str, &str); 2] = [
     ("words", "what the words and marks on the screen mean"),
 ];
 
-/// What `help` shows: `None` is all commands, otherwise one of them, or all that begin with that word.
+/// What `help` shows: all commands for `None`, otherwise the command `topic`, or every command that begins with that
+/// word.
 ///
-/// Fails with the names of the commands that could have been meant.
+/// Fails with the names of commands that may have been meant.
 pub fn help(topic: Option<&str>, live: bool) -> Result<Vec<HelpBlock>, Vec<&'static str>> {
     let Some(topic) = topic else { return Ok(overview(live)) };
     let mut words = topic.split_whitespace();

@@ -14,7 +14,7 @@ use std::fmt;
 
 /// One command: what a line means, as plain data. `Display` prints the canonical line, and `parse(display(c)) == c`.
 ///
-/// Who carries it out is part of its type, so that it cannot be handed to somebody else.
+/// Its type says who runs it, so that it cannot be sent to anyone else.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
     /// The engine carries it out; it is recorded and gives facts.
@@ -219,8 +219,8 @@ const fn by_group<const N: usize>(mut rows: [&'static CommandSpec; N]) -> [&'sta
     rows
 }
 
-/// Makes of `Variant(field: Type, …) { name: …, summary: …, … }` a variant of its hand's enum, its row, the way from
-/// the values of its arguments to it, and back.
+/// From `Variant(field: Type, …) { name: …, summary: …, … }`, generates an enum variant, its row in the table, and the
+/// conversions from argument values to the variant and back.
 macro_rules! commands {
     ($(
         $(#[$doc:meta])*

@@ -35,11 +35,11 @@ pub struct GuardedFile<'a> {
 struct Stopped;
 
 impl<'a> GuardedFile<'a> {
-    /// Opens `path`, of which at most `limit` bytes are read; more is an error, at once where the size is known.
-    /// Reading ends with an error when `stop` says so; see [`Self::was_stopped`].
+    /// Opens `path` and reads at most `limit` bytes. A larger file is an error, at once if its size is known. Reading
+    /// ends with an error when `stop` says so; see [`Self::was_stopped`].
     ///
     /// # Errors
-    /// What the system says, or what is wrong with the file, in words that go with its path.
+    /// The system's error, or what is wrong with the file, in words that follow its path.
     pub fn open(path: &Path, limit: u64, stop: impl Fn() -> bool + 'a) -> io::Result<Self> {
         // Before it is opened, because opening a device can do things; and after it, because it may be another file by
         // then.

@@ -39,8 +39,8 @@ const WORDS: &[&str] = &[
     "NO_PROXY",
 ];
 
-/// Variables that name a place or several. Handed on where each is an absolute path or an address: a relative one would
-/// mean another place in the program's folder than it meant here.
+/// Variables that hold one or more locations. Passed on only if each is an absolute path or an address: a relative path
+/// would mean another place in the program's folder than it does here.
 const PLACES: &[&str] = &[
     "CURL_CA_BUNDLE",
     "HOME",

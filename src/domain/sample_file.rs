@@ -84,8 +84,8 @@ pub fn parse_line(line: usize, bytes: &[u8]) -> Result<Sample, SampleError> {
     here.sample(&here.unique(members)?)
 }
 
-/// Text in UTF-16: by its byte order mark, or because every other byte of its beginning is zero, as JSON in UTF-16 has
-/// it. A single zero byte is a fault of another kind.
+/// Whether the text is UTF-16: it has that byte order mark, or every other byte of its beginning is zero, as in JSON
+/// encoded as UTF-16. A single zero byte is a different fault.
 fn is_utf16(bytes: &[u8]) -> bool {
     let begin = bytes.get(..bytes.len().min(4)).unwrap_or_default();
     bytes.starts_with(b"\xff\xfe")

@@ -16,8 +16,8 @@ use std::sync::Arc;
 /// The range of a score of which nothing else is known.
 const PROBABILITIES: (f64, f64) = (0.0, 1.0);
 
-/// `save` after a write failed: what was acknowledged is copied, and nothing of it can be recorded any more. A failure,
-/// since the session goes on unrecorded.
+/// `save` after a write failed: copies what was acknowledged; nothing more can be recorded. Returns a failure, since
+/// the session continues unrecorded.
 pub(super) fn rescue(journal: &mut Journal, path: &str) -> Result<Stop, Failure> {
     journal.copy_to(&path_text::path(path), false)?;
     Err(Failure::user(format!("all that was acknowledged is now in {path}; this session is no longer recorded"))
@@ -113,8 +113,8 @@ impl Engine {
         self.done(run, Fact::ThresholdSet { name: name.clone(), value })
     }
 
-    /// The range of a score: 0 to 1, and as far beyond as scores and thresholds of the loaded samples reach. Where
-    /// samples carry scores, one that none of them has is a slip of the pen.
+    /// The range of a score: 0 to 1, widened to cover the scores and thresholds of the loaded samples. If the samples
+    /// carry scores, a name that none of them has is a typing error.
     fn range_of_score(&self, name: &Name) -> Result<(f64, f64), Failure> {
         let Some(set) = &self.samples else { return Ok(PROBABILITIES) };
         let all = || set.samples.iter().flat_map(|sample| sample.scores.iter().chain(&sample.thresholds));

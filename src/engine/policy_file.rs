@@ -7,11 +7,11 @@ use crate::policy::limits;
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
-/// The text of a file, at most one byte more than a policy file may have, so that the parser sees that it is too large
-/// and says so with the limit. The error says in words what is wrong.
+/// The text of a file. Reads at most one byte more than a policy file may have, so that the parser notices the excess
+/// and reports the limit. The error says in words what is wrong.
 ///
 /// # Errors
-/// Where it cannot be read, is no text, or is not wanted any more ([`GuardedFile::was_stopped`]).
+/// If it cannot be read, is not text, or was cancelled ([`GuardedFile::was_stopped`]).
 pub fn read_text(path: &Path, cancel: &Cancel) -> io::Result<String> {
     let file = GuardedFile::open(path, u64::MAX, || cancel.is_cancelled()).map_err(in_words)?;
     let mut bytes = Vec::new();
@@ -27,8 +27,8 @@ pub fn read_text(path: &Path, cancel: &Cancel) -> io::Result<String> {
     })
 }
 
-/// The text of a file that the policy file `policy` includes. `path` comes from the parser, which keeps it inside the
-/// policy's folder by its words; this looks at where links lead, too.
+/// The text of a file that the policy file `policy` includes. The parser has already checked that `path`, as written,
+/// stays inside the policy's folder; this also checks where links lead.
 ///
 /// # Errors
 /// As [`read_text`], in words.

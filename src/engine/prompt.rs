@@ -17,8 +17,8 @@ const ANSWER: &str = "Answer:";
 
 /// What the model is asked at `node` about `sample`.
 ///
-/// Every piece but the sample's own text ends in a line break, so that pieces tokenised one by one give the tokens of
-/// the whole text, and prefixes are shared as widely as the layout allows.
+/// Every piece except the sample's own text ends in a line break. So pieces tokenised one by one give the tokens of the
+/// whole text, and the layout's prefixes are shared as far as possible.
 pub fn question(policy: &Policy, node: &Node, sample: &Sample, mode: Mode) -> Question {
     let mut user = Vec::new();
     match policy.layout {
@@ -59,11 +59,11 @@ pub struct Asked {
     pub walk: WalkId,
 }
 
-/// What a node of the current walk was asked, with the policy and the mode of that time; a node that was not asked, as
-/// it would be. Without `node` it is the one that was answered last, or else the next one. Needs no model.
+/// What a node of the current walk was asked, under the policy and mode of that time; for a node that was not asked,
+/// what it would be asked. Without `node`: the node answered last, or else the next one. Needs no model.
 ///
 /// # Errors
-/// Where there is no walk, no such node, or the recorded policy does not hold what was asked.
+/// If there is no walk or no such node, or the recorded policy does not contain what was asked.
 pub fn asked(state: &SessionState, policies: &Policies, node: Option<&Name>) -> Result<Asked, Failure> {
     let has = Has { samples: state.samples.is_some(), ..Has::default() };
     let walk = state.walk_now().ok_or_else(|| Failure::missing(Need::Walk, has))?;

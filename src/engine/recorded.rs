@@ -149,8 +149,8 @@ impl Recorded {
         Ok(Stop::Done)
     }
 
-    /// Forward until a walk comes to stand before `place`, or at it where it is a leaf: by a step, or by beginning,
-    /// branching, going back or being selected there.
+    /// Moves forward until a walk stands before `place` (at it, if it is a leaf), whether it got there by a step, a
+    /// start, a branch, a step back or by being selected.
     fn until(&mut self, place: &Name) -> Result<Stop, Failure> {
         let stands_there = |state: &SessionState| {
             let frontier = state.walk_now().map(Walk::frontier);
@@ -167,8 +167,8 @@ impl Recorded {
         }
     }
 
-    /// What an `x` of that kind found at a node, wherever in the recording it stands; without a position, where the
-    /// most tokens were read. A branch shares the steps before it, and what was found there.
+    /// The recorded result of `x` for this kind and node, anywhere in the recording; if no position is given, the one
+    /// for which the most tokens were read. A branch shares the steps before it and the results recorded for them.
     fn examined(&self, what: ExamineWhat, asked: &Asked) -> Option<Fact> {
         let mut walks = vec![asked.walk];
         let state = self.replay.state();

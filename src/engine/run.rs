@@ -46,9 +46,9 @@ impl Engine {
         }
     }
 
-    /// Asks the next node, takes the edge, and says which breakpoint (if any) wants to stop after it.
+    /// Asks the next node, takes the edge, and returns the breakpoint, if any, that stops after it.
     ///
-    /// A walk that was made under another policy, judge or mode stays as it is: a branch of it goes on.
+    /// A walk made under another policy, judge or mode is left as it is and continued in a branch.
     fn advance(&mut self, run: &mut Execution) -> Result<Option<u32>, Failure> {
         let id = self.frontier_node()?;
         let policy = self.policy()?;
@@ -89,8 +89,8 @@ impl Engine {
         self.breakpoint_after_step(run)
     }
 
-    /// A branch that shares the first `at` steps of `from` and goes on under what is loaded now. With nothing to share
-    /// it is a new walk of the sample, for the root is the loaded policy's.
+    /// Starts a branch that shares the first `at` steps of `from` and continues under what is loaded now. If there is
+    /// nothing to share, it is a new walk of the sample, because the root belongs to the loaded policy.
     pub(super) fn branch(&mut self, run: &mut Execution, from: WalkId, at: usize) -> Result<WalkId, Failure> {
         let policy = self.policy()?;
         let source = self.state.walk(from).ok_or_else(|| Failure::internal(format!("there is no walk {}", from.0)))?;

@@ -80,10 +80,10 @@ fn parse_policy(path: &str, builtins: &[Builtin], cancel: &Cancel) -> Result<(Po
     }
 }
 
-/// A policy file (or builtin) without a session, for `check`.
+/// Loads a policy file (or builtin) without a session, for `check`.
 ///
 /// # Errors
-/// Where it cannot be read, or the first error in it and how many more there are.
+/// If it cannot be read, or with the policy's first error and how many more there are.
 pub fn policy_of_file(path: &str, builtins: &[Builtin], cancel: &Cancel) -> Result<Policy, Failure> {
     parse_policy(path, builtins, cancel).map(|(policy, _)| policy)
 }

@@ -11,8 +11,8 @@ use crate::session::{LeafReached, NodeRef, Step, Taken};
 /// Words the question at a node: [`prompt::question`], or other words where those are what is measured.
 pub type Ask = dyn Fn(&Policy, &Node, &Sample, Mode) -> Question;
 
-/// The edge that a judgement takes at `node`: the most probable answer, or the node's `unsure` target where the margin
-/// between the two most probable answers is below the node's limit. `None` only for a readout without answers.
+/// The edge that a judgement takes at `node`: that of the most probable answer, or the node's `unsure` target if the
+/// margin between the two most probable answers is below the node's limit. `None` only for a readout without answers.
 pub fn choose(node: &Node, judgement: &Judgement) -> Option<(Name, Taken, Target)> {
     let best = judgement.readout.best()?;
     match &node.unsure {

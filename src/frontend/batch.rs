@@ -30,11 +30,11 @@ pub struct Options {
     pub theme: Option<Theme>,
 }
 
-/// Carries out `inputs`, then the lines of `stdin`, and gives the exit code: 0, or that of the first line that failed
-/// (with `keep_going` of the worst): 1 failed, 2 not understood, 130 stopped, 255 internal.
+/// Runs `inputs`, then the lines of `stdin`, and returns the exit code: 0, or that of the first failed line (with
+/// `keep_going`, of the worst): 1 failed, 2 not understood, 130 stopped, 255 internal.
 ///
 /// # Errors
-/// Where `out` cannot be written.
+/// If `out` cannot be written.
 pub fn run<R: BufRead + Send + 'static>(
     client: &mut Client,
     inputs: &[Input],
@@ -86,8 +86,8 @@ fn carry_out<R: BufRead + Send + 'static>(
     }
 }
 
-/// Reads lines on a thread of their own, so that a signal can end a wait for one. The thread ends with the stream, or
-/// with the first line that nobody takes any more.
+/// Reads lines on a separate thread, so that a signal can interrupt the wait for one. The thread ends with the stream,
+/// or at the first line that nobody receives.
 fn read_ahead<R: BufRead + Send + 'static>(stdin: R) -> io::Result<Receiver<io::Result<ScriptLine>>> {
     let (lines, taken) = sync_channel(AHEAD);
     std::thread::Builder::new().name("stdin".to_owned()).spawn(move || {

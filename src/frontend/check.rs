@@ -144,8 +144,8 @@ impl Summary {
     }
 }
 
-/// Reads lines on a thread of its own, so that a slow writer of them does not keep the samples at hand waiting. The
-/// thread ends with the input or with the receiver.
+/// Reads lines on a separate thread, so that a slow producer does not hold up the samples in progress. The thread ends
+/// with the input or with the receiver.
 fn read_ahead(input: impl BufRead + Send + 'static) -> Receiver<io::Result<RawLine>> {
     let (send, receive) = sync_channel(AHEAD);
     thread::spawn(move || {

@@ -39,10 +39,10 @@ impl Editor {
         Self { programs, words: if words.is_empty() { vec![USUAL.into()] } else { words } }
     }
 
-    /// Opens a place and waits until the editor has ended; Ctrl-C is the editor's meanwhile.
+    /// Opens the editor at `place` and waits until it exits; meanwhile Ctrl-C belongs to the editor.
     ///
     /// # Errors
-    /// Where the editor cannot be found or started, or says that it failed.
+    /// If the editor cannot be found or started, or reports failure.
     pub fn open(&self, place: &FileLine, interrupt: &Interrupt) -> Result<(), Failure> {
         let mut command = self.command(place)?;
         let shown = command.get_program().to_string_lossy().into_owned();
@@ -88,12 +88,12 @@ fn arguments(program: &Path, path: &Path, line: usize) -> Vec<OsString> {
     }
 }
 
-/// Where `node` is described in the file of the loaded policy; where none is named, the node that is asked next or the
-/// leaf that was reached, and without a walk the root.
+/// Where the file of the loaded policy describes `node`. Without `node`: the node asked next or the leaf reached;
+/// without a walk, the root.
 ///
 /// # Errors
-/// In a recorded session, whose paths come from somebody else; where no policy is loaded, it lies inside the program,
-/// or it has no such node or leaf.
+/// In a recorded session, whose paths come from somebody else; if no policy is loaded or it is compiled into the
+/// program; if it has no such node or leaf.
 pub fn place(node: Option<&Name>, client: &Client) -> Result<FileLine, Failure> {
     let (state, basis) = (client.state(), client.basis());
     let has = absent::has(state, !client.is_recorded());

@@ -32,11 +32,11 @@ impl History {
         self.load().iter().cloned().collect()
     }
 
-    /// Adds a line and writes the file, making its folder first. A line with a space in front, and one that repeats the
-    /// last, are not kept.
+    /// Adds a line and writes the file, creating its folder if needed. A line that begins with a space or repeats the
+    /// previous one is not kept.
     ///
     /// # Errors
-    /// Where the file cannot be written; the session goes on without.
+    /// If the file cannot be written; the session continues without it.
     pub fn remember(&self, line: &str) -> rustyline::Result<()> {
         let Some(path) = &self.path else { return Ok(()) };
         let mut file = self.load();

@@ -119,11 +119,11 @@ impl Interrupt {
         ctrlc::set_handler(move || drop(this.press(Instant::now()))).map_err(io::Error::other)
     }
 
-    /// Ends the program when the terminal goes away. There may be no SIGHUP (nohup, a program in the background), and a
-    /// read from a terminal that is gone need not say so.
+    /// Ends the program when the terminal goes away. This needs a watcher, because there may be no SIGHUP (nohup,
+    /// background jobs), and reading from a dead terminal need not fail.
     ///
     /// # Errors
-    /// Where the system gives no thread.
+    /// If the system cannot start a thread.
     pub fn watch_terminal(&self) -> io::Result<()> {
         let this = self.clone();
         std::thread::Builder::new().name("terminal".to_owned()).spawn(move || {
@@ -261,7 +261,7 @@ impl Interrupt {
         }
     }
 
-    /// Ends the process at once, giving the terminal back as far as that takes no time. The journal is whole: what was
+    /// Ends the process at once, restoring the terminal if that takes no time. The journal is intact: everything
     /// acknowledged is on the disk.
     fn end_now(&self) {
         let farewell = lock(&self.0.farewell).clone();
@@ -277,9 +277,9 @@ impl Interrupt {
     }
 }
 
-/// Lets other threads hear SIGINT and SIGWINCH. The line editor answers both in a handler that writes to a socket and
-/// waits where that is full, as it is when a terminal changes its size all the time and nobody reads: whoever watches
-/// over the end must not be kept there.
+/// Blocks SIGINT and SIGWINCH on this thread, so that other threads handle them. The line editor's handler for both
+/// writes to a socket and blocks when that is full, as happens when a terminal is resized constantly and nobody reads.
+/// The thread that ends the program must not get stuck there.
 #[cfg(unix)]
 fn deaf() {
     use nix::sys::signal::{SIGINT, SIGWINCH, SigSet};
@@ -298,8 +298,8 @@ pub fn terminal_gone() -> bool {
     gone(io::stdin()) || gone(io::stdout())
 }
 
-/// The system answers every question about a terminal that is gone with an I/O error, but only a moment after the other
-/// side was closed; until then polling says that it hung up.
+/// Every query on a terminal that is gone fails with an I/O error, but only some moments after the other side was
+/// closed; until then polling reports a hang-up.
 #[cfg(unix)]
 fn gone(stream: impl std::os::fd::AsFd) -> bool {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};

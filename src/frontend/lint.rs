@@ -45,11 +45,11 @@ const ERRORS: u8 = 1;
 /// A file could not be read, or nothing was asked.
 const UNREADABLE: u8 = 2;
 
-/// Checks `paths` in order and gives the exit code: 0 clean or warnings only, 1 errors, 2 nothing to check or a file
-/// that cannot be read. The worst of several counts.
+/// Checks `paths` in order and returns the exit code: 0 clean or warnings only, 1 errors, 2 nothing to check or an
+/// unreadable file. The worst of several counts.
 ///
 /// # Errors
-/// Where `out` or `err` cannot be written.
+/// If `out` or `err` cannot be written.
 pub fn run(paths: &[PathBuf], options: &LintOptions, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
     if paths.is_empty() {
         writeln!(err, "error: no policy file given (hint: crossexam lint POLICY.toml, or the folder)")?;

@@ -41,8 +41,8 @@ impl LineError {
     }
 }
 
-/// Tokenises `{"text"}` lines as plain content: `{"ids"}` lines with nothing added, and `lost_bytes` where the
-/// vocabulary has no token for some bytes of the text. Returns the exit code: 0, or 1 where a line was bad.
+/// Tokenises `{"text"}` lines as plain content: `{"ids"}` lines with nothing added, and `lost_bytes` if the vocabulary
+/// has no token for some bytes of the text. Returns the exit code: 0, or 1 if a line was bad.
 pub fn tokenize(
     model: &Path,
     input: &mut dyn BufRead,
@@ -67,8 +67,8 @@ pub fn tokenize(
     })
 }
 
-/// Calls `answer` with the object on every line and writes what it gives, or an error record with the line's number.
-/// Returns the exit code: 0, or 1 where a line had an error.
+/// Calls `answer` with the object on every line and writes the result, or an error record with the line's number.
+/// Returns the exit code: 0, or 1 if a line had an error.
 pub fn each_line(
     input: &mut dyn BufRead,
     output: &mut dyn Write,

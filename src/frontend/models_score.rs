@@ -19,8 +19,8 @@ const TOP: usize = 50;
 const GREEDY: usize = 24;
 
 /// Scores `{"ids": [..]}` lines: `{"top": [[id, logprob] × 50], "greedy": [24 ids]}` for each, or an error record.
-/// `arithmetic`: with the kernels that answer questions, or with exact ones to compare them with. `threads` 0 means one
-/// per core. Returns the exit code: 0, or 1 where a line was bad.
+/// `arithmetic` selects the kernels that answer questions, or exact ones to compare them with. `threads` 0 means one
+/// per core. Returns the exit code: 0, or 1 if a line was bad.
 pub fn score(
     model: &Path,
     arithmetic: Arithmetic,

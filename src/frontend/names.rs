@@ -137,8 +137,8 @@ fn push(list: &mut Listed, name: &str, doc: String) {
     }
 }
 
-/// Files and folders whose path begins with `begun`, the first ones by name; hidden ones only where a dot was typed.
-/// `~` stands for the home folder, as it does when the path is read. Names that are no Unicode cannot be typed and are
+/// Files and folders whose path begins with `begun`, the first ones by name; hidden ones only if a dot was typed. `~`
+/// stands for the home folder, as it does when the path is read. Names that are not Unicode cannot be typed and are
 /// left out.
 fn paths(begun: &str, home: Option<&Path>) -> Listed {
     if begun == "~" && home.is_some() {

@@ -24,10 +24,10 @@ pub struct Replay<'a> {
 }
 
 impl Replay<'_> {
-    /// Prints the session to `out` and what is wrong with its file to `err`. Gives the exit code: 0 where every
-    /// acknowledged fact was shown, 1 where the file could not be read to its end.
+    /// Prints the session to `out` and what is wrong with its file to `err`. Returns the exit code: 0 if every
+    /// acknowledged fact was shown, 1 if the file could not be read to its end.
     ///
-    /// Fails only where `out` or `err` does.
+    /// Fails only if `out` or `err` does.
     pub fn run(&self, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
         let (facts, recovery) = match journal::read(self.path) {
             Ok(read) => read,

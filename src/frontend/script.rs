@@ -126,10 +126,10 @@ const MOST_BYTES: u64 = 16 << 20;
 /// How long a pipe may take to give all of a script to a front end that does nothing else meanwhile.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// All lines of a file, for a front end that does not wait long.
+/// All lines of a file, for a front end that must not wait long.
 ///
 /// # Errors
-/// Where it is neither a file nor a pipe, too large, or cannot be read within [`PATIENCE`].
+/// If it is neither a file nor a pipe, is too large, or cannot be read within [`PATIENCE`].
 pub fn whole(path: &Path, interrupt: &Interrupt) -> io::Result<Vec<ScriptLine>> {
     let start = Instant::now();
     let file = GuardedFile::open(path, MOST_BYTES, || interrupt.ending() || start.elapsed() > PATIENCE)?;

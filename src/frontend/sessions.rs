@@ -55,10 +55,10 @@ pub fn newest(folder: &Path) -> io::Result<Option<PathBuf>> {
     Ok(entries(folder)?.into_iter().find(|entry| entry.opened.is_ok()).map(|entry| entry.path))
 }
 
-/// The newest `most` sessions of a folder, a line each: when it was begun, policy, samples, walks, notes, file.
+/// The newest `most` sessions of a folder, one per line: start time, policy, samples, walks, notes, file.
 ///
 /// # Errors
-/// Where the folder cannot be read.
+/// If the folder cannot be read.
 pub fn list(folder: &Path, most: usize) -> io::Result<Doc> {
     let entries = entries(folder)?;
     let mut doc = Doc::new();

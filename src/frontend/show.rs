@@ -200,7 +200,7 @@ impl Show for Aside<'_, '_> {
     }
 }
 
-/// As one JSON object a line, each with `v` (1) and `event`: `command` {line}, `fact` {fact: as in the session file},
+/// One JSON object per line, each with `v` (1) and `event`: `command` {line}, `fact` {fact: as in the session file},
 /// `view` {command, doc}, `examined` {doc}, `remark` {doc}, `done` {stop}, `error` {kind, message, hint, place}.
 pub struct JsonShow<'a> {
     out: &'a mut dyn Write,

@@ -19,9 +19,9 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Whether a file of the loaded policy changed since the last time this was asked, and is not what was loaded. So
-    /// each change is told once. A file that is gone is no change: editors replace files, and `reload` says what is
-    /// missing.
+    /// Whether a file of the loaded policy has changed since the last call and now differs from what was loaded, so
+    /// that each change is reported once. A missing file is not a change: editors replace files, and `reload` reports
+    /// what is missing.
     pub fn changed(&mut self, loaded: Option<&Arc<PolicyRecord>>) -> bool {
         let Some(loaded) = loaded else {
             *self = Self::default();

@@ -34,7 +34,7 @@ fn page(client: &Client, width: usize) -> Page {
 /// The answer to a command that needs no engine, wrapped at `width` cells.
 ///
 /// # Errors
-/// Where there is nothing to show, or the expression makes no sense.
+/// If there is nothing to show, or the expression makes no sense.
 pub fn answer(command: &ViewCommand, client: &Client, width: usize) -> Result<Doc, Failure> {
     Ok(view::answer(command, client.state(), client.basis(), page(client, width))?)
 }

@@ -8,7 +8,7 @@ use crate::frontend::tui::Hammer;
 use crate::session::journal;
 use std::sync::LazyLock;
 
-/// Keys, pastes and sizes of a terminal, one byte or a few for each.
+/// Keys, pastes and terminal sizes, one or a few bytes each.
 ///
 /// Nothing on the screen can act on a terminal, whatever was pressed at whatever size.
 pub fn keys(data: &[u8]) {

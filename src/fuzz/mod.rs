@@ -41,8 +41,8 @@ pub const TARGETS: [Target; 8] = [
     Target { name: "keys", run: keys, seeds: keys::sequences, words: keys::WORDS },
 ];
 
-/// Whether `text` may go to a terminal: its only control is the line break, and nothing in it is hidden but what
-/// escaping leaves (joiners, selectors and tags inside whole sequences).
+/// Whether `text` is safe on a terminal: its only control character is the line break, and it has no hidden characters
+/// except those that escaping leaves (joiners, selectors and tags inside well-formed sequences).
 fn inert(text: &str) -> bool {
     text.chars().all(|c| {
         !crate::text::is_hidden(c)

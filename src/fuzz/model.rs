@@ -9,9 +9,9 @@ use crate::llm::gguf::{self, Metadata};
 use crate::llm::tokenizer::Tokenizer;
 use std::sync::LazyLock;
 
-/// The beginning of a GGUF file, and all that is made of it before tensors are read.
+/// The beginning of a GGUF file, and everything derived from it before tensors are read.
 ///
-/// Every tensor of a header that is accepted lies inside the file; a tokenizer that is built gives no control token for
+/// In an accepted header every tensor lies inside the file; a tokenizer built from it never gives a control token for
 /// content.
 pub fn gguf(data: &[u8]) {
     let Ok((metadata, tensors)) = gguf::header_of(data, &Cancel::new()) else { return };
@@ -27,7 +27,7 @@ pub fn gguf(data: &[u8]) {
     }
 }
 
-/// Text, read as content and as scaffolding by one of four small vocabularies; the first byte chooses.
+/// Text, tokenised as content and as scaffolding by one of four small vocabularies; the first byte chooses.
 ///
 /// Content gives no control token, and its tokens spell the content.
 pub fn tokenizer(data: &[u8]) {
@@ -59,9 +59,9 @@ static TOKENIZERS: LazyLock<Vec<Tokenizer>> = LazyLock::new(|| {
     files.filter_map(|file| Tokenizer::from_metadata(&gguf::header_of(&file, &Cancel::new()).ok()?.0).ok()).collect()
 });
 
-/// A chat template of a model file, beside a small vocabulary.
+/// A chat template from a model file, with a small vocabulary.
 ///
-/// What is rendered holds every piece of content exactly once, in order and unchanged, and no template part holds
+/// The rendered prompt holds every piece of content exactly once, in order and unchanged, and no template part holds
 /// content.
 pub fn template(data: &[u8]) {
     let source = String::from_utf8_lossy(data);

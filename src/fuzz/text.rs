@@ -11,10 +11,11 @@ use crate::policy::{self, GraphFormat};
 use crate::report::{Basis, Doc, Page, plain, transcript};
 use crate::session::{Fact, Policies, SessionState, journal as session, wire};
 
-/// A policy file; after each NUL another file, which the next include gets.
+/// A policy file; the text after each NUL is the next included file.
 ///
-/// Every fault has a place in its file and an inert text; a refused policy has a fault, and an accepted one has none
-/// that counts, is drawn inertly in every format, is read again as the same policy, and every walk through it ends.
+/// Every fault has a position in its file and a text that cannot act on a terminal. A refused policy has an error. An
+/// accepted one has none, is drawn safely in every format, reads again as the same policy, and every walk through it
+/// ends.
 pub fn policy(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let read = || {
@@ -64,8 +65,8 @@ pub fn policy(data: &[u8]) {
 
 /// A file of samples.
 ///
-/// Every line is a sample, blank, or a fault with a place, a short message and a hint; what a sample keeps as `meta` is
-/// JSON; and a line means the same alone.
+/// Every line is a sample, blank, or a fault with a position, a short message and a hint; the `meta` of a sample is
+/// JSON; and a line means the same on its own.
 pub fn samples(data: &[u8]) {
     let loaded = sample_file::load(data);
     let Ok(loaded) = loaded else {
@@ -92,10 +93,9 @@ pub fn samples(data: &[u8]) {
     }
 }
 
-/// A session file; and the lines of the input as facts, framed as a session file has them.
+/// A session file; and the lines of the input as facts, framed like those of a session file.
 ///
-/// Reading never panics; the facts that were read add up to a state and are shown inertly; they are the same when they
-/// are written and read again.
+/// Reading never panics; the facts fold into a state and are shown safely; they survive writing and reading.
 pub fn journal(data: &[u8]) {
     if let Ok((facts, recovery)) = session::of_bytes("s.jsonl".as_ref(), data) {
         assert!(recovery.notices().iter().all(|notice| inert(notice.as_str())));
@@ -124,8 +124,8 @@ fn told(facts: &[Fact]) {
 
 /// A command line.
 ///
-/// What is read as a command is read as the same command from its own text; a fault has a place in the line and an
-/// inert text; completion replaces a part of the line.
+/// A command reads back from its own text as the same command; a fault has a position in the line and a text that
+/// cannot act on a terminal; a completion replaces a range of the line.
 pub fn command(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     match command::parse(&text) {

@@ -1,15 +1,14 @@
-//! Fetching a model file: the sources of its manifest in order, checked, resumable, safe against other processes and
-//! crashes.
+//! Fetches a model file from the sources in its manifest, in order: checked, resumable, and safe against other
+//! processes and crashes.
 //!
-//! Must not touch the network when told to stay offline, and must not let a file that fails its check into the models
-//! folder.
+//! Must not touch the network in offline mode, and must not let a file that fails its check into the models folder.
 //!
-//! The `sync` downloader of hf-hub 0.5 is not used, only its repository addresses: it cannot be cancelled and has no
-//! timeouts, it appends a whole 200 answer to a partial file, gets stuck on a partial file that is complete, and checks
-//! no digest. The requests go through ureq, the client hf-hub itself uses.
+//! We use only the repository addresses of hf-hub 0.5, not its `sync` downloader: it cannot be cancelled and has no
+//! timeouts, it appends a whole 200 response to a partial file, it gets stuck on a partial file that is complete, and
+//! it checks no digest. Requests go through ureq, the client that hf-hub itself uses.
 //!
-//! The models folder holds the files, `SHA256SUMS` with the digests recorded at first download (the format `sha256sum
-//! -c` reads), and `.partial/` with locks, partial downloads and temporary files.
+//! The models folder holds the files, `SHA256SUMS` with the digests recorded at first download (in the format of
+//! `sha256sum -c`), and `.partial/` with locks, partial downloads and temporary files.
 
 mod address;
 mod download;
@@ -29,11 +28,11 @@ use crate::text::Untrusted;
 use fetched::SourceError;
 use store::Store;
 
-/// Makes sure that the file of `manifest` is there and right, fetching it where it is not, and returns where it is.
+/// Makes sure that the file of `manifest` is present and correct, fetching it if needed, and returns its path.
 ///
-/// Reports [`Progress`] of every kind but of answers, and as [`Progress::Note`] whatever a user should know even where
-/// all ends well: a source that failed, a file that was set aside, a digest that nothing was compared with. Stops soon
-/// after `cancel`.
+/// Reports every kind of [`Progress`] except answers. [`Progress::Note`] carries what a user should know even on
+/// success: a source that failed, a file that was set aside, a digest that could not be compared with anything. Stops
+/// soon after `cancel`.
 pub fn fetch(
     manifest: &Manifest,
     options: &Options,

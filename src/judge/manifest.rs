@@ -1,6 +1,6 @@
-//! Model manifests: where a model can be had, how its file is checked, and what it is good for.
+//! Model manifests: where to get a model, how to check its file, and what it is good for.
 //!
-//! Must not fetch anything; the manifests are part of the program, one file each in `models/`.
+//! Must not fetch anything; the manifests are compiled into the program, one file each in `models/`.
 
 use crate::domain::Digest;
 use serde::{Deserialize, Deserializer, de};

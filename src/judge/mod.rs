@@ -1,7 +1,7 @@
-//! Judges: whatever can answer a node. A local model read from one GGUF file, a script for tests, a record for replay.
+//! Judges: whatever can answer a node. A local model read from one GGUF file, or a script for tests.
 //!
-//! Must not know of policies, sessions or screens. How a model computes is `llm`'s business; what an answer is, is this
-//! floor's.
+//! Must not know policies, sessions or screens. How a model computes is up to `llm`; what counts as an answer is
+//! decided here.
 
 use crate::domain::{Cancel, Complaint, Examination, Judgement, Mode, ModelInfo, Name, Prompt, path_text};
 use crate::llm::LlmError;
@@ -97,11 +97,11 @@ pub trait Judge: Send {
         cancel: &Cancel,
     ) -> Result<Judgement, JudgeError>;
 
-    /// Answers questions until there are no more, several at a time where the judge is faster so. Each answer is the
-    /// one that [`Self::judge`] would give.
+    /// Answers questions until there are no more, several at a time if that is faster. Each answer is the one that
+    /// [`Self::judge`] would give.
     ///
     /// # Errors
-    /// [`JudgeError::Cancelled`], or a fault that concerns no single question; questions that were asked are then lost.
+    /// [`JudgeError::Cancelled`], or a fault that concerns no single question; the questions in progress are then lost.
     fn judge_all(&mut self, questions: &mut dyn Questions, cancel: &Cancel) -> Result<(), JudgeError> {
         while let Some((number, question)) = questions.next(true) {
             let answer = self.judge(&question, &mut |progress| questions.progress(number, progress), cancel);
@@ -125,9 +125,9 @@ pub trait Judge: Send {
 
 /// Where questions come from and answers go, when there are many.
 pub trait Questions {
-    /// The next question and a number of the caller's own, or `None` where there is none at the moment. Of two
-    /// questions the one with the lower number is the more urgent. `idle`: nothing is being worked on, so the caller
-    /// may wait for one; `None` is then the end.
+    /// The next question with a number chosen by the caller, or `None` if there is none at the moment. Lower numbers
+    /// are more urgent. With `idle` nothing is in progress, so the caller may block until one arrives; `None` then
+    /// means the end.
     fn next(&mut self, idle: bool) -> Option<(u64, Question)>;
 
     /// The answer to question number `number`. Answers come in any order.

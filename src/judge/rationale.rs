@@ -1,9 +1,9 @@
-//! The text of a rationale as it comes, token by token: whole characters only, and cut where the model begins to
-//! answer, leaves a line blank after it has said something, or has said the same line before. Small models do the
-//! latter two instead of ending their turn, and then go on until the token limit.
+//! The text of a rationale as it streams in, token by token: whole characters only. It ends where the model begins to
+//! answer, leaves a blank line after some text, or repeats an earlier line. Small models do the latter two instead of
+//! ending their turn, and would then go on until the token limit.
 //!
-//! Must never show a piece that is taken back later: what could still become the answer cue or a blank line is held
-//! back.
+//! Must never show a piece that is taken back later: text that may still turn out to be the answer cue or a blank line
+//! is held back.
 
 use crate::domain::StopReason;
 use crate::llm::tokenizer::Utf8Stream;

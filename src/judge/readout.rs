@@ -1,7 +1,7 @@
 //! The readout: the teacher-forced log-probability of every allowed answer, over the token trie of all answers.
 //!
-//! Must use the full vocabulary at every step and never renormalise: what the model gives to other texts stays lost,
-//! and shows as low coverage.
+//! Must use the full vocabulary at every step and never renormalise: probability that the model gives to other texts
+//! stays lost and shows as low coverage.
 //!
 //! The formula. The cue (`Answer:`) ends without a space, and an answer is tokenised as content with one leading space,
 //! so there is one surface form by construction. With tokens `t1 … tn` of an answer and the set `E` of ending tokens,
@@ -42,7 +42,7 @@ fn ends_a_word(bytes: &[u8]) -> bool {
 /// Tokens of each answer as content after the cue, whose last token is `previous`.
 ///
 /// # Errors
-/// Where the vocabulary cannot tell two answers apart.
+/// If the vocabulary cannot tell two answers apart.
 pub fn tokenize(tokenizer: &Tokenizer, answers: &[Name], previous: Option<u32>) -> Result<Vec<Vec<u32>>, JudgeError> {
     let mut all = Vec::new();
     for answer in answers {
@@ -174,7 +174,7 @@ impl Plan {
     /// The answers' log-probabilities, from the logits after the prompt and those after each row, `[row][vocabulary]`.
     ///
     /// # Errors
-    /// Where the model's numbers are not finite.
+    /// If the model's numbers are not finite.
     pub fn scores(&self, prompt: &[f32], after: &[f32], endings: &[u32]) -> Result<Scores, JudgeError> {
         let steps: Vec<&[f32]> = after.chunks_exact(prompt.len().max(1)).collect();
         let root = LogSoftmax::new(prompt)?;

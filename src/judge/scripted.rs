@@ -1,6 +1,6 @@
-//! A judge whose answers are written down beforehand, for tests where determinism is the point.
+//! A judge with scripted answers, for tests that need determinism.
 //!
-//! Must not be reachable from the command line except as `--llm scripted:FILE` in tests.
+//! Must not be reachable from the command line except as `--llm scripted:…`.
 
 use super::{Judge, JudgeError, Look, Progress, Question};
 use crate::domain::{
@@ -21,8 +21,8 @@ pub struct Scripted {
 }
 
 impl Scripted {
-    /// A judge that calls `answer` for every node; it returns one probability per allowed answer (need not sum to 1;
-    /// the sum is the coverage) and the rationale.
+    /// A judge that calls `answer` for every node. It returns one probability per allowed answer (they need not sum to
+    /// 1; the sum is the coverage) and the rationale.
     pub fn new(answer: impl FnMut(&Question) -> (Vec<f64>, String) + Send + 'static) -> Self {
         let digest = Digest::of(b"scripted");
         let info = ModelInfo {
@@ -52,11 +52,11 @@ impl Scripted {
 }
 
 impl Scripted {
-    /// The judge of `--llm scripted:ARGUMENT`: a number is the probability of every first answer; anything else is a
-    /// file whose text is the rationale of every node, with probability 0.8 for the first answer.
+    /// The judge of `--llm scripted:ARGUMENT`: a number is the probability of the first answer of every node; anything
+    /// else is a file whose text becomes the rationale of every node, with probability 0.8 for the first answer.
     ///
     /// # Errors
-    /// Where the file cannot be read.
+    /// If the file cannot be read.
     pub fn from_argument(argument: &str, cancel: &Cancel) -> Result<Self, JudgeError> {
         // What answers differently is another model.
         let named = |mut judge: Self| {

@@ -1,4 +1,4 @@
-//! `LocalSource`: from the name an analyst types to a judge: a manifest's name or the path of a GGUF file.
+//! `LocalSource`: turns the name an analyst types (a manifest's name or the path of a GGUF file) into a judge.
 //!
 //! Must not read weights itself: it finds the file, has it fetched and checked, and hands it to the loader.
 

@@ -87,16 +87,16 @@ pub(super) fn policy(loaded: &Loaded, flat: &Flat<'_>, terms: &Terms<'_>) -> Opt
     })
 }
 
-/// The policy's own instructions first, then those of each included file once, as paragraphs: all nodes share one
-/// prefix, and an included node keeps the words it was written with.
+/// The policy's own instructions first, then those of each included file once, as paragraphs: so all nodes share one
+/// prefix, and an included node keeps the instructions it was written with.
 fn instructions(loaded: &Loaded) -> Untrusted {
     let all = loaded.drafts.iter().filter_map(|d| d.head.as_ref()?.instructions.as_ref());
     all.map(|t| t.text.as_str()).collect::<Vec<_>>().join("\n\n").into()
 }
 
 /// Hash of what the model reads at this node: question, guidance, examples, answers (not where they lead) and the
-/// definitions of the terms used, also through other definitions. The version in the first part changes whenever this
-/// list does.
+/// definitions of the terms used, directly or through other definitions. Changing this list requires a new version in
+/// the first part.
 fn node_hash(draft: &NodeDraft, terms: &Terms<'_>) -> Digest {
     let question = draft.question.iter().map(|t| ("question", t));
     let guidance = draft.guidance.iter().map(|t| ("guidance", t));
@@ -114,7 +114,7 @@ fn node_hash(draft: &NodeDraft, terms: &Terms<'_>) -> Digest {
     Digest::of_parts(parts)
 }
 
-/// For one file the digest of its bytes, as `sha256sum` prints it; for several a digest over their relative paths and
+/// For one file, the digest of its bytes, as `sha256sum` prints it; for several, a digest over their relative paths and
 /// texts, so that a policy has the same digest in every folder.
 fn digest(loaded: &Loaded) -> Digest {
     match loaded.files.as_slice() {

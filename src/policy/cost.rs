@@ -20,8 +20,8 @@ pub struct LayoutCost {
     pub per_sample: f64,
 }
 
-/// Estimates both layouts for samples of `sample_chars` characters on average, with every answer of a node equally
-/// likely and every walk as long as the tree makes it.
+/// Estimates both layouts for samples of `sample_chars` characters on average, assuming that every answer of a node is
+/// equally likely.
 pub fn layouts(policy: &Policy, sample_chars: f64) -> [LayoutCost; 2] {
     let visits = expected_visits(policy);
     let asked: f64 = visits.iter().sum();
@@ -60,8 +60,8 @@ impl Asked {
         }
     }
 
-    /// The layout that the policy does not have, and how many tokens it would have spared these walks (negative: cost
-    /// them). `prompt_tokens` is what all their prompts had in all; the estimate is brought to that measure.
+    /// The layout that the policy does not use, and how many tokens it would have saved on these walks (negative:
+    /// cost). `prompt_tokens` is the real total of their prompts, to which the estimate is scaled.
     pub fn spared_by_other(&self, policy: &Policy, prompt_tokens: u64) -> (Layout, f64) {
         let totals = self.totals(policy);
         let [used, other] = if totals[0].0 == policy.layout { totals } else { [totals[1], totals[0]] };
@@ -81,8 +81,8 @@ impl Asked {
     }
 }
 
-/// Both layouts where nodes are asked `visits` times a sample, which has `sample_chars` characters, and `asked_chars`
-/// when it is read again for every node.
+/// Estimates both layouts for `visits`, the visits of each node per sample, and a sample of `sample_chars` characters;
+/// `asked_chars` is the total if the sample is read again at every node.
 fn estimate(policy: &Policy, visits: &[f64], sample_chars: f64, asked_chars: f64) -> [LayoutCost; 2] {
     let sample = tokens(sample_chars);
     let head = head_tokens(policy);

@@ -40,7 +40,7 @@ impl Row {
     }
 }
 
-/// All lines of a tree. Below a certain depth a node is drawn in a block of its own further down, so that lines stay
+/// All lines of a tree. Beyond a certain depth a node is drawn in a separate block further down, so that lines stay
 /// readable and the drawing of a chain does not grow with the square of its length.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TreeLayout {
@@ -59,9 +59,9 @@ struct Open {
 }
 
 impl TreeLayout {
-    /// Lays `policy` out in blocks of at most `levels` levels. The nodes of `path` are drawn where it passes: each
-    /// entry is an edge (a node, and a place among its edges), the first one of the root. Other shared nodes are drawn
-    /// where they are met first.
+    /// Lays `policy` out in blocks of at most `levels` levels. Nodes on `path` are drawn where it passes: each entry is
+    /// an edge (a node, and an index among its edges), the first one leaving the root. Other shared nodes are drawn at
+    /// their first occurrence.
     pub fn new(policy: &Policy, levels: usize, path: &[(usize, usize)]) -> Self {
         let levels = levels.clamp(1, MOST_LEVELS);
         let index = Index::new(policy);

@@ -16,8 +16,8 @@ pub struct Parsed {
     pub policy: Option<Policy>,
     /// Everything that is wrong, in the order of the files, at most a few hundred.
     pub diagnostics: Vec<Diagnostic>,
-    /// The files that were read: the policy file first, then the included ones. Given to the same function again, with
-    /// a reader that looks in this list, they make the same policy.
+    /// The files that were read: the policy file first, then the included ones. Passed to the same function again, with
+    /// a reader that looks in this list, they give the same policy.
     pub files: Vec<SourceFile>,
 }
 
@@ -28,7 +28,7 @@ impl Parsed {
     }
 }
 
-/// Parses the policy file `path` with content `text`; `read` is called for every included file with its path, which
+/// Parses the policy file `path` with content `text`. `read` is called with the path of every included file, which
 /// begins with the folder of `path` and lies inside it.
 ///
 /// ```

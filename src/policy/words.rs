@@ -4,8 +4,8 @@
 
 use super::draft::Text;
 
-/// A text as lower-case words, taken apart once for all checks. What stands in `[[…]]` is left out, since a defined
-/// term means what its definition says, and so is what stands in quotes: that is what somebody else might write.
+/// A text as lower-case words, split once for all checks. Text in `[[…]]` is left out, since a defined term means what
+/// its definition says. So is text in quotes: it is what somebody else might write.
 pub(super) struct Words {
     /// The text without those parts.
     text: String,

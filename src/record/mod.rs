@@ -1,9 +1,9 @@
-//! The record of one sample's verdict: what `check` writes, one JSON object a line, and what everything that speaks of
-//! sets of verdicts reads.
+//! The record of one sample's verdict, one JSON object per line: what `check` writes, and what every tool that works
+//! with sets of verdicts reads.
 //!
 //! Must read what it writes, and must not change a field's meaning within a version; new fields may be added. A new
-//! column costs three places: the field here, the line of `engine::many::maker` that fills it, and
-//! `docs/check-record.schema.json`. Tests hold the three against each other.
+//! column touches three places: the field here, the line of `engine::many::maker` that fills it, and
+//! `docs/check-record.schema.json`. Tests compare the three.
 
 mod numbers;
 
@@ -248,10 +248,10 @@ pub enum FaultKind {
 pub struct NoRecord(pub Untrusted);
 
 impl Record {
-    /// Reads one line. Fields that are not known are passed over.
+    /// Reads one line, ignoring unknown fields.
     ///
     /// # Errors
-    /// Where the line is no JSON, lacks a field that is never null, or is a record of another version.
+    /// If the line is not JSON, lacks a field that is never null, or is a record of another version.
     pub fn read(line: &str) -> Result<Self, NoRecord> {
         serde_json::from_str(line).map_err(|error| NoRecord(error.to_string().into()))
     }
@@ -259,7 +259,7 @@ impl Record {
     /// The record as one line without its line break; nothing in it can act on a terminal.
     ///
     /// # Errors
-    /// Never for what was read or made here: every part has a JSON form.
+    /// Never for a record that was read or made here: every part has a JSON form.
     pub fn write(&self) -> Result<String, serde_json::Error> {
         json::to_string(self)
     }

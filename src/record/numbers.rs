@@ -1,6 +1,6 @@
-//! The written form of named numbers in a record: an object, name to number, in order.
+//! The JSON form of named numbers in a record: an object from name to number, in order.
 //!
-//! Must keep the order, and must refuse a name that is none.
+//! Must keep the order, and must refuse an invalid name.
 
 use crate::domain::Name;
 use serde::Serializer;

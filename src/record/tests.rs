@@ -1,6 +1,7 @@
-//! What would break for whoever reads records: a value that does not come back, a field the schema does not have.
+//! What could break for a reader of records: a value that does not survive the round trip, a field that the schema
+//! lacks.
 //!
-//! Must make records out of the published schema, so that a new column needs no third hand-written list.
+//! Must generate records from the published schema, so that a new column needs no third hand-written list.
 
 use super::*;
 use proptest::collection::{btree_map, vec};

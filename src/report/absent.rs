@@ -1,4 +1,4 @@
-//! What is said where there is nothing to show, and what a session has to have for that to be otherwise.
+//! Messages shown in place of missing data, and what a session needs so that there is some.
 //!
 //! Must say what to do, too.
 

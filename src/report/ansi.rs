@@ -1,7 +1,7 @@
-//! Documents with colours, for a terminal that is not full-screen.
+//! Documents with colours, for line front ends on a terminal.
 //!
-//! Must be the only place that writes escape sequences into a document's text, and only SGR ones. Whether a terminal
-//! may be coloured is the caller's to know; where not, it takes [`plain`](super::plain).
+//! Must be the only place that adds escape sequences to a document's text, and only SGR ones. The caller knows whether
+//! a terminal wants colours; if not, it uses [`plain`](super::plain).
 
 use super::theme::{Colour, Look, Theme};
 use super::{Doc, plain};

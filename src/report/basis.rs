@@ -1,4 +1,4 @@
-//! `Basis`: the policies that what is on the screen was made under, and which of its answers no longer stand.
+//! `Basis`: the policies under which the values on the screen were made, and which answers no longer stand.
 //!
 //! Must show every step under the policy it was asked under, whatever is loaded now.
 

@@ -1,4 +1,4 @@
-//! Two walks side by side: what each was made under, step by step what was answered, and where they part.
+//! Two walks side by side: the conditions of each, the answers step by step, and where the walks diverge.
 //!
 //! Must compare what was recorded: nothing is asked again.
 
@@ -36,8 +36,8 @@ pub fn beside(a: &Walk, b: &Walk, page: Page) -> Doc {
     doc
 }
 
-/// The first place, from 0, at which the two asked another node, took another answer or another edge; where one of them
-/// just stopped earlier, they do not differ.
+/// The first index at which the two walks asked different nodes, or took different answers or edges. A walk that merely
+/// stopped earlier does not differ.
 pub fn first_difference(a: &Walk, b: &Walk) -> Option<usize> {
     a.steps.iter().zip(&b.steps).position(|(a, b)| {
         (&a.node.id, &a.answer, a.taken == Taken::Unsure, &a.target)

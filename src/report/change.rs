@@ -1,4 +1,4 @@
-//! What changed from one version of a policy to the next, and what that means for the walk on the screen.
+//! What changed from one version of a policy to the next, and what that means for the current walk.
 //!
 //! Must say what to do about answers that no longer stand.
 

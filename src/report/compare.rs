@@ -1,6 +1,6 @@
 //! Classifier, LLM and gold side by side.
 //!
-//! Must not take a missing label for "no": what is not known is said to be unknown.
+//! Must not read a missing label as "no": unknown values are shown as unknown.
 
 use super::number::decimal;
 use super::{Doc, Line, Page, Role};

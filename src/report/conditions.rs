@@ -1,6 +1,6 @@
-//! What answers are made under, in words: policy, mode and model.
+//! The conditions under which answers were given, in words: policy, mode and model.
 //!
-//! Must only name them; what differs between two is decided by `session::Conditions`.
+//! Must only name them; `session::Conditions` decides what differs between two.
 
 use super::{Line, Role};
 use crate::domain::Mode;
@@ -8,8 +8,8 @@ use crate::session::state::Walk;
 use crate::session::{Conditions, PolicyRecord, SessionState};
 use crate::text::Untrusted;
 
-/// What a branch is made under that the walk it comes from was not, as it was and as it is: `scams 1.2.1 (9af3c0de) ·
-/// direct`. `None` where nothing of it differs.
+/// The conditions that changed between a branch and the walk it comes from, before and after: `scams 1.2.1 (9af3c0de) ·
+/// direct`. `None` if nothing changed.
 pub fn branched_under(state: &SessionState, fork: &Walk) -> Option<(Line, Line)> {
     let (from, at) = fork.forked_from?;
     let source = state.walk(from)?;

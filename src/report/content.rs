@@ -1,6 +1,6 @@
 //! The content of a sample: its text or fields, with hidden characters shown and counted.
 //!
-//! Must not change the content; what is not shown is counted and said.
+//! Must not change the content; what is left out must be counted and reported.
 
 use super::number::plural;
 use super::{Doc, Line, Page, Role};

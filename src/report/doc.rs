@@ -193,8 +193,8 @@ impl Doc {
         self.0.extend(other.0);
     }
 
-    /// Adds untrusted text in as many lines as it needs at `cells`, `prefix` before the first and as many spaces before
-    /// the others. Line breaks of the text are kept.
+    /// Adds untrusted text in as many lines as it needs at `cells`, with `prefix` before the first line and as many
+    /// spaces before the others. Line breaks of the text are kept.
     pub fn paragraph(&mut self, prefix: Line, role: Role, text: &Untrusted, cells: usize) {
         self.wrapped(prefix, role, Escaped::lines(text.raw()), cells);
     }

@@ -1,4 +1,4 @@
-//! What `x` found: the prompt, its tokens, the most likely next tokens.
+//! The output of `x`: the prompt, its tokens, the most likely next tokens.
 //!
 //! Must show every character: what the model reads is what is under examination.
 

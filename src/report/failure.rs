@@ -19,8 +19,8 @@ pub fn failure(kind: FailureKind, complaint: &Complaint, width: usize) -> Doc {
     doc
 }
 
-/// `hint: …`, its line breaks kept: a way that has several steps is read step by step. An address that is wider than
-/// the page stays whole on its line, so that it can be copied.
+/// `hint: …`, with its line breaks: instructions with several steps are read step by step. An address wider than the
+/// page stays whole on its line, so that it can be copied.
 pub fn hint(text: &str, width: usize) -> Doc {
     let mut doc = Doc::new();
     let mut prefix = Line::new().with(Role::Hint, "hint: ");

@@ -1,7 +1,6 @@
 //! `help` and `apropos` as documents.
 //!
-//! Must not hold words about commands (those come from the command table) or about anything else (those are in
-//! `words`).
+//! Must hold no text about commands (that comes from the command table) or anything else (that is in `words`).
 
 use super::{Doc, Line, Page, Role, words};
 use crate::command::help::{self, HelpBlock};

@@ -1,4 +1,4 @@
-//! What `info` tells: policy, model, sample, session and what was set or noted in it.
+//! The output of `info`: policy, model, sample, session and what was set or noted in it.
 //!
 //! Must say what is missing instead of showing an empty screen.
 
@@ -51,8 +51,8 @@ pub fn displays(state: &SessionState) -> Doc {
     Doc(state.displays.iter().map(line).collect())
 }
 
-/// `node NODE` and `info node`: the node that was asked for, else the one that is asked next; at a leaf the one
-/// answered last. As it was asked, or would be under the policy of the walk.
+/// `node NODE` and `info node`: the given node, else the one asked next; at a leaf, the one answered last. Shown as it
+/// was asked, or as it would be under the policy of the walk.
 pub fn node(asked: Option<&Name>, state: &SessionState, basis: &Basis, page: Page) -> Result<Doc, Complaint> {
     let walk = state.walk_now();
     let place = match (asked, walk.map(Walk::frontier)) {

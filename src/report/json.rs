@@ -1,6 +1,6 @@
 //! Documents as JSON, for other programs.
 //!
-//! Must keep roles: a hidden character's marker is told from the same letters in a text by its role.
+//! Must keep roles: only its role tells a hidden character's marker from a text that spells the same letters.
 
 use super::Doc;
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! Reports: what a person reads, as documents of labelled roles, and the renderers for plain text, ANSI and JSON.
+//! Reports: what a person reads, as documents of spans with roles, and the renderers for plain text, ANSI and JSON.
 //!
 //! Must not print, and must not know colours outside `theme`: a role says what a text is, a renderer or theme says how
 //! it looks.

@@ -1,4 +1,4 @@
-//! `Page`: what a view has to know of where it will be read.
+//! `Page`: what a view must know about where it will be read.
 //!
 //! Must not know colours or terminals.
 
@@ -11,9 +11,9 @@ use crate::session::state::Walk;
 pub struct Page {
     /// Cells to wrap at.
     pub width: usize,
-    /// [`Provenance::Recomputed`] for what is computed now in a live session, [`Provenance::Recorded`] where a journal
-    /// is replayed. What a person put there is marked as overridden in both, and what a live session read back as
-    /// recorded.
+    /// [`Provenance::Recomputed`] for values computed now in a live session, [`Provenance::Recorded`] when a journal is
+    /// replayed. In both, what a person set is marked as overridden, and what a live session read back from its journal
+    /// as recorded.
     pub source: Provenance,
 }
 
@@ -32,8 +32,8 @@ impl Page {
         }
     }
 
-    /// Where the values of a whole walk come from: overridden as soon as a person answered one of its nodes, recorded
-    /// where all its steps were read back.
+    /// The provenance of a whole walk: overridden as soon as a person answered one of its nodes, recorded if all its
+    /// steps were read back.
     pub fn source_of_walk(self, walk: &Walk) -> Provenance {
         if walk.overridden() {
             Provenance::Overridden

@@ -1,6 +1,6 @@
 //! Documents as plain text, for pipes, logs and `NO_COLOR`.
 //!
-//! Must not add or drop a character but line ends: everything a reader needs is in the words.
+//! Must add or drop nothing but line breaks: everything a reader needs is in the words.
 
 use super::Doc;
 

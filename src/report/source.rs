@@ -14,8 +14,8 @@ use crate::text::{Untrusted, width};
 /// The most lines that are listed.
 const LINES: usize = 40;
 
-/// The part of the policy file that describes `place`; where none is named, the node that is asked next or the leaf
-/// that was reached, and without a walk the root.
+/// The part of the policy file that describes `place`. Without `place`: the node asked next or the leaf reached;
+/// without a walk, the root.
 ///
 /// A node of the current walk is shown as it was asked, everything else as it stands in the policy of the walk.
 pub fn list(place: Option<&Name>, state: &SessionState, basis: &Basis, page: Page) -> Result<Doc, Complaint> {
@@ -64,7 +64,7 @@ pub fn list(place: Option<&Name>, state: &SessionState, basis: &Basis, page: Pag
 /// Where a node or leaf begins in the files of its policy: the file, and the line from 0.
 ///
 /// # Errors
-/// Where the policy has no such node or leaf, or the files do not hold it.
+/// If the policy has no such node or leaf, or the files do not contain it.
 pub fn begins<'a>(id: &Name, policy: &Policy, record: &'a PolicyRecord) -> Result<(&'a SourceFile, usize), Complaint> {
     let local = id.as_str().rsplit('/').next().unwrap_or_default();
     let (files, line) = match policy.node(id.as_str()) {

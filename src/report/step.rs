@@ -1,6 +1,6 @@
 //! One answered node: what was asked, what the model wrote, how likely each answer was, and where it led.
 //!
-//! Must show coverage beside every set of probabilities, and must mark what a person put there.
+//! Must show coverage beside every set of probabilities, and must mark what a person set.
 
 use super::number::{bar, bits, count, decimal, millis, p};
 use super::{Doc, Line, Page, Role};

@@ -1,7 +1,7 @@
-//! What roles look like: the one table behind the full-screen front end and the ANSI renderer.
+//! The styles of roles: the one table behind the full-screen front end and the ANSI renderer.
 //!
-//! Must use the 16 named colours only, each theme those that can be read on its background, and must not let a colour
-//! carry a meaning alone: words and marks stand beside it.
+//! Must use the 16 named colours only, in each theme those readable on its background, and must not let colour alone
+//! carry a meaning: words and marks stand beside it.
 
 use super::Role;
 

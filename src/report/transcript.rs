@@ -1,4 +1,4 @@
-//! What is printed when something happened: one document per fact, the same in the REPL, in scripts and in replay.
+//! The transcript: one document per fact, the same in the REPL, in scripts and in replay.
 //!
 //! Must be given the state after the fact was applied, and must not repeat what the reader typed.
 

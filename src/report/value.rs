@@ -1,6 +1,6 @@
 //! Values of expressions, for `print` and `display`.
 //!
-//! Must say which names had no value, so that a slip of the pen is not taken for a fact.
+//! Must say which names had no value, so that a missing value is not read as a real one.
 
 use super::number::decimal;
 use super::{Line, Role};

@@ -1,5 +1,4 @@
-//! The answers to commands that only look: what `info`, `list`, `where`, `print`, `compare`, `help` and their like
-//! show.
+//! The answers to view commands: `info`, `list`, `where`, `print`, `compare`, `help` and the like.
 //!
 //! Must not change anything: a view is computed from the state, the policy and the page alone.
 

@@ -1,6 +1,6 @@
 //! A walk: the path so far with p on each edge, for `where` and for lists of walks.
 //!
-//! Must show where the walk stands now, also when it is at its beginning or its end.
+//! Must show where the walk stands now, also at its beginning and at its end.
 
 use super::compare::verdict;
 use super::number::{p, plural};

@@ -1,7 +1,6 @@
-//! The tree of a policy with a walk in it: the one layout of trees, and on it the edges that were taken and where the
-//! walk stands.
+//! The tree of a policy with a walk in it: the one tree layout, with the edges taken and the current position marked.
 //!
-//! Must not lay anything out itself, must show a shared node whole only once, and must not hide any part of the path
+//! Must not lay anything out itself, must show a shared node in full only once, and must not hide any part of the path
 //! when it folds.
 
 use super::compare::symbol;
@@ -168,8 +167,8 @@ impl WalkTree {
         matches!(up.spot, Spot::Node(node) if self.taken.get(node).copied().flatten().is_some_and(|taken| taken > row))
     }
 
-    /// How many nodes off the path lie between a row's node and the path, the node itself counted: 0 for what the path
-    /// passes. A block is as deep as the row that leads to it. Without a walk only the root is on the path.
+    /// How far a row's node is from the path, counted in nodes off the path including itself: 0 for nodes on the path.
+    /// A block continues the depth of the row that leads to it. Without a walk only the root is on the path.
     fn depths(&self, policy: &Policy) -> Vec<usize> {
         let mut leads: Vec<Option<usize>> = vec![None; policy.nodes.len()];
         let mut depths: Vec<usize> = Vec::with_capacity(self.layout.rows.len());
@@ -199,8 +198,8 @@ pub struct Tree {
     pub cursor: Option<usize>,
 }
 
-/// Draws the tree. Where it would have more than `rows` lines, what lies off the path (without a walk: off the root) is
-/// drawn only as deep as fits, and the nodes below that are counted. The path is whole in any case.
+/// Draws the tree. If it would have more than `rows` lines, nodes off the path (without a walk: off the root) are drawn
+/// only as deep as fits, and the rest are counted. The path is always drawn whole.
 pub fn tree(policy: &Policy, walk: Option<&Walk>, rows: Option<usize>, page: Page) -> Tree {
     let levels = (page.width.saturating_sub(WORDS) / 3).clamp(4, LEVELS).min(MOST_LEVELS);
     let tree = WalkTree::new(policy, walk, levels);

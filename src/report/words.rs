@@ -1,7 +1,7 @@
-//! The glossary and the reference of expressions: what `help words` and `help expressions` show, and the pages made of
-//! it.
+//! The glossary and the reference of expressions: the texts of `help words` and `help expressions`, and of the pages
+//! generated from them.
 //!
-//! Must stay the one list of marks: a test finds every mark that a screen draws.
+//! Must stay the one list of marks: a test looks for every mark that a screen draws.
 
 use crate::command::help::{HelpBlock, TOPICS};
 use crate::session::expr::{FILTERS, NAMES, Since};

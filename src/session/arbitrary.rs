@@ -1,7 +1,7 @@
 //! Generated facts for property tests: every kind, hostile text, every float.
 //!
-//! Must be compiled for tests only, and must not name a field: values are drawn from the schema, which is made from the
-//! declarations of the facts.
+//! Must be compiled for tests only, and must not name a field: values are generated from the schema, which is derived
+//! from the declarations of the facts.
 #![cfg(test)]
 
 use super::wire::{self, schema};

@@ -1,6 +1,6 @@
 //! The file operations a journal needs, as a trait, so that tests can make each of them fail.
 //!
-//! Must hold no knowledge of journals: only open, lock, read, write, cut, sync, rename.
+//! Must not know journals: only open, lock, read, write, truncate, sync, rename.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -63,10 +63,10 @@ pub(super) fn write_all(file: &mut dyn DiskFile, mut at: u64, mut bytes: &[u8]) 
     Ok(())
 }
 
-/// Makes the folder `dir` and those above it that are missing, for this user only and durable when this returns.
+/// Creates the folder `dir` and its missing parents, accessible to this user only and durable when this returns.
 ///
 /// # Errors
-/// What the file system says.
+/// The file system's error.
 pub fn private_folder(dir: &Path) -> io::Result<()> {
     if dir.is_dir() || dir.as_os_str().is_empty() {
         return Ok(());
@@ -98,8 +98,8 @@ impl Os {
         Ok(bytes)
     }
 
-    /// Looks at a path before it is opened, because opening a pipe waits for its other end, and before it is read,
-    /// because a session is read as a whole.
+    /// Checks a path before it is opened, because opening a pipe blocks until its other end is opened, and before it is
+    /// read, because a session is read as a whole.
     fn regular(path: &Path) -> io::Result<&Path> {
         let metadata = fs::metadata(path)?;
         if !metadata.is_file() {

@@ -1,8 +1,8 @@
 //! `Fact`: one thing that happened and is kept. Nothing else changes the state of a session.
 //!
-//! A kind of fact is declared here and nowhere else: its written form, its schema, the table in
-//! `docs/session-format.md` and the generated facts of the property tests all come from the declaration. A new field
-//! has a default, so that older files still read. Must not hold what may be lost (progress, streamed tokens).
+//! A kind of fact is declared here and nowhere else: its JSON form, its schema, the table in `docs/session-format.md`
+//! and the generated facts of the property tests all derive from the declaration. A new field needs a default, so that
+//! older files still read. Must not hold transient data (progress, streamed tokens).
 
 use crate::domain::wire::{Float, Pair, pair};
 use crate::domain::{

@@ -1,6 +1,6 @@
 //! `Policies`: the policies of a session, each parsed once from its record and then shared by the engine and all views.
 //!
-//! Must take a policy's text from its record alone, never from a file: what is on disk may have changed since.
+//! Must take a policy's text from its record alone, never from a file, which may have changed since.
 
 use super::fact::{PolicyRecord, SourceFile};
 use crate::policy::{self, Policy};

@@ -1,7 +1,7 @@
 //! One line of a journal: a fact in its envelope.
 //!
-//! Must stay one JSON object a line, and must be checked byte by byte when it is read: a line that is not exactly as
-//! this file writes it is damaged.
+//! Must stay one JSON object per line, and must be checked byte by byte when it is read: a line that differs in any
+//! byte from what this file would write is damaged.
 //!
 //! ```text
 //! {"seq":N,"len":L,"prev":"<64 hex>","fact":{…},"crc":"<8 hex>"}\n

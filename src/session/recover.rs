@@ -1,10 +1,10 @@
-//! Reading a journal's bytes: which records are whole, whether the end is torn, and what is damaged.
+//! Reads a journal's bytes: which records are complete, whether the end is torn, and what is damaged.
 //!
-//! Must not change a file, must never skip a damaged record, and must never make up a fact.
+//! Must not change a file, must never skip a damaged record, and must never invent a fact.
 //!
-//! A record is acknowledged before the next one is written, so at most one record, the last, can be incomplete after a
-//! crash. That decides what a bad end is: one line that is no longer than it says it is, and nothing after it, is a
-//! torn **tail**; everything else is **damage**, and what comes after it is not read.
+//! A record is acknowledged before the next one is written, so a crash can leave at most one incomplete record, the
+//! last. That is how a bad end is classified: a single line, no longer than its own length field says, with nothing
+//! after it, is a torn **tail**; everything else is **damage**, and nothing after it is read.
 
 use super::record::{self, MAGIC, Record};
 use super::recovery::{Damage, Recovery, Tail, UnknownKind};
@@ -33,7 +33,7 @@ pub(super) struct Scan {
 
 /// Reads all records of `bytes`; `path` is for messages only.
 ///
-/// Fails where there is no whole header to begin with, and for a version that cannot be read.
+/// Fails if there is no complete header, or for a version that cannot be read.
 pub(super) fn scan(path: &Path, bytes: &[u8]) -> Result<Scan, JournalError> {
     let header = header(path, bytes)?;
     let mut scan = Scan {

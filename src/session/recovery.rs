@@ -1,6 +1,6 @@
-//! What was found beside the facts when a journal was read: an incomplete end, damage, kinds of a newer version.
+//! What reading a journal found besides facts: an incomplete end, damage, kinds of facts from a newer version.
 //!
-//! Must only tell; how it is found is in `recover`.
+//! Must only report; `recover` does the detection.
 
 use crate::domain::path_text;
 use crate::text::{Escaped, Untrusted};
@@ -19,7 +19,7 @@ pub struct Recovery {
     pub unknown: Vec<UnknownKind>,
 }
 
-/// An incomplete last record: what a crash in the middle of a write leaves. It was never acknowledged, unless the disk
+/// An incomplete last record, as a crash in the middle of a write leaves. It was never acknowledged, unless the disk
 /// lost or changed bytes that were.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tail {

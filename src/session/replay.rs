@@ -1,7 +1,7 @@
-//! `Replay`: a cursor over the facts of a recorded session. The state at every position is the same fold as it was
-//! live.
+//! `Replay`: a cursor over the facts of a recorded session. The state at every position comes from the same fold as it
+//! did live.
 //!
-//! Must need no model, policy file or sample file, and must not write: to go on with a session is `Journal::resume`.
+//! Must need no model, policy file or sample file, and must not write; `Journal::resume` continues a session.
 
 use super::{Fact, SessionState, WalkId};
 use std::sync::Arc;
@@ -15,8 +15,8 @@ pub enum Stride {
     Step,
     /// To the next leaf, note, tag or branch.
     Stop,
-    /// To the next place of a walk: after a step, a start, a branch, a step back, or another walk's turn, and after the
-    /// breakpoint or leaf it led to.
+    /// Moves to the next place of a walk: after a step, a start, a branch, a step back or a switch to another walk, and
+    /// after the breakpoint or leaf that this led to.
     Move,
     /// To the next walk: after the sample was selected or the branch was made.
     Walk,
@@ -118,8 +118,8 @@ impl Replay {
         from - to
     }
 
-    /// Selects a walk of those that happened so far, to look at it; the next movement goes back to the recorded one.
-    /// Says whether there is such a walk.
+    /// Selects an existing walk to look at; the next movement returns to the recorded one. Returns whether there is
+    /// such a walk.
     pub fn select(&mut self, walk: WalkId) -> bool {
         if self.state.walk(walk).is_none() {
             return false;

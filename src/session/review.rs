@@ -1,8 +1,8 @@
-//! A review: what a reviewer leaves about a recording, in a file of their own beside it.
+//! A review: a reviewer's notes and tags on a recording, in a separate file beside it.
 //!
-//! Must never write to the recording, and must not take notes about another recording for notes about this one. A
-//! review is a journal like any other: its second fact says which session it is about, and every note says after how
-//! many facts of that session it was left.
+//! Must never write to the recording, and must not attribute notes on another recording to this one. A review is a
+//! journal like any other: its second fact names the session it is about, and every note says after how many facts of
+//! that session it was left.
 
 use super::{Fact, Journal, JournalError, journal};
 use crate::domain::{Digest, path_text};
@@ -29,8 +29,8 @@ pub fn path(recording: &Path, author: &Untrusted) -> PathBuf {
     recording.with_file_name(file)
 }
 
-/// The facts of a recording with what its reviews say about it, each note where it was left, and what there is to tell
-/// of the reviews. Without reviews the facts are as they were.
+/// The facts of a recording merged with its reviews, each note where it was left, and any messages about the reviews.
+/// Without reviews the facts are unchanged.
 pub fn merged(recording: &Path, mut facts: Vec<Fact>) -> (Vec<Fact>, Vec<Untrusted>) {
     // Only a review says where in another file something was left.
     for fact in &mut facts {
@@ -134,10 +134,10 @@ impl Reviewer {
         &self.author
     }
 
-    /// Keeps a note or a tag; `at` is the time. `Ok` means that it is on the disk.
+    /// Appends a note or a tag; `at` is the time. `Ok` means that it is on the disk.
     ///
     /// # Errors
-    /// Where the review cannot be written, is open in another process, or is about another session.
+    /// If the review cannot be written, is open in another process, or is about another session.
     pub fn keep(&mut self, fact: &Fact, at: &str) -> Result<(), JournalError> {
         match &mut self.review {
             Some(review) => review.append(fact),

@@ -1,9 +1,9 @@
-//! A simulated disk for tests: every call can be made to fail, and a power cut loses what was not synced, in any
-//! mixture.
+//! A simulated disk for tests: every call can be made to fail, and a power failure loses any combination of unsynced
+//! writes.
 //!
-//! Must behave as real disks do at their worst: a failed sync loses the data but says so only once (the pages count as
+//! Must behave like the worst real disks: a failed sync loses the data but reports it only once (the pages count as
 //! clean afterwards), unsynced writes reach the disk in any order, sector by sector, and a file can grow before its
-//! bytes are there.
+//! bytes arrive.
 
 use super::disk::{Disk, DiskFile};
 use std::collections::BTreeMap;

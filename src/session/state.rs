@@ -1,4 +1,4 @@
-//! `SessionState`: what the facts add up to. Live, in replay and behind every view it is the same fold.
+//! `SessionState`: what the facts add up to. The same fold is used live, in replay and behind every view.
 //!
 //! Must change in [`SessionState::apply`] only, and must not do I/O.
 
@@ -208,8 +208,8 @@ impl Default for SessionState {
 }
 
 impl SessionState {
-    /// Applies one fact. Facts about walks that do not exist, and a walk under a number that is taken, change nothing:
-    /// a session file comes from outside, and whatever it says must not stop a reviewer from reading on.
+    /// Applies one fact. Facts about walks that do not exist, and a new walk under a number already taken, are ignored:
+    /// a session file comes from outside, and nothing in it may stop a reviewer from reading on.
     pub fn apply(&mut self, fact: &Fact) {
         self.facts += 1;
         match fact {

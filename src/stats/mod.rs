@@ -1,6 +1,6 @@
-//! Statistics of verdicts: agreement of classifier, LLM and gold, and what is counted over many samples.
+//! Statistics of verdicts: agreement of classifier, LLM and gold, and counts over many samples.
 //!
-//! Must not read files or know of sessions.
+//! Must not read files or know sessions.
 
 pub mod agreement;
 

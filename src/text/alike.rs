@@ -10,9 +10,9 @@ const LONGEST: usize = 64;
 /// How many different options are compared at most; those of quite another length cost nothing and do not count.
 const MOST_COMPARED: usize = 10_000;
 
-/// The words of `options` that are spelt much like `word`, most alike first; at most three.
+/// The words of `options` that are spelt most like `word`, best match first; at most three.
 ///
-/// A comparison costs the product of two lengths, and both may come from outside: so only short words are compared.
+/// A comparison costs the product of the two lengths, and both may come from outside, so only short words are compared.
 pub fn alike<'a>(word: &str, options: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let Some(length) = length_within(word, LONGEST) else { return Vec::new() };
     let limit = (length / 3).clamp(1, 3);

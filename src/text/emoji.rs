@@ -10,8 +10,8 @@ use unicode_segmentation::UnicodeSegmentation;
 /// VARIATION SELECTOR-15 and -16: text and emoji presentation.
 const PRESENTATION: [char; 2] = ['\u{fe0e}', '\u{fe0f}'];
 
-/// The tags of the three subdivision flags that are recommended for interchange: England, Scotland, Wales. In any other
-/// tag sequence no font draws the tags, so it shows a plain black flag and hides a text; such tags stay markers.
+/// The tags of the three subdivision flags recommended for interchange: England, Scotland, Wales. For any other tag
+/// sequence fonts draw a plain black flag, which would hide the text in the tags; such tags stay markers.
 const SUBDIVISIONS: [&str; 3] = ["gbeng", "gbsct", "gbwls"];
 
 /// Whether `cluster` is one well-formed emoji: a ZWJ sequence, a flag, a keycap, or a pictograph with its presentation

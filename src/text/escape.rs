@@ -18,9 +18,9 @@ use unicode_segmentation::UnicodeSegmentation;
 const MAX_MARKS: usize = 4;
 
 /// Text in which no character can act on a terminal: controls, bidi, zero-width, tag and other format characters, stray
-/// variation selectors and piled-up combining marks have become visible markers such as `<U+202E>`. One line, always.
+/// variation selectors and stacked combining marks become visible markers such as `<U+202E>`. Always one line.
 ///
-/// Left whole: emoji sequences, joiners between letters of scripts that need them, ideographic variation sequences.
+/// Kept intact: emoji sequences, joiners between letters of scripts that need them, ideographic variation sequences.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Escaped {
     text: String,

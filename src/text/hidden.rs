@@ -12,15 +12,15 @@ pub(super) const ZWNJ: char = '\u{200c}';
 /// ZERO WIDTH JOINER.
 pub(super) const ZWJ: char = '\u{200d}';
 
-/// One letter of every script in whose spelling ZWJ and ZWNJ have a place between letters (UAX #31, section 2.3):
-/// Arabic, Syriac, Mongolian, the scripts of India, Sinhala, Khmer.
+/// One letter of every script whose spelling uses ZWJ and ZWNJ between letters (UAX #31, section 2.3): Arabic, Syriac,
+/// Mongolian, the scripts of India, Sinhala, Khmer.
 const JOINING_SCRIPTS: [char; 14] = ['ا', 'ܐ', 'ᠠ', 'क', 'ক', 'ਕ', 'ક', 'କ', 'க', 'క', 'ಕ', 'ക', 'ක', 'ក'];
 
-/// Whether `c` does something to its surroundings, or nothing that a reader can see: controls, format characters (bidi,
-/// zero-width, tags), line and paragraph separators, variation selectors, fillers, private use, unassigned code points,
-/// U+FFFD (something was lost here), and the two characters wider than two cells, on which no two terminals agree.
+/// Whether `c` affects its surroundings or is invisible to a reader: controls, format characters (bidi, zero-width,
+/// tags), line and paragraph separators, variation selectors, fillers, private use, unassigned code points, U+FFFD
+/// (something was lost here), and the two characters wider than two cells, on which no two terminals agree.
 ///
-/// Spaces, combining marks and everything drawn are not hidden.
+/// Spaces, combining marks and everything with a glyph are not hidden.
 pub fn is_hidden(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_control();
@@ -45,8 +45,8 @@ pub(super) fn is_zero_width(c: char) -> bool {
     c.width() == Some(0)
 }
 
-/// Whether a joiner between `before` and `after` is part of the spelling: both belong to the same script, one that uses
-/// joiners, and each is a letter or mark. A ZWJ may also end a word after a virama (older Malayalam and Sinhala).
+/// Whether a joiner between `before` and `after` is part of the spelling: both are letters or marks of the same script,
+/// one that uses joiners. A ZWJ may also end a word after a virama (older Malayalam and Sinhala).
 pub(super) fn joins_letters(before: char, joiner: char, after: Option<char>) -> bool {
     let Some(script) = JOINING_SCRIPTS.into_iter().find(|s| same_script(*s, before)) else { return false };
     match after {

@@ -11,7 +11,7 @@ use std::io::{self, Write};
 
 /// `value` as JSON text on one line, with nothing in it that could act on a terminal.
 ///
-/// Fails only where `value` has no JSON form (a map with keys that are not text, or a `Serialize` that fails).
+/// Fails only if `value` has no JSON form (a map with keys that are not text, or a `Serialize` that fails).
 pub fn to_string(value: &impl Serialize) -> Result<String, serde_json::Error> {
     let mut out = Vec::new();
     value.serialize(&mut Serializer::with_formatter(&mut out, Inert))?;

@@ -5,16 +5,16 @@
 use super::Escaped;
 use unicode_segmentation::UnicodeSegmentation;
 
-/// Escapes pieces of one text. What has been handed out never changes; the last grapheme cluster is held back until the
-/// next piece shows where it ends.
+/// Escapes a text that arrives in pieces. What has been handed out never changes; the last grapheme cluster is held
+/// back until the next piece shows where it ends.
 #[derive(Clone, Debug, Default)]
 pub struct Stream {
     held: String,
 }
 
 impl Stream {
-    /// Takes the next piece and gives what is certain by now: the first part goes on the current line, each further
-    /// part begins a new one. Never empty.
+    /// Takes the next piece and returns what is final by now: the first element continues the current line, each
+    /// further one begins a new line. Never empty.
     pub fn push(&mut self, piece: &str) -> Vec<Escaped> {
         self.held.push_str(piece);
         let text = std::mem::take(&mut self.held);

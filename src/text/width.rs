@@ -7,7 +7,7 @@ use std::ops::Range;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
-/// Cells that `text` takes. The sum over its grapheme clusters: `unicode-width` on the whole text would also join
+/// The width of `text` in cells: the sum over its grapheme clusters. `unicode-width` on the whole text would also join
 /// letters of neighbouring clusters (Arabic lam and alef), which no grid of cells does.
 pub fn width(text: &str) -> usize {
     if text.is_ascii() { text.len() } else { text.graphemes(true).map(UnicodeWidthStr::width).sum() }

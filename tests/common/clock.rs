@@ -1,4 +1,4 @@
-//! Facts and texts without what the wall clock says, so that two runs can be compared.
+//! Removes wall-clock values from facts and texts, so that two runs can be compared.
 //!
 //! Must leave out nothing else.
 

@@ -1,4 +1,4 @@
-//! What several test programs share.
+//! Code shared by several test binaries.
 #![allow(
     dead_code,
     clippy::panic,

@@ -1,8 +1,9 @@
 //! A program in a pseudo-terminal: what a person types and sees, without sleeps.
 //!
-//! One thread reads for the child's whole life, so a full buffer can never stop it. A wait is for a predicate on the
-//! current screen with a deadline; nothing matches output that has scrolled away. With readline-like programs, wait for
-//! the prompt before each line. To show that something is absent, first wait for what proves that the redraw happened.
+//! One thread reads for the child's whole life, so a full buffer can never block it. A wait is a predicate on the
+//! current screen with a deadline; text that has scrolled away never matches. With readline-like programs, wait for the
+//! prompt before each line. To show that something is absent, first wait for something that proves that the redraw
+//! happened.
 
 use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
 use std::io::{ErrorKind, Read, Write};
@@ -123,7 +124,7 @@ impl Pty {
         writer.write_all(keys.as_bytes()).and_then(|()| writer.flush()).expect("the program reads its terminal");
     }
 
-    /// Types a line, waits until it stands before the cursor, and types Enter: so a prompt that is waited for
+    /// Types a line, waits until it appears before the cursor, and presses Enter. So a prompt that is waited for
     /// afterwards is the next one, and nothing is typed while the terminal changes its mode.
     #[track_caller]
     pub fn line(&mut self, line: &str) {

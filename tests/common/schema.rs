@@ -1,7 +1,7 @@
-//! The part of JSON Schema that the schemas in `docs/` use, to hold what the program writes against them.
+//! The part of JSON Schema that the schemas in `docs/` use, to check what the program writes against them.
 //!
-//! Must be stricter than JSON Schema in one place: a member that the schema does not describe is a fault, because then
-//! the schema is out of date. Must not pass over a keyword that it does not know.
+//! Must be stricter than JSON Schema in one point: a member that the schema does not describe is an error, because then
+//! the schema is out of date. Must not ignore a keyword that it does not know.
 
 use serde_json::Value;
 

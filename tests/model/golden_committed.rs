@@ -1,7 +1,7 @@
 //! Log-probabilities and token ids of SmolLM2 against the reference values in `testdata/golden`, on every machine.
 //!
-//! Must fail, not skip, where `CROSSEXAM_REQUIRE_MODEL` asks for the model. Exact arithmetic is asked first: it says
-//! which of two programs that round is off, and another engine does not.
+//! Must fail, not skip, if `CROSSEXAM_REQUIRE_MODEL` demands the model. The first check is against exact arithmetic: it
+//! shows which of two rounding programs is off, which a comparison with another engine does not.
 
 use crate::common::model::smollm2;
 use crate::golden::{Limits, Top, check, distance, field, score, turned_round};

@@ -19,25 +19,30 @@ use std::path::PathBuf;
 const LIMITS: Limits = Limits { most: 0.35, median: 0.20 };
 
 /// This Gemma amplifies rounding, so the reference is one draw among many. Measured on the 16 short prompts with an
-/// independent forward (numpy in f32, weights dequantised by the `gguf` package), median and most over prompts: exact
-/// against the reference 0.36 and 1.63; exact against the same forward with a rounding like the reference's (8-bit
-/// activations in blocks of 32 or 256, keys and values in f16) 0.34 and 1.37; that against the reference 0.40 and
-/// 1.41, and against itself with all inputs of matrices perturbed by 0.1 % 0.45 and 1.43. The missing begin-of-text
-/// token is much of it: with it in front, the rounding costs 0.19 and 0.52 (on the worst prompt 0.17 instead of 1.37).
+/// independent forward pass (numpy in f32, weights dequantised by the `gguf` package), median and maximum over prompts:
+///
+/// - exact against the reference: 0.36 and 1.63;
+/// - exact against the same pass with rounding like the reference's (8-bit activations in blocks of 32 or 256, keys and
+///   values in f16): 0.34 and 1.37;
+/// - that pass against the reference: 0.40 and 1.41;
+/// - that pass against itself with all inputs of matrices perturbed by 0.1 %: 0.45 and 1.43.
+///
+/// Much of it comes from the missing begin-of-text token: with it in front, the rounding costs 0.19 and 0.52 (on the
+/// worst prompt 0.17 instead of 1.37).
 const GEMMA_LIMITS: Limits = Limits { most: 1.8, median: 0.6 };
 
-/// On one prompt of the larger Qwen our exact arithmetic itself is 0.352 from the reference. Our kernels were 0.411
-/// from it in one version and 0.373 in another, and less than half the bound from exact arithmetic on every prompt in
-/// both.
+/// On one prompt of the larger Qwen our exact arithmetic is itself 0.352 from the reference. Our kernels were 0.411
+/// from it in one version and 0.373 in another; in both they were less than half the bound from exact arithmetic on
+/// every prompt.
 const QWEN_1_5B_LIMITS: Limits = Limits { most: 0.43, median: 0.20 };
 
-/// On a device candle rounds as the reference does, but not the same numbers the same way, so the distances of both to
-/// exact arithmetic add up. Its CPU kernels in the device's place were 0.186 from the reference in the median and 0.428
-/// at most.
+/// On a device candle rounds like the reference, but not the same numbers in the same way, so the distances of both
+/// from exact arithmetic add up. With candle's CPU kernels in place of the device, the median was 0.186 from the
+/// reference and the maximum 0.428.
 const DEVICE_SLACK: f64 = 2.0;
 
 /// How far our kernels may be from our own exact arithmetic: no further than the reference was measured to be from an
-/// exact forward of the same weights.
+/// exact forward pass over the same weights.
 const EXACT_LIMITS_SMOLLM2: Limits = Limits { most: 0.30, median: 0.17 };
 /// See above.
 const EXACT_LIMITS_QWEN: Limits = Limits { most: 0.22, median: 0.10 };

@@ -1,6 +1,6 @@
-//! A real model answers nodes: the same bits however it got there, the cache is used, a cancel lands at once.
+//! A real model answers nodes: the same bits by every path, the cache is used, a cancel takes effect at once.
 //!
-//! Must skip, and say so, where the model is absent.
+//! Must skip, with a message, if the model is absent.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use crossexam::domain::{Cancel, Examination, Judgement, Mode, Name, Part, Piece, Prompt, StopReason};

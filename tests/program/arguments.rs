@@ -1,4 +1,4 @@
-//! The command line itself: what the program says about its arguments, on which stream and with which exit code.
+//! The command line itself: what the program prints about its arguments, on which stream and with which exit code.
 
 use std::process::{Command, Output};
 

@@ -1,4 +1,4 @@
-//! `check` as a pipe sees it: the real binary, with a judge whose answers are written down.
+//! `check` as a pipe sees it: the real binary with a scripted judge.
 //!
 //! Must look at bytes and exit codes only.
 

@@ -1,4 +1,4 @@
-//! The policies and samples that come with the program fit each other: no lint, no bad line, and every gold path leads
+//! The policies and samples that come with the program are consistent: no lint, no bad line, and every gold path leads
 //! to its gold verdict.
 //!
 //! Must not need a model.

@@ -1,5 +1,5 @@
 //! The program is killed (SIGKILL) in the middle of a session, after every fact it acknowledged and at every system
-//! call with which it writes. The session opens again with everything acknowledged, and goes on.
+//! call with which it writes. The session must reopen with everything acknowledged, and continue.
 
 use crate::common::clock::without_time;
 use crossexam::session::{Fact, Recovery, journal, wire};
@@ -117,8 +117,8 @@ fn killed_after_any_acknowledged_fact_the_session_has_it_and_goes_on() {
     }
 }
 
-/// The program under a tracer that meddles with every `call` on the session file from the `number`th of a thread on;
-/// `None` where there is no tracer.
+/// The program under a tracer that tampers with every `call` on the session file from the `number`th of a thread on;
+/// `None` if there is no tracer.
 fn meddled(dir: &Path, session: &Path, call: &str, how: &str) -> Option<Command> {
     // Run on something, because a container may have the tracer and forbid tracing.
     let mut tracer = Command::new("strace");

@@ -1,6 +1,6 @@
-//! What a script learns from the exit code where the output goes wrong: every entry that writes to stdout.
+//! What a script learns from the exit code if writing the output fails: every entry that writes to stdout.
 //!
-//! Must run the real binary through a shell, for that is where streams are closed.
+//! Must run the real binary through a shell, because a shell is what closes streams.
 #![cfg(unix)]
 
 use std::path::Path;

@@ -1,5 +1,4 @@
-//! Hostile text through sample text, ids, policy text and model output: no control function of theirs reaches the
-//! terminal.
+//! Hostile text in samples, ids, policies and model output: none of its control sequences may reach the terminal.
 
 #![allow(clippy::print_stdout)]
 

@@ -1,6 +1,6 @@
 //! The integration tests that need no model, linked once: the real binary in files, pipes and pseudo-terminals.
 //!
-//! Must hold no tests itself. What needs a model file is in `tests/model`, the house rules in `tests/tidy.rs`.
+//! Must hold no tests itself. Tests that need a model file are in `tests/model`, the house rules in `tests/tidy.rs`.
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -1,5 +1,5 @@
-//! The same lines on stdin, typed at the prompt and typed into the full-screen front end leave the same facts and give
-//! the same answers: a script, and every example of the command table.
+//! The same lines on stdin, typed at the REPL prompt and typed into the full-screen front end leave the same facts and
+//! give the same answers: a script, and every example of the command table.
 //!
 //! Must run the real binary in all three, and compare what their journals hold and what they show.
 

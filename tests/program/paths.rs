@@ -1,6 +1,6 @@
 //! Paths as users have them: not always UTF-8, and with `~` in commands.
 //!
-//! Must run the real binary, for arguments are where such paths come in.
+//! Must run the real binary, since arguments are where such paths come in.
 #![cfg(unix)]
 
 use super::check::{crossexam, fed};

@@ -1,4 +1,4 @@
-//! The pseudo-terminal harness itself: it must see the current screen only, and notice what is left behind.
+//! Tests of the pseudo-terminal harness itself: it must see the current screen only, and detect leftovers.
 
 use crate::common::pty::{Pty, Start};
 use std::path::Path;

@@ -1,6 +1,6 @@
-//! The prompt and scripts, with the real binary and a judge whose answers are written down.
+//! The prompt and scripts, with the real binary and a scripted judge.
 //!
-//! Must see what a person sees: in a pseudo-terminal for the prompt, on stdout and in the exit code for scripts.
+//! Must check what a person sees: a pseudo-terminal for the prompt, stdout and the exit code for scripts.
 
 use crate::common::pty::{Pty, Start};
 use std::io::{BufRead, Write};

@@ -1,8 +1,8 @@
-//! Scripts and what they print: every file in `testdata/scripts` is run through the real binary with a scripted judge
-//! and compared with the transcript beside it (`NAME.out`).
+//! Scripts and their output: every file in `testdata/scripts` is run through the real binary with a scripted judge and
+//! compared with the transcript beside it (`NAME.out`).
 //!
-//! Must run each script as a user's pipe would. After a change that is meant to be seen, write the transcripts anew and
-//! read the difference: `UPDATE_TRANSCRIPTS=1 cargo test --test program scripts`.
+//! Must run each script as a user's pipe would. After an intended change, regenerate the transcripts and read the diff:
+//! `UPDATE_TRANSCRIPTS=1 cargo test --test program scripts`.
 
 use crate::common::clock::without_times;
 use std::fs;
@@ -10,8 +10,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// What a session begins with, unless the script's first line is `# args: …`. The first answer of every node has
-/// probability 0.2, so the second is followed.
+/// The arguments of a session unless the script's first line is `# args: …`. The first answer of every node has
+/// probability 0.2, so the second one is taken.
 const OPEN: &str = "--policy builtin:scams.toml --samples builtin:scams.jsonl --llm scripted:0.2 --no-record";
 
 fn scripts() -> Vec<PathBuf> {

@@ -1,6 +1,6 @@
-//! Every file in `sessions/` is a recorded session that reads without damage, means the same when it is written again,
-//! is copied byte by byte, and is replayed without a model. They are examples for people, and a promise to read old
-//! files.
+//! Every file in `sessions/` is a recorded session that reads without damage, means the same when written again, is
+//! copied byte for byte, and replays without a model. They are examples for people, and a promise that old files stay
+//! readable.
 
 use crate::common::pty::{Pty, Start};
 use crate::common::schema::misfit;

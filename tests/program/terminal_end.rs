@@ -1,4 +1,4 @@
-//! How the program ends when it is told to, or when its terminal goes away: soon, with code 130, and with a whole
+//! How the program ends when it is told to, or when its terminal goes away: soon, with code 130, and with an intact
 //! session.
 #![cfg(unix)]
 #![allow(clippy::panic, reason = "a test fails by panicking")]

@@ -1,4 +1,4 @@
-//! The full-screen program in a pseudo-terminal: it takes the terminal over and always gives it back.
+//! The full-screen program in a pseudo-terminal: it takes the terminal over and always restores it.
 
 use crate::common::pty::{Pty, Start};
 use std::path::Path;

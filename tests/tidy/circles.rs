@@ -1,6 +1,6 @@
-//! No two files of the product import each other, directly or in a circle, outside `llm/kernels`.
+//! No two files of the product import each other, directly or in a cycle, outside `llm/kernels`.
 //!
-//! Must read `use` lines only: what a file names of the module it is part of (`super`) is no circle, because a module
+//! Must read `use` lines only. Importing from the module that a file belongs to (`super`) is no cycle, because a module
 //! and its parts are read together. Re-exports are followed to the file that defines a name.
 #![allow(clippy::string_slice, reason = "every position comes from a search in the same text")]
 

@@ -13,10 +13,10 @@ pub(super) struct Raw<'a> {
 }
 
 impl<'a> Raw<'a> {
-    /// The value that is the whole of `line`.
+    /// The value that makes up the whole of `line`.
     ///
     /// # Errors
-    /// Every fault of syntax, bad escape, number out of range, and nesting deeper than `serde_json` allows.
+    /// Every syntax error, bad escape, number out of range, and nesting deeper than `serde_json` allows.
     pub fn read(line: &'a str) -> serde_json::Result<Self> {
         serde_json::from_str::<Checked>(line).map(|Checked| Self::trimmed(line, 0))
     }

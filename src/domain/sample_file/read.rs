@@ -31,8 +31,8 @@ impl RawLine {
     }
 }
 
-/// The lines of a reader, one at a time, each in at most [`MAX_LINE_BYTES`] of memory. A byte order mark before the
-/// first line is not part of it.
+/// The lines of a reader, one at a time, each in at most [`MAX_LINE_BYTES`] of memory. A byte order mark at the start
+/// of the first line is skipped.
 pub struct RawLines<R> {
     reader: R,
     number: usize,

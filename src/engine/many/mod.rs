@@ -33,8 +33,8 @@ pub struct Item {
 
 /// Where samples come from.
 pub trait Source {
-    /// The next item, or `None` where there is none at the moment. `wait`: nothing is being worked on, so the source
-    /// may wait for one; `None` is then the end.
+    /// The next item, or `None` if there is none at the moment. With `wait` nothing is in progress, so the source may
+    /// block until one arrives; `None` then means the end.
     fn next(&mut self, wait: bool) -> Option<Item>;
 }
 
@@ -69,12 +69,12 @@ impl<'a> Many<'a> {
         Self { policy, mode, ask: &prompt::question, reopen, cancel }
     }
 
-    /// Walks all samples of `source` with `judge`, which is replaced where it fails. After a cancel, the records of all
-    /// samples that were walked by then have gone to the sink, and the tally says that the run was interrupted.
+    /// Walks all samples of `source` with `judge`, which is replaced if it fails. After a cancel, the sink has the
+    /// records of all samples finished by then, and the tally says that the run was interrupted.
     ///
     /// # Errors
-    /// Where the judge fails without a sample being at fault, or cannot be opened again after a fault. The records of
-    /// all samples that were walked by then have gone to the sink then, too.
+    /// If the judge fails and no sample is at fault, or if it cannot be reopened after a fault. In that case, too, the
+    /// sink has the records of all samples finished by then.
     pub fn run(
         &mut self,
         judge: &mut Box<dyn Judge>,
@@ -90,8 +90,8 @@ impl<'a> Many<'a> {
                 Ok(Ok(())) if !queue.is_testing() => break Ok(()),
                 Ok(Ok(())) => {}
                 Ok(Err(_)) | Err(_) => {
-                    // The judge's caches may be half written, so it is replaced. Which of the samples at hand brought
-                    // it down shows when they are asked again, each alone.
+                    // The judge's caches may be half written, so it is replaced. Asking the samples in progress again,
+                    // each alone, shows which of them brought it down.
                     *judge = match (self.reopen)() {
                         Ok(judge) => judge,
                         Err(error) => break Err(error),

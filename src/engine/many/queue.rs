@@ -94,8 +94,8 @@ impl<'a> Queue<'a> {
         self.alone = alone;
     }
 
-    /// After a fall of the judge: its questions can be asked again. Gives the walks one of which may have brought it
-    /// down; a walk that was tested alone is at fault itself. `None` where no walk can be.
+    /// Call after the judge failed: its questions can then be asked again. Returns the walks that may have caused the
+    /// failure; a walk that was being tested alone is marked as at fault itself. `None` if no walk can be the cause.
     pub fn fallen(&mut self) -> Option<Vec<u64>> {
         if let Some(number) = self.alone {
             self.fail(number, &JudgeError::Internal("the model layer failed on this sample".into()));

@@ -53,7 +53,7 @@ pub fn author(told: Option<&str>, env: &Environment) -> Untrusted {
 /// The commands that `args` stand for. The model comes last, so that policy and sample are on the screen while it
 /// loads.
 ///
-/// The mode is set in every new session, so that the session says it; one that is opened again keeps its own.
+/// A new session always gets its mode set, so that it is recorded; a reopened one keeps its own.
 fn startup(args: &OpenArgs, resumed: bool) -> Vec<EngineCommand> {
     let mut commands: Vec<_> = args.policy.clone().map(EngineCommand::LoadPolicy).into_iter().collect();
     if args.mode.mode.is_some() || !resumed {

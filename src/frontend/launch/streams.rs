@@ -16,9 +16,9 @@ pub fn stdout_was_closed() -> bool {
     CLOSED.load(Ordering::Relaxed)
 }
 
-// Sound: the loader calls what stands in this section with arguments that a function of the C calling convention may
-// ignore, and `look` needs nothing of what the standard library sets up: it makes one system call and stores into an
-// atomic.
+// Sound: the loader calls the functions in this section with arguments that a function with the C calling convention
+// may ignore, and `look` relies on nothing that the standard library sets up: it makes one system call and stores into
+// an atomic.
 #[cfg(any(target_os = "linux", target_os = "macos"))]
 #[allow(unsafe_code, reason = "see the head of this file")]
 #[used]

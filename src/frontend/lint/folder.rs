@@ -29,7 +29,7 @@ fn has_extension(path: &Path, any: &[&str]) -> bool {
 /// `paths` with every folder replaced by the policies and samples in it, sorted by path.
 ///
 /// # Errors
-/// Says which folder cannot be read, holds nothing to check or too much.
+/// Names the folder that cannot be read, holds nothing to check, or holds too much.
 pub(super) fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
     let mut all = Vec::new();
     for path in paths {

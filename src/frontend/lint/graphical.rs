@@ -161,8 +161,8 @@ impl Excerpt {
     }
 }
 
-/// A source line as it is shown, and where the offsets `cuts` are in it. Tabs become spaces, everything that hides
-/// becomes visible, a very long line is cut around the first of `cuts`.
+/// A source line as it is shown, and where the offsets `cuts` end up in it. Tabs become spaces, hidden characters
+/// become visible, and a very long line is cut around the first of `cuts`.
 fn shown_line(line: &str, cuts: &[usize]) -> (String, Vec<usize>) {
     let mut order: Vec<usize> = cuts.to_vec();
     order.sort_unstable();

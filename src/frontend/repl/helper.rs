@@ -68,8 +68,8 @@ impl Validator for LineHelper {
 }
 
 impl Highlighter for LineHelper {
-    /// The line as it may be drawn: what would act on the terminal or hide is taken out. The line editor counts such
-    /// characters as no cells wide, so the cursor still stands where it should.
+    /// The line in a form that is safe to draw: control and hidden characters are removed. The line editor counts them
+    /// as zero cells wide, so the cursor stays in the right place.
     fn highlight<'l>(&self, line: &'l str, _: usize) -> Cow<'l, str> {
         let inert = |c: char| c == '\n' || Escaped::line(c.encode_utf8(&mut [0; 4])).as_str().chars().eq([c]);
         if line.chars().all(inert) {

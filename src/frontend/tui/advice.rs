@@ -54,8 +54,8 @@ pub fn stop(stop: Stop) -> Option<Line> {
     crate::frontend::words::stop(stop)
 }
 
-/// Where the walk on the screen stands: at a breakpoint, before a node, or at its leaf with the verdict. Read off the
-/// walk each time it is drawn, since the next command may show another one.
+/// Where the current walk stands: at a breakpoint, before a node, or at its leaf with the verdict. Computed on every
+/// draw, since the next command may show another walk.
 pub fn standing(view: View<'_>) -> Option<Line> {
     let next = |line: Line, node: &Name| line.with(Role::Muted, "next: ").with(Role::Node, node);
     let stopped =

@@ -339,8 +339,8 @@ impl App {
         }
     }
 
-    /// Pasted text goes into the open prompt. Lines in it are carried out as from a file, with what was typed before
-    /// them; what is not finished stays in the prompt.
+    /// Inserts pasted text into the open prompt. Complete lines, the first joined to what was typed before, run like
+    /// lines of a file; an unfinished last line stays in the prompt.
     fn paste(&mut self, text: &str, view: View<'_>, effects: &mut Vec<Effect>) {
         let Some(mut prompt) = self.prompt.take() else { return };
         let names = names(&self.setup, view);

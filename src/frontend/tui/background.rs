@@ -106,8 +106,8 @@ impl Ear {
         if typed { held.into_iter().map(Heard::Event).collect() } else { Vec::new() }
     }
 
-    /// What a key would be at this place of an answer. The library reads `ESC ]` as Alt-], and the end as Alt-\ or
-    /// Ctrl-G; an ESC that came by itself it reads as the key.
+    /// Which part of an answer a key would be at this point. The library reports `ESC ]` as Alt-], the terminator as
+    /// Alt-\ or Ctrl-G, and an ESC that arrives alone as the Escape key.
     fn piece(&self, key: KeyEvent, now: Duration) -> Piece {
         let plain = key.modifiers.difference(KeyModifiers::SHIFT).is_empty();
         let escape = key.code == KeyCode::Esc && plain;

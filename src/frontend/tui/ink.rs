@@ -51,8 +51,8 @@ impl Ink {
             .collect()
     }
 
-    /// A line of a report in as many rows of at most `limit` cells as it needs. What stands at its right edge stands at
-    /// the right edge of the first row, or in a row of its own where there is no room.
+    /// A line of a report in as many rows of at most `limit` cells as it needs. Right-aligned text goes at the right
+    /// edge of the first row, or in a row of its own if there is no room.
     pub fn fitted(self, line: &report::Line, limit: usize, indent: usize) -> Vec<Row> {
         let gap = line.0.iter().position(|span| span.role == Role::Gap);
         let Some((left, right)) = gap.and_then(|at| Some((line.0.get(..at)?, line.0.get(at + 1..)?))) else {

@@ -160,9 +160,8 @@ fn command(spec: &CommandSpec, key: &Key, standing: Standing<'_>) -> Action {
     Action::Line(line)
 }
 
-/// The node or leaf that a key of a command is about: the selected one. Where none is selected, breakpoints are about
-/// where execution stands, an answer is one to the node that is asked next, and all else is about the node of the node
-/// pane.
+/// The node or leaf that a key acts on: the selected one. If none is selected, breakpoints use the place where
+/// execution stands, an answer goes to the node asked next, and everything else to the node in the node pane.
 fn meant(command: &str, standing: Standing<'_>) -> Option<Name> {
     let Standing { view, selected, activity, .. } = standing;
     let subject = || node::subject(view, selected, activity).map(|subject| subject.id);

@@ -62,11 +62,11 @@ const MOST_EVENTS: usize = 4096;
 pub type Remember<'a> = &'a mut dyn FnMut(&str);
 
 /// Runs the full-screen front end until the user leaves it. `lines` are submitted first, as if they had been typed;
-/// `remember` is given every line typed at the prompt. Where `interrupt` says so (a signal, a terminal that went away),
-/// the program ends with exit code 130. The terminal is given back in every case.
+/// `remember` gets every line typed at the prompt. If `interrupt` says so (a signal, a terminal that went away), the
+/// program ends with exit code 130. The terminal is restored in every case.
 ///
 /// # Errors
-/// Where the terminal cannot be taken over, read or drawn on.
+/// If the terminal cannot be taken over, read or drawn on.
 pub fn run(
     client: &mut Client,
     setup: Setup,
@@ -145,8 +145,8 @@ struct Console {
     keyboard: Option<Keyboard>,
     ear: Ear,
     start: Instant,
-    /// Never dropped: where the cursor cannot be shown again, ratatui's drop prints to stderr, which panics on a
-    /// terminal that is gone. The guard shows the cursor.
+    /// Never dropped: if the cursor cannot be shown again, ratatui's drop prints to stderr, which panics on a terminal
+    /// that is gone. The guard shows the cursor.
     screen: ManuallyDrop<Terminal<Screen<io::Stdout>>>,
     guard: Guard,
     editor: Editor,
@@ -231,8 +231,8 @@ impl Console {
         })
     }
 
-    /// Clears the screen, so that the next frame writes every cell. Not `Terminal::clear`: that asks the terminal where
-    /// its cursor is, and not every terminal answers.
+    /// Clears the screen, so that the next frame writes every cell. Not `Terminal::clear`: that asks the terminal for
+    /// its cursor position, and not every terminal answers.
     fn redraw(&mut self) -> io::Result<()> {
         let area = self.screen.size()?.into();
         self.screen.resize(area)

@@ -22,8 +22,8 @@ impl Search {
         Self { text: text.to_owned(), at: None }
     }
 
-    /// The row of the next match after (or before) the last one, around the ends; `from` is where a first search
-    /// begins. Gives its number among all matches, from 1, and how many there are.
+    /// The row of the next (or previous) match, wrapping around; `from` is where a first search begins. Also returns
+    /// its number among all matches, from 1, and how many there are.
     pub fn step(&mut self, rows: &[Row], from: usize, forward: bool) -> Option<(usize, usize, usize)> {
         let found: Vec<usize> =
             (0..rows.len()).filter(|i| !matches(&text_of(&rows[*i]), &self.text).is_empty()).collect();

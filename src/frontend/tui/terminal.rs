@@ -90,8 +90,8 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// Takes the terminal over: raw mode, alternate screen, bracketed paste, hidden cursor, and the mouse where it is
-    /// wanted. Where a step fails, the ones before it are undone.
+    /// Takes the terminal over: raw mode, alternate screen, bracketed paste, hidden cursor, and the mouse if wanted. If
+    /// a step fails, the ones before it are undone.
     pub fn new(mouse: bool) -> io::Result<Self> {
         let guard = Self::hooked();
         lock(&guard.changes).wants_mouse = mouse;
@@ -159,8 +159,8 @@ struct Hooked {
 }
 
 impl Hooked {
-    /// On the owning thread the terminal is given back before the message is printed. A panic of another thread is
-    /// caught there and comes as a failure: it must neither tear down a live screen nor print across it.
+    /// On the owning thread the terminal is restored before the message is printed. A panic on another thread is caught
+    /// there and arrives as a failure: it must neither tear down a live screen nor print across it.
     fn panicked(&self, info: &PanicHookInfo<'_>) {
         let owner = thread::current().id() == self.owner;
         if owner {

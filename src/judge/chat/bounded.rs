@@ -1,9 +1,10 @@
-//! A compiled chat template in which no value is larger than a real template's, however it came about.
+//! A compiled chat template whose values are bounded: none may grow larger than a real template needs, however it is
+//! made.
 //!
-//! minijinja charges fuel for instructions and for what they write. It charges nothing for what a value *unfolds* to:
-//! `x = [x, x]`, forty times, is small in memory and endless as text or in a comparison, a list in a list in a list
-//! exhausts the stack when it is dropped, and a list times a number is not made until somebody walks through it. So
-//! every instruction that leaves a value is followed by one that weighs it.
+//! minijinja charges fuel for instructions and for what they write, but not for what a value *unfolds* to. `x = [x,
+//! x]`, forty times, is small in memory but explodes as text or in a comparison; a deeply nested list exhausts the
+//! stack when it is dropped; and a list times a number is not materialised until somebody iterates over it. So every
+//! instruction that leaves a value on the stack is followed by one that weighs it.
 //!
 //! Must not run anything before the whole template is compiled and guarded.
 
@@ -17,8 +18,8 @@ use std::collections::BTreeMap;
 const WEIGHT: u64 = 4096;
 /// How deep lists and maps may lie in each other.
 pub(super) const DEPTH: usize = 32;
-/// Tokens in one tag, and `elif` branches in all. The compiler calls itself once for each; the longest tags of real
-/// templates have some hundred.
+/// Limits on tokens in one tag and on `elif` branches in the template. The compiler recurses once for each; the longest
+/// tags of real templates have about a hundred tokens.
 const TOKENS: usize = 2000;
 const BRANCHES: usize = 500;
 

@@ -1,6 +1,6 @@
 //! Why a model cannot be asked in a chat format, and what to do about it.
 //!
-//! Must not show text of a model file except escaped, or as text that front ends escape.
+//! Must not show text of a model file except in escaped form, or as text that front ends escape.
 
 use super::super::JudgeError;
 use super::families::{EMBEDDED, FAMILIES};

@@ -1,6 +1,6 @@
-//! The chat formats we know, as the text that stands before, between and after system and user content.
+//! The chat formats we know, as the text before, between and after system and user content.
 //!
-//! Must not hold a begin-of-text token: whether there is one is up to the tokenizer and is added in one place.
+//! Must not hold a begin-of-text token: the tokenizer decides whether there is one, and it is added in one place.
 
 /// One format.
 #[derive(Debug)]

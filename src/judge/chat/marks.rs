@@ -1,7 +1,7 @@
-//! Which tokens the scaffolding of a chat format is made of, and that the model reads them as control tokens.
+//! Which tokens make up the scaffolding of a chat format, and whether the model reads them as control tokens.
 //!
-//! Must not trust a token's type in the model file: converters forget types, and a file may be hostile. A spelling that
-//! is scaffolding is a control token, in the format as in content, where it then cannot come about.
+//! Must not trust a token's type in the model file: converters lose types, and a file may be hostile. A spelling used
+//! as scaffolding is a control token everywhere, so that content can never produce it.
 
 use super::error::ChatError;
 use super::families::Family;
@@ -11,10 +11,11 @@ use crate::llm::tokenizer::{TYPES, TokenType, Tokenizer};
 use crate::text::Escaped;
 use std::collections::BTreeSet;
 
-/// The tokenizer for a model that is asked in the format `chat`; `from_file` goes by the file's own types.
+/// The tokenizer for a model that is asked in the format `chat`; `from_file` is the tokenizer with the types that the
+/// file gives.
 ///
 /// # Errors
-/// Where a token that the format needs is read as something else.
+/// If a token that the format needs is read as something else.
 pub(super) fn settle(
     metadata: &Metadata,
     from_file: Tokenizer,
@@ -39,14 +40,14 @@ pub(super) fn settle(
     Ok(tokenizer)
 }
 
-/// Whether a token that stands in scaffolding is a mark rather than a word: `<|im_start|>`, `[INST]`, `### User:`. A
-/// blank line or a word stays what it is, for content has them too.
+/// Whether a token in scaffolding is a mark rather than a word: `<|im_start|>`, `[INST]`, `### User:`. A blank line or
+/// a word stays ordinary, because content has them too.
 fn is_mark(tokenizer: &Tokenizer, id: u32, spelling: &str, token_type: TokenType) -> bool {
     match token_type {
         TokenType::Byte => false,
         TokenType::Control | TokenType::Unknown => true,
-        // What no text is cut into was added to the vocabulary to be matched as a whole. Of words that says nothing:
-        // the rules by which text is cut keep some of them, such as long numbers, from ever coming about.
+        // A token that tokenisation never produces from its own text was added to be matched as a whole. For words that
+        // proves nothing: the pre-tokeniser keeps some of them, such as long numbers, from ever being produced.
         TokenType::Normal | TokenType::Unused => {
             is_bracketed(spelling) || (is_more_than_words(spelling) && !comes_out_of_text(tokenizer, id, spelling))
         }

@@ -1,8 +1,8 @@
-//! Chat templates: what a model has to read around system and user content, as pieces of scaffolding.
+//! Chat templates: what a model expects around system and user content, as pieces of scaffolding.
 //!
 //! Must not let content and template meet: a template is rendered once, on sentinels, and only the text around them is
-//! kept. A template out of a model file is used without asking only if that text is exactly one of the formats we know;
-//! what else it says or does has then no way into a prompt.
+//! kept. A template from a model file is used without asking only if that text is exactly one of the formats we know;
+//! nothing else in it can then reach a prompt.
 
 mod bounded;
 mod error;
@@ -22,14 +22,14 @@ use crate::llm::tokenizer::Tokenizer;
 use crate::text::Escaped;
 use families::{EMBEDDED, FAMILIES};
 
-/// The tokenizer and the chat format of a model, made for each other: what the format needs as scaffolding is a control
-/// token, whatever the file calls it, and never comes out of content.
+/// The tokenizer and the chat format of a model, matched to each other: whatever the format uses as scaffolding is a
+/// control token, whatever the file calls it, and never comes out of content.
 ///
-/// `choice`: `None` takes the file's own format if it is a known one; a name takes that format; `embedded` takes the
-/// file's own whatever it is.
+/// `choice`: `None` takes the file's own format if it is a known one; a name selects that format; `embedded` takes the
+/// file's own in any case.
 ///
 /// # Errors
-/// Says what is wrong with the format, the vocabulary, or the two together.
+/// Says what is wrong with the format, the vocabulary, or the combination.
 pub fn open(metadata: &Metadata, choice: Option<&str>) -> Result<(Tokenizer, ChatTemplate), ChatError> {
     let tokenizer = Tokenizer::from_metadata(metadata)?;
     let (chat, family) = match choice {

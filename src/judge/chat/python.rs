@@ -1,7 +1,7 @@
-//! What chat templates expect of Python and its Jinja2 beyond what minijinja has: how values look as text and as JSON,
-//! methods of strings, and the day.
+//! What chat templates expect of Python and its Jinja2 and minijinja lacks: how values look as text and as JSON, string
+//! methods, and the date.
 //!
-//! Must give a template nothing of this machine: the day is a fixed one, and all that is written costs fuel.
+//! Must tell a template nothing about this machine: the date is fixed. Everything written costs fuel.
 
 use super::bounded::DEPTH;
 use jiff::civil::{DateTime, date};
@@ -26,7 +26,7 @@ fn wrong(what: impl Into<String>) -> Error {
     Error::new(ErrorKind::InvalidOperation, what.into())
 }
 
-/// The day of every prompt, so that prompts do not depend on when they are made: the one that Llama 3.1's own template
+/// The date in every prompt, so that prompts do not depend on when they are made: the one that Llama 3.1's own template
 /// falls back to. The time is midnight.
 const fn day() -> DateTime {
     date(2024, 7, 26).at(0, 0, 0, 0)

@@ -1,7 +1,7 @@
-//! Runs a chat template from a model file: with fuel, on a stack of its own, without files, network or clock, and on
-//! sentinels instead of content.
+//! Runs a chat template from a model file with limited fuel, on a stack of its own, without files, network or clock,
+//! and on sentinels instead of content.
 //!
-//! Must never be given content: what a template does may not depend on what a sample says.
+//! Must never be given content: what a template does must not depend on what a sample says.
 
 use super::bounded::{self, Program};
 use super::error::ChatError;
@@ -16,9 +16,9 @@ use std::sync::LazyLock;
 
 /// Longest template in bytes; real ones have up to some tens of thousands.
 const MAX_TEMPLATE: usize = 256 << 10;
-/// What one rendering may cost. One unit pays for an instruction, for an item that is looked at, or for 64 bytes. With
-/// the bound on the weight of a value (`bounded`) this keeps all that a template holds at once below 64 MB, which a
-/// test measures.
+/// What one rendering may cost. One unit pays for an instruction, for visiting an item, or for 64 bytes. Together with
+/// the bound on the weight of a value (`bounded`), this keeps everything a template holds at once below 64 MB; a test
+/// measures it.
 const FUEL: u64 = 200_000;
 /// Stack for compiling and running: the parser, the compiler and the machine call themselves, for as deep as `bounded`
 /// lets a template be.
@@ -35,8 +35,8 @@ pub(super) fn apart<T: Send>(work: impl FnOnce() -> Result<T, ChatError> + Send)
     })
 }
 
-/// The template without the tags `{% generation %}` and `{% endgeneration %}`, which mark for training what the model
-/// wrote and show their body as it is: they become a condition that always holds.
+/// The template with `{% generation %}` and `{% endgeneration %}` replaced by a condition that always holds. These tags
+/// mark the model's own output for training and render their body unchanged.
 pub(super) fn without_marks(template: &str) -> Cow<'_, str> {
     static MARKS: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"(\{%[-+]?\s*)(end)?generation(\s*[-+]?%\})").expect("the pattern is a constant"));

@@ -41,8 +41,9 @@ impl ChatTemplate {
         self.digest
     }
 
-    /// A prompt's pieces in reading order, from the begin-of-text token to where the model writes. Scaffolding has
-    /// [`Part::Template`] and is to be encoded as template, all else as content. Prefixes may be shared at every piece.
+    /// A prompt's pieces in reading order, from the begin-of-text token to where the model starts writing. Scaffolding
+    /// is marked [`Part::Template`] and must be encoded as template, everything else as content. Prefixes may be shared
+    /// at every piece boundary.
     pub fn render(&self, prompt: &Prompt) -> Vec<Piece> {
         let scaffold = |text: &str| Piece { part: Part::Template, text: Untrusted::new(text) };
         let mut out = Vec::with_capacity(prompt.system.len() + prompt.user.len() + 3);

@@ -1,4 +1,4 @@
-//! Templates as they are found in model files, and hostile ones.
+//! Templates as found in real model files, and hostile ones.
 
 use super::families::{EMBEDDED, FAMILIES, Family};
 use super::sandbox::{Around, Content, Sandbox};

@@ -1,4 +1,4 @@
-//! Addresses: of a file of the hub, where a redirect leads, and where a token may travel.
+//! Addresses: the URL of a file on the hub, where a redirect may lead, and where a token may be sent.
 //!
 //! Must not connect to anything.
 

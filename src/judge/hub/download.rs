@@ -1,7 +1,7 @@
-//! One file from the hub over HTTP, resumed where an earlier try ended.
+//! Downloads one file from the hub over HTTP, resuming where an earlier attempt ended.
 //!
-//! Must not send the token to any host but the hub's own, nor over a connection that others can read, and must not
-//! write more than the server announced.
+//! Must not send the token to any host but the hub itself, nor over an unencrypted connection, and must not write more
+//! bytes than the server announced.
 
 use super::fetched::SourceError;
 use super::store::{Checked, Store, hash_into};

@@ -1,4 +1,4 @@
-//! What fetching is asked for and what it ends in: options, a checked file, the state of the models folder, errors.
+//! The inputs and results of a fetch: options, a checked file, the state of the models folder, errors.
 //!
 //! Must not fetch or check anything itself.
 

@@ -1,6 +1,6 @@
-//! The models folder: where a file goes, what its digest should be, and how it gets there whole or not at all.
+//! The models folder: where a file goes, what its digest should be, and how it is installed atomically.
 //!
-//! Must not fetch; must leave the folder in order whenever the machine dies.
+//! Must not fetch; must leave the folder consistent whenever the machine dies.
 
 use super::address;
 use super::fetched::{Compared, DEFAULT_ENDPOINT, FetchError, Fetched, Options, SourceError, State};
@@ -135,8 +135,8 @@ impl<'a> Store<'a> {
         }
     }
 
-    /// Moves a checked file into place, so that it is there whole or not at all, and records its digest where none was
-    /// known. Tells whether it was recorded now.
+    /// Moves a checked file into place atomically, and records its digest if none was known. Returns whether it was
+    /// recorded now.
     pub fn install(&self, file: &Path, sha256: Digest, compared: Compared) -> Result<bool, FetchError> {
         let path = self.path();
         let move_in = || {

@@ -1,6 +1,6 @@
-//! Waits that tell what is waited for and see a cancel, for calls that do neither.
+//! Waits that report what they wait for and notice a cancel, for calls that do neither.
 //!
-//! Must not let anything take longer than it would alone. A thread whose answer is not wanted any more ends at its own
+//! Must not make anything take longer than it would alone. A thread whose result is no longer wanted ends at its own
 //! time limit.
 
 use super::fetched::SourceError;

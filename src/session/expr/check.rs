@@ -1,8 +1,8 @@
-//! The checks of an expression before it is ever evaluated: every name and every word it compares with is one that
-//! there is.
+//! Checks an expression before it is ever evaluated: every name in it, and every word that it compares with, must be
+//! known.
 //!
-//! Must refuse only what can never hold or never mean anything: a name that is known later, or an answer that another
-//! node has, may stand in a condition.
+//! Must refuse only what can never hold or never mean anything: a name that gets its value later, or an answer of
+//! another node, may appear in a condition.
 
 use super::names::{FILTERS, Found, Kind, NAMES, Variable, Words, find};
 use super::syntax::{BinOpKind, CompareOpKind, Expr, Machine, argument, children, path};

@@ -1,6 +1,6 @@
-//! The names an expression can use and what they stand for at one point of a session.
+//! The names an expression can use, and their values at one point of a session.
 //!
-//! Must keep "not known" apart from every value, and must say which unknown values were read.
+//! Must keep "not known" apart from every value, and must report which unknown values were read.
 
 use super::names;
 use crate::domain::{Content, Name, Outcome, Sample};

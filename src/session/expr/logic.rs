@@ -1,5 +1,5 @@
-//! `and`, `or`, `not` and `if` over what is not known: Kleene's three-valued logic on top of an expression language
-//! that has two values only.
+//! `and`, `or`, `not` and `if` over unknown values: Kleene's three-valued logic on top of an expression language that
+//! has only two truth values.
 //!
 //! Must leave everything between the connectives to minijinja.
 //!
@@ -18,9 +18,9 @@ pub(super) type Truth = Option<bool>;
 /// How a part between the connectives is evaluated.
 type Part<'p> = dyn FnMut(&Expr<'_>) -> Result<Truth, Complaint> + 'p;
 
-/// What a condition comes to; `part` is asked for its parts between the connectives, from left to right and only as far
-/// as needed. Chains of one connective are a loop; nesting is as deep as there are parentheses, of which minijinja
-/// allows 150.
+/// The truth value of a condition. `part` evaluates its parts between the connectives, from left to right and only as
+/// far as needed. A chain of one connective is a loop; recursion is as deep as the parentheses, which minijinja limits
+/// to 150.
 pub(super) fn truth(expr: &Expr<'_>, part: &mut Part<'_>) -> Result<Truth, Complaint> {
     let (mut expr, mut negated) = (expr, false);
     while let Expr::UnaryOp(op) = expr

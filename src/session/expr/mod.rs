@@ -4,14 +4,13 @@
 //! Must not be able to do anything but compute: no functions, no templates, bounded time and memory. The text of an
 //! expression and the values it reads are untrusted.
 //!
-//! A value that is not known (no gold, no verdict yet, an answer this node does not have) is `none`, and a comparison
-//! that had to read one is neither true nor false, whatever minijinja computed from it, unless it asks with `is none`
-//! or `is not none`: an absent label must never count as a disagreement. `and`, `or` and `not` then follow three-valued
-//! logic (`logic`), and a condition that is not known in the end does not hold.
+//! An unknown value (no gold, no verdict yet, an answer this node does not have) is `none`. A comparison that had to
+//! read one is neither true nor false, whatever minijinja made of it, unless it asks `is none` or `is not none`: an
+//! absent label must never count as a disagreement. `and`, `or` and `not` then follow three-valued logic (`logic`). A
+//! condition whose value is unknown in the end does not hold.
 //!
-//! Reading and computing are minijinja's (`syntax`); what names there are stands in one table (`names`), and a name or
-//! a word that nothing is called at the place where an expression is typed (`vocabulary`) is refused there and then
-//! (`check`).
+//! minijinja parses and computes (`syntax`). One table lists all names (`names`). A name or word that does not exist
+//! where the expression is typed (`vocabulary`) is refused at once (`check`).
 
 mod check;
 mod context;
@@ -46,11 +45,10 @@ pub struct Evaluated {
     pub holds: bool,
 }
 
-/// Checks an expression without evaluating it: that it can be read, and that all names and words in it are among those
-/// that there are.
+/// Checks an expression without evaluating it: that it parses, and that all names and words in it are known.
 ///
 /// # Errors
-/// Says what is wrong, what was probably meant, and what there is.
+/// Says what is wrong, what was probably meant, and what is available.
 pub fn check(source: &str, at: &Vocabulary<'_>) -> Result<(), Complaint> {
     check::check(&syntax::parse(source)?, &Machine::new(source), at)
 }
@@ -58,7 +56,7 @@ pub fn check(source: &str, at: &Vocabulary<'_>) -> Result<(), Complaint> {
 /// Evaluates an expression.
 ///
 /// # Errors
-/// Where it cannot be read or uses unknown names, and what shows only while evaluating: values of the wrong kind, too
+/// If it does not parse or uses unknown names, and for what shows only during evaluation: values of the wrong kind, too
 /// much work.
 pub fn eval(source: &str, context: &Context) -> Result<Evaluated, Complaint> {
     let expr = syntax::parse(source)?;
@@ -99,8 +97,8 @@ impl<'s> Condition<'s> {
     }
 }
 
-/// What a condition comes to: each part between the connectives by itself, where one that had to read what is not known
-/// is neither true nor false.
+/// The value of a condition. Each part between the connectives is evaluated by itself; one that had to read an unknown
+/// value is neither true nor false.
 fn truth(machine: &mut Machine<'_>, expr: &Expr<'_>, context: &Context) -> Result<bool, Complaint> {
     let truth = logic::truth(expr, &mut |part| {
         let (root, absent) = context.root();

@@ -1,5 +1,5 @@
-//! The table: one row per name that an expression can use. What is known, `help expressions`, completion and the checks
-//! all derive from it.
+//! The table of names that an expression can use, one row each. Their values, `help expressions`, completion and the
+//! checks all derive from it.
 //!
 //! Must stay the only list of these names.
 

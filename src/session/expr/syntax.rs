@@ -1,7 +1,7 @@
-//! The syntax tree of an expression, as minijinja's own parser gives it, and the evaluation of any part of it.
+//! The syntax tree of an expression, from minijinja's own parser, and the evaluation of any part of it.
 //!
-//! Must be the only file that depends on how minijinja keeps expressions: the tree is shown without a promise to stay
-//! as it is, which is why Cargo.toml pins the version.
+//! Must be the only file that depends on minijinja's internals: the syntax tree is exposed without a promise of
+//! stability, which is why Cargo.toml pins the version.
 
 use super::{FUEL, MAX_LENGTH};
 use crate::domain::Complaint;

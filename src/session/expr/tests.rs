@@ -1,4 +1,4 @@
-//! Tests of expressions: what they see, what is refused, and that hostile ones stay harmless.
+//! Tests of expressions: what they can read, what is refused, and that hostile ones stay harmless.
 
 use super::*;
 use crate::domain::{

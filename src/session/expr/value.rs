@@ -1,4 +1,4 @@
-//! `Value`: what an expression came to, as plain data.
+//! `Value`: the result of an expression, as plain data.
 //!
 //! Must stay bounded: lists and maps are cut, so that a view can show any value.
 

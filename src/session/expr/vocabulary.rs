@@ -1,6 +1,6 @@
-//! What names and words there are at one place of a session: those of its policies, of its samples and of the program.
+//! The names and words known at one point of a session: those of its policies, of its samples and of the program.
 //!
-//! Must say nothing where it does not know: without a policy every answer may be one.
+//! Must make no claim where it does not know: without a policy, any word may be an answer.
 
 use super::names::{NAMES, Since, Words};
 use crate::domain::{Content, Name, Outcome, Sample};

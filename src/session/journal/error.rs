@@ -1,6 +1,6 @@
 //! Why a journal could not be made, read or written, and what to do about it.
 //!
-//! Must name the file in every message, and must hold nothing that changes one.
+//! Must name the file in every message, and must not change a file.
 
 use crate::domain::Complaint;
 use crate::session::recovery::{Damage, shown};

@@ -1,4 +1,4 @@
-//! The journal: the file in which a session's facts are kept, one record a line (`record` says how a line looks).
+//! The journal: the file that keeps a session's facts, one record per line (`record` defines the line format).
 //!
 //! Must acknowledge a fact only when it is on the disk, must never report a failed write or sync as success later, and
 //! must never write to a file that is damaged or that another process writes to.
@@ -38,15 +38,15 @@ impl Journal {
         Self::create_on(Arc::new(Os), path, opened)
     }
 
-    /// Opens a session to go on with it: all its facts, and what was found beside them. An incomplete last record is
-    /// moved to a file beside it (`NAME.torn-N`). A session that is damaged, or that a newer version wrote, is refused.
+    /// Opens a session to continue it; returns all its facts, and what else was found. An incomplete last record is
+    /// moved to a file beside it (`NAME.torn-N`). A session that is damaged, or written by a newer version, is refused.
     pub fn resume(path: &Path) -> Result<(Self, Vec<Fact>, Recovery), JournalError> {
         Self::resume_on(Arc::new(Os), path)
     }
 
-    /// Keeps one fact. `Ok` means that it is on the disk. One that would make the file too long to be read is refused
-    /// and nothing else happens. After any other error nothing more is written: what became of this record is only
-    /// known when the file is opened again.
+    /// Appends one fact. `Ok` means that it is on the disk. A fact that would make the file too long to be read is
+    /// refused without side effects. After any other error nothing more is written: whether this record reached the
+    /// disk is only known when the file is opened again.
     pub fn append(&mut self, fact: &Fact) -> Result<(), JournalError> {
         if let Some(why) = &self.poisoned {
             return Err(JournalError::Poisoned { path: self.path.clone(), why: why.clone() });
@@ -71,8 +71,8 @@ impl Journal {
         Ok(())
     }
 
-    /// Copies what was acknowledged so far to another file, durable when this returns. The file is there whole or not
-    /// at all. An existing file is replaced only with `force`, and never a session that is open somewhere.
+    /// Copies what was acknowledged so far to another file, atomically, and durable when this returns. An existing file
+    /// is replaced only with `force`, and never a session that is open somewhere.
     pub fn copy_to(&mut self, path: &Path, force: bool) -> Result<(), JournalError> {
         let mut bytes = self.file.read_all().map_err(io_error("read", &self.path))?;
         bytes.truncate(self.len as usize);
@@ -137,8 +137,8 @@ impl Journal {
             tail.kept = Some(set_aside(&*disk, path, torn)?);
             file.truncate(scan.good).map_err(io_error("cut the incomplete record from", path))?;
         }
-        // The process before this one may have left the last record in memory with a failed sync, which a second sync
-        // would not write: writing the same bytes again makes it do so.
+        // The previous process may have ended with a failed sync that left the last record in memory only, marked
+        // clean. A second sync would not write it; writing the same bytes again makes it do so.
         let last = whole.split_at(scan.last as usize).1;
         write_all(&mut *file, scan.last, last).map_err(io_error("write to", path))?;
         file.sync().map_err(io_error("write to", path))?;
@@ -233,27 +233,27 @@ pub fn opened_at(path: &Path) -> Result<String, JournalError> {
     recover::opened_at(path, &start)
 }
 
-/// Digest of a session's first line, by which it is known under any name; the rest of the file is not read.
+/// Digest of a session's first line, which identifies it whatever its file is called; the rest of the file is not read.
 ///
 /// # Errors
-/// Where there is no whole header of a version that can be read.
+/// If there is no complete header of a version that can be read.
 pub fn identity(path: &Path) -> Result<Digest, JournalError> {
     let start = Os::read_start(path, HEADER_BYTES).map_err(io_error("read", path))?;
     recover::identity(path, &start)
 }
 
-/// Copies a session that nobody here records to another file, as [`Journal::copy_to`] does: all its whole records.
+/// Copies a session that this process is not recording to another file, as [`Journal::copy_to`] does, with all its
+/// complete records.
 ///
 /// # Errors
-/// Where it cannot be read or is damaged, where `to` is there, or cannot be written.
+/// If it cannot be read or is damaged, or if `to` exists or cannot be written.
 pub fn copy(session: &Path, to: &Path) -> Result<(), JournalError> {
     let bytes = Os.read(session).map_err(io_error("read", session))?;
     copy_bytes(&Os, session, bytes, to, false)
 }
 
-/// All facts of a session, and what was found beside them. Changes nothing and needs no lock, so a session can be
-/// looked at while it is recorded. Of a damaged file the facts before the damage are given; [`Recovery::damage`] names
-/// it.
+/// All facts of a session, and what else was found. Changes nothing and takes no lock, so a session can be read while
+/// it is being recorded. For a damaged file, returns the facts before the damage; [`Recovery::damage`] describes it.
 pub fn read(path: &Path) -> Result<(Vec<Fact>, Recovery), JournalError> {
     let bytes = Os.read(path).map_err(io_error("read", path))?;
     of_bytes(path, &bytes)
@@ -262,7 +262,7 @@ pub fn read(path: &Path) -> Result<(Vec<Fact>, Recovery), JournalError> {
 /// All facts of a session whose file holds `bytes`; `path` is for messages only.
 ///
 /// # Errors
-/// Where there is no whole header of a version that can be read.
+/// If there is no complete header of a version that can be read.
 pub fn of_bytes(path: &Path, bytes: &[u8]) -> Result<(Vec<Fact>, Recovery), JournalError> {
     let scan = recover::scan(path, bytes)?;
     Ok((scan.facts, scan.recovery))

@@ -1,4 +1,4 @@
-//! Reviews beside recordings on a real disk, with files of others among them.
+//! Reviews beside recordings on a real disk, mixed with unrelated files.
 //!
 //! Must not use a recording that is in the repository: reviews are written beside it.
 

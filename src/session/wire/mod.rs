@@ -1,7 +1,7 @@
-//! The written form of facts, version 1: one JSON object per fact, with stable snake_case field names.
+//! The JSON form of facts, version 1: one object per fact, with stable snake_case field names.
 //!
-//! Must change nothing in a value: untrusted text keeps every byte and a float every bit. The form itself is what the
-//! declaration of [`Fact`] says. Fields that are not known are ignored, so that a newer minor version can add some.
+//! Must not alter a value: untrusted text keeps every byte and a float every bit. The declaration of [`Fact`] defines
+//! the form. Unknown fields are ignored, so that a newer minor version can add some.
 
 use super::Fact;
 use crate::text::{Untrusted, json};

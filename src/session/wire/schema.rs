@@ -1,4 +1,4 @@
-//! The published schema of a session file: the envelope of a line, and the facts as they are declared.
+//! The published schema of a session file: the envelope of a line, and the facts as declared.
 //!
 //! Must be compiled for tests only: the program itself never reads a schema.
 #![cfg(test)]

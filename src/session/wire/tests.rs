@@ -1,4 +1,4 @@
-//! Laws of the written form, and the form itself as people and scripts see it.
+//! Laws of the JSON form, and the form itself as people and scripts see it.
 
 use super::*;
 use crate::schema as check;

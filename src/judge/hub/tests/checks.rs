@@ -1,4 +1,4 @@
-//! What a fetched file, or one that is there, is compared with, and what becomes of a wrong one.
+//! What a fetched or existing file is compared with, and what happens to a wrong one.
 //!
 //! Must not reach any other machine.
 

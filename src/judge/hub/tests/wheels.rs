@@ -1,4 +1,4 @@
-//! Files out of Python wheels, where Python is a shell script.
+//! Extracting files from Python wheels, with a shell script in the place of Python.
 //!
 //! Must not run a real Python.
 

@@ -1,4 +1,5 @@
-//! Journals cut at every byte, changed at every byte, and put together from parts: what is found, and what is refused.
+//! Journals truncated at every byte, changed at every byte, and spliced from parts: what is detected, and what is
+//! refused.
 
 use crate::session::journal::*;
 use crate::session::record::tests::lines;

@@ -1,5 +1,5 @@
-//! Every call to the disk fails, once and for ever, in every way; the power is cut after every call, with every kind of
-//! mixture of what was not synced. Nothing acknowledged may be lost, nothing may be made up, nothing may be
+//! Every call to the disk fails, once or permanently, in every way; the power fails after every call, with every
+//! combination of unsynced writes. Nothing acknowledged may be lost, nothing may be invented, and nothing may be
 //! acknowledged wrongly.
 
 use crate::session::arbitrary;
@@ -35,8 +35,8 @@ struct Told {
     copied: Option<usize>,
 }
 
-/// Makes a session, writes half of the facts, closes it, opens it again, writes the rest, copies it. Goes on after an
-/// error as an engine does: with the next fact.
+/// Creates a session, writes half of the facts, closes and reopens it, writes the rest, and copies it. Continues after
+/// an error as an engine does: with the next fact.
 fn run(disk: &SimDisk, facts: &[Fact]) -> Told {
     let mut told = Told { tried: 1, ..Told::default() };
     let half = facts.len() / 2;
