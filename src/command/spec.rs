@@ -343,7 +343,8 @@ commands! {
                    What is not known, such as gold where nobody labelled the post, is none. A comparison with it is neither true \
                    nor false: `gold == \"violating\" or leaf == \"remove\"` holds at that leaf whatever gold is, and a condition \
                    that cannot be told does not hold, so a breakpoint does not stop and next-sample goes on. To ask whether \
-                   something is known: `gold is none`, `gold is not none`.\n\n\
+                   something is known: `gold is none`, `gold is not none`. What there cannot be, such as an answer that the \
+                   node does not have, is refused.\n\n\
                    The text is taken to the end of the line, so there is no comment after it.",
             examples: &[
                 ("print p.yes", "shows the probability of yes"),
@@ -405,9 +406,10 @@ commands! {
             summary: "Load a policy file",
             group: Group::Load,
             help: "Reads a policy (TOML), checks it and makes it the policy of every node that is asked from now on. What changed \
-                   against the version before is listed, and which steps of the walk no longer stand. Walks keep the policy \
-                   they were made under: one that goes on under another policy, model or mode goes on in a branch. If the file \
-                   has errors, they are shown and the policy that was loaded stays.",
+                   against the version before is listed, which steps of the walk no longer stand, and which breakpoints name \
+                   what is no longer there. Walks keep the policy they were made under: one that goes on under another \
+                   policy, model or mode goes on in a branch. If the file has errors, they are shown and the policy that was \
+                   loaded stays.",
             examples: &[("load policy testdata/policies/scams.toml", "loads the sample policy on scams")],
             args: &[ArgSpec::required("PATH", K::Path)],
             needs: &[Need::Live],
