@@ -8,6 +8,7 @@
 //!
 //! Must not run anything before the whole template is compiled and guarded.
 
+use super::python::{self, DEPTH};
 use minijinja::machinery::{self, CodeGenerator, Instruction, Instructions, Token};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Kwargs, ValueKind};
@@ -16,8 +17,6 @@ use std::collections::BTreeMap;
 
 /// The most that a value may weigh: one unit is an item or 64 bytes of text, so this is 4,096 items or 256 KiB.
 const WEIGHT: u64 = 4096;
-/// How deep lists and maps may lie in each other.
-pub(super) const DEPTH: usize = 32;
 /// Limits on tokens in one tag and on `elif` branches in the template. The compiler recurses once for each; the longest
 /// tags of real templates have about a hundred tokens.
 const TOKENS: usize = 2000;
@@ -62,7 +61,7 @@ pub(super) fn add_to(environment: &mut Environment<'_>) {
         Scale { state, weight: 0 }.put(&value, 1)?;
         Ok(value)
     });
-    environment.add_filter(PERCENT, super::python::percent);
+    environment.add_filter(PERCENT, python::percent);
     environment.remove_global("debug");
 }
 
@@ -191,13 +190,17 @@ struct Scale<'s, 'a, 'b> {
 impl Scale<'_, '_, '_> {
     fn put(&mut self, value: &Value, depth: usize) -> Result<(), Error> {
         let bytes = value.as_str().map_or(0, str::len).max(value.as_bytes().map_or(0, <[u8]>::len));
-        self.weight += 1 + bytes as u64 / 64;
+        let weight = 1 + bytes as u64 / 64;
+        self.weight += weight;
         if self.weight > WEIGHT || depth > DEPTH {
             return Err(Error::new(ErrorKind::OutOfFuel, "a value is too large"));
         }
+        // Paid for one by one, also what is in a list or a map: a template has to pay for this walk, and for those of
+        // the comparison or the filter that the value goes to. minijinja itself charges for a text that stands alone.
+        if depth > 0 {
+            self.state.consume_fuel(weight)?;
+        }
         let Some(object) = value.as_object() else { return Ok(()) };
-        // Charged one by one, so that the walk itself is paid for.
-        self.state.consume_fuel(1)?;
         match value.kind() {
             ValueKind::Map if depth > 0 && object.type_name().ends_with("::Namespace") => {
                 return Err(Error::new(ErrorKind::InvalidOperation, "a namespace inside of another value"));

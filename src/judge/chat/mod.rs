@@ -8,6 +8,7 @@ mod bounded;
 mod error;
 mod families;
 mod marks;
+mod methods;
 mod python;
 mod sandbox;
 mod template;

@@ -5,7 +5,7 @@
 
 use super::bounded::{self, Program};
 use super::error::ChatError;
-use super::python;
+use super::{methods, python};
 use crate::domain::Digest;
 use crate::text::Untrusted;
 use fancy_regex::{Captures, Regex};
@@ -88,6 +88,7 @@ impl<'a> Sandbox<'a> {
         // As the library does for which the templates were written.
         let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().map_err(|e| failure(&e))?;
         python::add_to(&mut environment);
+        methods::add_to(&mut environment);
         bounded::add_to(&mut environment);
         let program = Program::compile(template, syntax).map_err(|e| failure(&e))?;
         // A template cannot contain its own digest, so it can neither know nor imitate the sentinels.
