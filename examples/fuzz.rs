@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The longest that one input may take; a debug build on a busy machine takes some milliseconds.
+/// Time limit for one input; a debug build on a busy machine takes a few milliseconds.
 const SLOW: Duration = Duration::from_secs(1);
 
 /// How often a slow input is tried once more.
@@ -67,7 +67,8 @@ fn drive(target: &Target, options: &Options, share: Duration) -> bool {
         let began = Instant::now();
         holds = std::panic::catch_unwind(|| (target.run)(&input)).is_ok();
         let mut took = began.elapsed();
-        // The clock goes on while other programs have the processor, so a slow input has to be slow every time.
+        // The clock keeps running while other programs have the processor, so an input counts as slow only if it is
+        // slow every time.
         for _ in 0..AGAIN {
             if took > SLOW && holds {
                 let began = Instant::now();

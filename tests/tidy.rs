@@ -37,7 +37,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("lib", &[]),
 ];
 
-/// Crates that stay behind a wall: (crate, folders that may use it).
+/// Crates that only some folders may use: (crate, folders).
 const WALLS: &[(&str, &[&str])] = &[
     ("ratatui", &["src/frontend/tui"]),
     ("crossterm", &["src/frontend/tui"]),
@@ -69,7 +69,7 @@ const RESERVED: &[(&str, &[&str], &str)] = &[
     ("dbg!(", &[], "left over"),
 ];
 
-/// Where serde derives may stand: wire and file types. A fact, and each value a fact holds, is its own written form.
+/// Where serde derives are allowed: wire and file types. Facts, and the values they hold, serialise themselves.
 const SERDE_FILES: &[&str] = &[
     "src/domain/complaint.rs",
     "src/domain/examination.rs",
@@ -93,7 +93,7 @@ const SERDE_FILES: &[&str] = &[
     "src/report/json",
 ];
 
-/// Where `unsafe` may stand: the kernels, and the one attribute by which a closed standard stream is noticed.
+/// Where `unsafe` is allowed: the kernels, and the one attribute that detects a closed standard stream.
 const UNSAFE_FILES: &[&str] = &["src/llm/kernels", "src/frontend/launch/streams.rs"];
 
 /// Front ends, which may not import each other.

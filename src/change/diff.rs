@@ -9,7 +9,7 @@ use std::collections::HashMap;
 /// A part of a node or leaf that can change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// The instructions that stand before every node.
+    /// The instructions that precede every node.
     Instructions,
     /// The order in which the model reads policy and sample.
     Layout,
@@ -70,9 +70,9 @@ pub struct PolicyDiff {
     pub instructions: bool,
     /// The order in which the model reads policy and sample changed.
     pub layout: bool,
-    /// The new root, where it is another one.
+    /// The new root, if it changed.
     pub root: Option<Name>,
-    /// Nodes that are not what they were, in file order; removed ones last.
+    /// Changed nodes, in file order; removed ones last.
     pub nodes: Vec<(Name, Change)>,
     /// Leaves likewise.
     pub leaves: Vec<(Name, Change)>,
@@ -145,8 +145,7 @@ pub(super) fn asked_parts(old: &Policy, a: &Node, new: &Policy, b: &Node) -> Vec
             parts.push(part);
         }
     };
-    // The hash is over all that the model reads at the node, so only where it differs is it worth finding out what
-    // does.
+    // The hash covers everything the model reads at the node, so a closer look is needed only if it differs.
     if a.hash != b.hash {
         note(a.question != b.question, Part::Question);
         note(a.guidance != b.guidance, Part::Guidance);

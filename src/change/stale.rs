@@ -25,7 +25,7 @@ impl Stale {
     }
 }
 
-/// What makes the answer stale that was made under `old`, now that `new` is loaded; `None` where it still stands.
+/// Why an answer given under `old` is stale now that `new` is loaded; `None` if it still stands.
 pub fn stale(old: &Policy, new: &Policy, step: Answered<'_>) -> Option<Stale> {
     let Some(node) = new.node(step.node.as_str()) else { return Some(Stale::Gone) };
     let mut parts = read_before(old, new);
@@ -49,7 +49,7 @@ pub fn asks_otherwise(old: &Policy, new: &Policy, node: &Name) -> Option<Stale> 
     (!parts.is_empty()).then_some(Stale::Changed(parts))
 }
 
-/// What is different in what stands before every node.
+/// What changed in the text that precedes every node.
 fn read_before(old: &Policy, new: &Policy) -> Vec<Part> {
     let instructions = (old.instructions != new.instructions).then_some(Part::Instructions);
     let layout = (old.layout != new.layout).then_some(Part::Layout);

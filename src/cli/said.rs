@@ -8,7 +8,7 @@ use crate::text::{Escaped, Untrusted};
 use clap::{CommandFactory, Parser};
 use std::ffi::{OsStr, OsString};
 
-/// What is said instead of doing anything.
+/// A message to print instead of running anything.
 #[derive(Clone, Debug)]
 pub struct Said {
     /// clap's text with its colours in it.
@@ -21,7 +21,7 @@ impl Cli {
     /// Reads the arguments of the process.
     ///
     /// # Errors
-    /// What there is to say where nothing is to be done: help, the version, or what is wrong.
+    /// The text to print if there is nothing to run: help, the version, or what is wrong.
     pub fn read() -> Result<Self, Said> {
         Self::read_from(std::env::args_os())
     }
@@ -37,7 +37,8 @@ impl Cli {
             // message does, wherever clap or a value parser quotes them, and help, hints and colours stay as usual.
             let error = match Self::try_parse_from(args.iter().map(|arg| inert(arg))) {
                 Err(error) if error.kind() == raw.kind() => error,
-                // What is wrong is no longer there (an argument that is no Unicode): it is said without quoting it.
+                // The escaped arguments parse (the original one was not Unicode), so the error is reported without
+                // quoting it.
                 _ => Self::command().error(raw.kind(), raw.kind().as_str().unwrap_or("an argument cannot be used")),
             };
             Said {
@@ -86,7 +87,7 @@ impl Said {
     }
 }
 
-/// Where the colour sequence ends with which `text` begins; `None` where it begins with another.
+/// The end of the colour sequence that `text` begins with; `None` if it begins with another kind of sequence.
 fn color_end(text: &str) -> Option<usize> {
     let parameters = text.strip_prefix("\u{1b}[")?;
     let end = parameters.find(|c: char| !c.is_ascii_digit() && c != ';')?;

@@ -51,7 +51,7 @@ impl ArgSpec {
     }
 }
 
-/// What an expression sees where it is typed.
+/// What an expression can see, depending on where it is typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Seen {
     /// A sample before it is run.
@@ -104,7 +104,7 @@ pub enum ArgKind {
 }
 
 impl ArgKind {
-    /// Whether it takes the rest of the line as it stands.
+    /// Whether it takes the rest of the line verbatim.
     pub const fn is_rest(self) -> bool {
         matches!(self, Self::Expr(_) | Self::FreeText | Self::Command)
     }
@@ -156,7 +156,7 @@ pub enum Value {
 }
 
 impl ArgSpec {
-    /// Writes the argument as it stands in a canonical line, a space before it, so that it reads back as `value`.
+    /// Writes the argument as in a canonical line, preceded by a space, so that it reads back as `value`.
     pub(super) fn write(&self, value: &Value, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(keyword) = self.keyword {
             write!(f, " {keyword}")?;

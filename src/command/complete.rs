@@ -41,10 +41,10 @@ pub enum Wanted<'a> {
 
 /// The names of a session.
 pub trait Names {
-    /// All names of this kind, in the order in which to offer them, each with a few words on what it is (or none).
+    /// All names of this kind, in the order in which to offer them, each with a short description (or none).
     fn names(&self, wanted: Wanted<'_>) -> Vec<(String, String)>;
 
-    /// Whether to offer a command: not where it is refused anyway.
+    /// Whether to offer a command: not if it would be refused anyway.
     fn offers(&self, _command: &CommandSpec) -> bool {
         true
     }
@@ -60,7 +60,7 @@ impl Names for NoNames {
     }
 }
 
-/// One way to go on.
+/// One completion.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Completion {
     /// What to replace, in bytes of the line.
@@ -69,11 +69,11 @@ pub struct Completion {
     pub insert: String,
     /// What to show in a list, raw: a name may come from a file.
     pub display: String,
-    /// A few words on what it is, raw; may be empty.
+    /// A short description, unescaped; may be empty.
     pub doc: String,
 }
 
-/// How the line can go on where the cursor stands, at byte `cursor`.
+/// Possible completions of the line at the cursor, at byte `cursor`.
 pub fn complete(line: &str, cursor: usize, names: &dyn Names) -> Vec<Completion> {
     let Some(typed) = line.get(..cursor) else { return Vec::new() };
     match locate(typed) {
@@ -94,8 +94,8 @@ pub fn complete(line: &str, cursor: usize, names: &dyn Names) -> Vec<Completion>
     }
 }
 
-/// What is still to be typed, for ghost text after the cursor: ` NODE [if EXPR]`. `None` where nothing is, or where the
-/// line makes no sense.
+/// What is left to type, for ghost text after the cursor: ` NODE [if EXPR]`. `None` if nothing is, or if the line makes
+/// no sense.
 pub fn hint(line: &str) -> Option<String> {
     match locate(line) {
         CursorAt::Argument { args, after, word, begun: false } if word.text.is_empty() => {
@@ -147,7 +147,7 @@ fn head_of(word: &str) -> &str {
     word.split_once('/').map_or(word, |(head, _)| if head.is_empty() { word } else { head })
 }
 
-/// The words before the cursor, the last of them being the one the cursor stands in; empty after white space.
+/// The words before the cursor, the last being the one under the cursor; that one is empty after white space.
 fn locate(typed: &str) -> CursorAt {
     let empty = Token { text: String::new(), span: typed.len()..typed.len(), quoted: false };
     let mut lexer = Lexer::tolerant(typed);
@@ -229,14 +229,14 @@ fn arguments(
     }
 }
 
-/// Goes on past a word; a tolerant lexer finds no fault in it.
+/// Skips a word; a tolerant lexer reports no error.
 fn skip(lexer: &mut Lexer<'_>) {
     if let Err(error) = lexer.word() {
         debug_assert!(false, "tolerant: {error:?}");
     }
 }
 
-/// What can stand where argument `index` would: that one, or a later one where it can be left out.
+/// What may appear in place of argument `index`: that argument, or a later one if it can be left out.
 fn possible(spec: &'static CommandSpec, index: usize, counted: Option<usize>) -> Vec<(&'static ArgSpec, bool)> {
     let mut found = Vec::new();
     for (i, arg) in spec.args.iter().enumerate().skip(index).filter(|(i, _)| counted != Some(*i)) {
@@ -349,7 +349,7 @@ fn argument(arg: &'static ArgSpec, announced: bool, word: &Token, typed: &str, n
     }
 }
 
-/// Answers of `node` after `NODE=`; what stands before them is left as it was typed, quotes and all.
+/// Answers of `node` after `NODE=`; the text before them is left as typed, quotes included.
 fn answers(node: &str, part: &str, word: &Token, typed: &str, names: &dyn Names) -> Vec<Completion> {
     let raw = typed.get(word.span.clone()).unwrap_or_default();
     let start = word.span.start + raw.find('=').map_or(0, |at| at + 1);

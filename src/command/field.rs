@@ -6,13 +6,12 @@ use super::arg::Value;
 use super::values::{ExamineWhat, InfoTopic, SampleRef, Times};
 use crate::domain::{BreakAt, Mode, Name};
 
-/// The values of a command's arguments in the table's order, `None` where one was left out. Fields take theirs one by
-/// one.
+/// The values of a command's arguments in the table's order, `None` for those left out. Fields consume them one by one.
 pub type Values = std::vec::IntoIter<Option<Value>>;
 
 /// A field of a command. Most take one argument; a field may take several that only make sense together.
 pub trait Field: Sized {
-    /// Takes its own from `values`; `None` where they are missing or do not go together.
+    /// Takes its share of `values`; `None` if they are missing or inconsistent.
     fn read(values: &mut Values) -> Option<Self>;
 
     /// Adds its values, as many as it takes.

@@ -36,7 +36,7 @@ pub const LANGUAGE: &str = "A command can be shortened as far as it stays unique
      `next`. Words with spaces are quoted, `#` begins a comment, and a line that ends in a backslash goes on in the next \
      one. Notes and expressions are taken as they stand to the end of the line.";
 
-/// What `help` explains besides commands, each with what it is about; `report::words` has the words.
+/// The topics of `help` other than commands, each with a description; the texts are in `report::words`.
 pub const TOPICS: [(&str, &str); 2] = [
     ("expressions", "every name that conditions, print and display can use"),
     ("words", "what the words and marks on the screen mean"),
@@ -225,7 +225,7 @@ mod tests {
         assert!(names("no such thing at all").is_empty() && names(" ").is_empty());
     }
 
-    /// `UPDATE_DOCS=1 cargo test` writes the page anew.
+    /// `UPDATE_DOCS=1 cargo test` rewrites the page.
     #[test]
     fn the_command_reference_is_what_the_table_says() {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("COMMANDS.md");

@@ -5,7 +5,7 @@
 //! code decides.
 //!
 //! Outside quotes a backslash escapes only white space, a quote or `#`, so that `C:\posts\a.jsonl` needs no quoting.
-//! `'…'` is literal. `"…"` knows `\\ \" \n \r \t` and `\u{HEX}`. A `#` where a word could begin starts a comment.
+//! `'…'` is literal. `"…"` knows `\\ \" \n \r \t` and `\u{HEX}`. A `#` at the start of a word begins a comment.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -15,7 +15,7 @@ use std::ops::Range;
 pub struct Token {
     /// The word without its quotes and escapes.
     pub text: String,
-    /// Where it stands in the line, in bytes, quotes included.
+    /// Its position in the line, in bytes, quotes included.
     pub span: Range<usize>,
     /// Whether any part of it was quoted or escaped; such a word is never a keyword or a number of a sample.
     pub quoted: bool,
@@ -44,7 +44,8 @@ impl<'a> Lexer<'a> {
         Self { line, at: 0, strict: true }
     }
 
-    /// For a line that is still being typed: an open quote ends with the line, an unknown escape stands for itself.
+    /// For a line that is still being typed: an open quote ends with the line, and an unknown escape is taken
+    /// literally.
     pub const fn tolerant(line: &'a str) -> Self {
         Self { line, at: 0, strict: false }
     }
@@ -94,7 +95,7 @@ impl<'a> Lexer<'a> {
         self.clone().word()
     }
 
-    /// All that is left, without white space at its ends, and where it stands. Nothing in it is a comment.
+    /// The rest of the line, trimmed, and its position. Nothing in it is a comment.
     pub fn rest(&mut self) -> (&'a str, Range<usize>) {
         self.skip_space();
         let start = self.at;
@@ -188,7 +189,7 @@ impl<'a> Lexer<'a> {
     }
 }
 
-/// `text` as one word of a canonical line: bare where that reads back as itself, else in double quotes.
+/// `text` as one word of a canonical line: bare if that reads back as itself, else in double quotes.
 pub fn quote(text: &str) -> Cow<'_, str> {
     let bare = |c: char| !(c.is_whitespace() || needs_escape(c) || matches!(c, '"' | '\'' | '#'));
     if !text.is_empty() && text.chars().all(bare) { Cow::Borrowed(text) } else { Cow::Owned(quoted(text)) }
@@ -218,7 +219,7 @@ fn needs_escape(c: char) -> bool {
     c == '\\' || c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
-/// What free text or an expression stands for: itself, unless all of it is one `"…"` word.
+/// The value of free text or an expression: the text itself, unless all of it is one `"…"` word.
 pub fn unwrap_free(raw: &str) -> Result<String, LexError> {
     let mut lexer = Lexer::strict(raw);
     if raw.starts_with('"') {
@@ -235,7 +236,7 @@ pub fn unwrap_free(raw: &str) -> Result<String, LexError> {
     Ok(raw.to_owned())
 }
 
-/// Free text or an expression as the end of a canonical line: as it is where that reads back as itself.
+/// Free text or an expression as the end of a canonical line: unchanged if that reads back as itself.
 pub fn free(text: &str) -> Cow<'_, str> {
     let plain = !text.is_empty()
         && text.trim() == text
@@ -245,7 +246,7 @@ pub fn free(text: &str) -> Cow<'_, str> {
     if plain { Cow::Borrowed(text) } else { Cow::Owned(quoted(text)) }
 }
 
-/// The line without its last backslash, where it goes on in the next one. Comments do not go on.
+/// The line without its last backslash, if it continues on the next one. Comments do not continue.
 pub fn continued(line: &str) -> Option<&str> {
     if line.trim_start().starts_with('#') { None } else { line.strip_suffix('\\') }
 }

@@ -59,7 +59,7 @@ impl Need {
         }
     }
 
-    /// That it is missing, and what to do about it, where this is what there `has` been so far.
+    /// The message that it is missing, and what to do about it, given what the session `has` so far.
     pub fn complaint(self, has: Has) -> Complaint {
         Complaint::new(self.missing()).hinted(self.hint(has))
     }
@@ -75,7 +75,7 @@ impl Need {
         }
     }
 
-    /// What to do about it, where this is what there `has` been so far.
+    /// What to do about it, given what the session `has` so far.
     pub const fn hint(self, has: Has) -> &'static str {
         match self {
             Self::Policy => "load policy PATH",

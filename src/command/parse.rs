@@ -15,7 +15,7 @@ use std::ops::Range;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct ParseError {
-    /// Where in the line, in bytes; empty at its end where something is missing.
+    /// Position in the line, in bytes; empty, at the end, if something is missing.
     pub span: Range<usize>,
     /// What is wrong; safe to print.
     pub message: String,
@@ -101,7 +101,7 @@ fn shown(token: &Token) -> String {
     Escaped::line(&token.text).into_string()
 }
 
-/// The command, and the count of `x/N` where there is one.
+/// The command, and the count of `x/N` if there is one.
 fn command_word(lexer: &mut Lexer<'_>) -> Result<Option<(&'static CommandSpec, Option<Value>)>, ParseError> {
     let Some(first) = word(lexer)? else { return Ok(None) };
     if let Some((name, count)) = first.text.split_once('/').filter(|_| !first.quoted)
@@ -158,7 +158,7 @@ fn unresolved(resolved: Resolved, span: Range<usize>, shown: &str) -> ParseError
     ParseError { span, message, hint: Some(hint), candidates }
 }
 
-/// Whether the next word is not for the optional argument `index`, but for a later one.
+/// Whether the next word belongs to a later argument than the optional argument `index`.
 pub(super) fn is_for_a_later_one(spec: &CommandSpec, index: usize, token: &Token) -> bool {
     let later = spec.args.get(index + 1..).unwrap_or_default();
     let this = spec.args.get(index);
@@ -216,7 +216,7 @@ fn take(
     value(arg, &token).map(Some).map_err(|e| if e.hint.is_some() { e } else { e.hint(usage(spec)) })
 }
 
-/// `a = b` and `a= b` as one word where the argument is `A=B`.
+/// Joins `a = b` and `a= b` into one word if the argument is `A=B`.
 fn glued(lexer: &mut Lexer<'_>, kind: ArgKind, mut token: Token) -> Result<Token, ParseError> {
     if !matches!(kind, ArgKind::NodeAnswer | ArgKind::ScoreValue | ArgKind::BreakPlace) {
         return Ok(token);

@@ -17,7 +17,7 @@ use std::fmt;
 /// Its type says who runs it, so that it cannot be sent to anyone else.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
-    /// The engine carries it out; it is recorded and gives facts.
+    /// Run by the engine; recorded, and produces facts.
     Engine(EngineCommand),
     /// Answered by looking at the state; nothing is recorded.
     View(ViewCommand),
@@ -74,13 +74,13 @@ pub struct CommandSpec {
     pub repeat: bool,
     /// Keys of the full-screen front end.
     pub keys: &'static [Key],
-    /// Index of the argument that `NAME/N` gives, as in gdb's `x/20`.
+    /// Index of the argument that `NAME/N` sets, as in gdb's `x/20`.
     pub slash: Option<usize>,
-    /// What has to be there before it can do something, in the order in which that is told.
+    /// What must be loaded before it can run, in the order in which missing things are reported.
     pub needs: &'static [Need],
-    /// The line that it stands for without any argument, where that is another command.
+    /// The line that the name without arguments stands for, if that is another command.
     pub bare: Option<&'static str>,
-    /// From the values of its arguments to the command; `None` where they do not go together.
+    /// From the argument values to the command; `None` if they are inconsistent.
     pub build: fn(&mut Values) -> Option<Command>,
 }
 

@@ -301,7 +301,7 @@ fn any_value(arg: &ArgSpec) -> BoxedStrategy<Value> {
     }
 }
 
-/// Any command of the table: whatever its row makes of arguments of the right kinds.
+/// Any command of the table: what its row builds from arguments of the right kinds.
 fn any_command() -> impl Strategy<Value = Command> {
     prop::sample::select(TABLE).prop_flat_map(|spec| {
         let values: Vec<_> = spec

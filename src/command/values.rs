@@ -11,11 +11,11 @@ pub enum SampleRef {
     Id(String),
 }
 
-/// How often; once where nothing is said, and `step 1` is written `step`.
+/// A repeat count, 1 by default; `step 1` is written `step`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Times(pub u32);
 
-/// What `info` tells of.
+/// What `info` shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InfoTopic {
     /// `info breakpoints`
@@ -49,7 +49,7 @@ pub enum ExamineWhat {
     Prompt,
     /// The prompt's tokens with ids.
     Tokens,
-    /// The `k` most likely next tokens after the first `position` tokens; `None` is where the answer is read.
+    /// The `k` most likely next tokens after the first `position` tokens; `None` means where the answer is read.
     Top {
         /// How many.
         k: u32,
@@ -59,7 +59,7 @@ pub enum ExamineWhat {
 }
 
 impl InfoTopic {
-    /// Every topic with its word and what it tells, in the order of help.
+    /// Every topic with its word and its description, in the order of help.
     pub const ALL: [(Self, &'static str, &'static str); 11] = [
         (Self::Breakpoints, "breakpoints", "all breakpoints, their conditions and how often they stopped"),
         (Self::Display, "display", "the expressions shown after every step"),
@@ -84,7 +84,7 @@ impl InfoTopic {
         Self::ALL.iter().find(|t| t.1 == word).map(|t| t.0)
     }
 
-    /// The words and what they tell, as an argument's list of words.
+    /// The words and their descriptions, as an argument's list of words.
     pub const WORDS: [(&'static str, &'static str); Self::ALL.len()] = {
         let mut words = [("", ""); Self::ALL.len()];
         let mut i = 0;
@@ -97,7 +97,7 @@ impl InfoTopic {
 }
 
 impl ExamineWhat {
-    /// How many next tokens are shown where nothing else is said.
+    /// How many next tokens are shown by default.
     pub const DEFAULT_TOP: u32 = 10;
 
     /// Its word.

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{}", message.escaped())]
 pub struct Complaint {
-    /// What is wrong and where; may quote what is from outside.
+    /// What is wrong and where; may quote text from outside.
     pub message: Untrusted,
-    /// What to do about it, where there is something to do.
+    /// What to do about it, if there is something to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
 }

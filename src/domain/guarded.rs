@@ -12,7 +12,7 @@ use std::time::Duration;
 /// How long one wait for a pipe lasts before it is looked whether the answer is still wanted.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// How often a pipe is looked at that nobody has opened for writing yet: a second in all.
+/// How often to poll a pipe that nobody has opened for writing yet: a second in total.
 const LOOKS: u32 = 20;
 
 /// The most that is read in one go.
@@ -25,7 +25,7 @@ pub struct GuardedFile<'a> {
     left: u64,
     limit: u64,
     stop: Box<dyn Fn() -> bool + 'a>,
-    /// For a pipe on whose other end nobody was heard yet: how often it will be looked at again.
+    /// For a pipe without a writer so far: how many polls are left.
     silent: Option<u32>,
 }
 
@@ -133,7 +133,7 @@ enum Kind {
     Pipe,
 }
 
-/// What a file is; the error says of what is not read what it is.
+/// The kind of a file; if it is one that we do not read, the error names its kind.
 fn kind(metadata: &Metadata) -> io::Result<Kind> {
     let file_type = metadata.file_type();
     if file_type.is_file() {

@@ -9,7 +9,7 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-/// What stands for the byte 0.
+/// The character for the byte 0.
 #[cfg(unix)]
 const BASE: u32 = 0x10_ff00;
 
@@ -45,7 +45,7 @@ pub fn path(text: &str) -> PathBuf {
     std::ffi::OsString::from_vec(bytes).into()
 }
 
-/// The byte that a character stands for.
+/// The byte that a character encodes.
 #[cfg(unix)]
 fn byte_of(c: char) -> Option<u8> {
     u8::try_from(u32::from(c).checked_sub(BASE)?).ok().filter(|byte| *byte >= 0x80)
@@ -63,7 +63,7 @@ pub fn path(text: &str) -> PathBuf {
     text.into()
 }
 
-/// The text with a leading `~` or `~/` as the home folder, where there is one.
+/// The text with a leading `~` or `~/` replaced by the home folder, if there is one.
 pub fn at_home(text: &str, home: Option<&Path>) -> String {
     match (text.strip_prefix('~'), home) {
         (Some(rest), Some(home)) if rest.is_empty() || rest.starts_with(std::path::is_separator) => {

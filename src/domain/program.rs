@@ -64,7 +64,7 @@ const PLACES: &[&str] = &[
     "XDG_STATE_HOME",
 ];
 
-/// As above, for those of pip whose parts stand between spaces.
+/// Like the above, for the pip variables that are separated by spaces.
 const LISTS: &[&str] = &["PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS"];
 
 /// Where programs are found and the variables they get.
@@ -75,7 +75,7 @@ pub struct Programs {
 }
 
 impl Programs {
-    /// Takes what is harmless of an environment, which `get` looks up.
+    /// Takes the harmless variables of an environment, which `get` looks up.
     pub fn from_lookup(get: impl Fn(&str) -> Option<OsString>) -> Self {
         let folders = get("PATH").map(|path| std::env::split_paths(&path).filter(|p| p.is_absolute()).collect());
         let take = |names: &[&str], fits: fn(&OsStr) -> bool| -> Vec<_> {
@@ -100,7 +100,7 @@ impl Programs {
         self.folders.iter().map(|folder| folder.join(&file)).filter(|_| plain).find(|path| executable(path))
     }
 
-    /// A command that runs `program`, an absolute path, in `folder`; it reads nothing unless told otherwise.
+    /// A command that runs `program`, an absolute path, in `folder`; its stdin is empty unless set otherwise.
     pub fn command(&self, program: &Path, folder: &Path) -> Command {
         let mut command = Command::new(program);
         command.env_clear().envs(self.variables.iter().map(|(name, value)| (name, value)));

@@ -25,14 +25,13 @@ use std::sync::LazyLock;
 pub use keys::{Key, TABLE};
 pub use read::{Loaded, MAX_ERRORS, MAX_SAMPLES, RawLine, RawLines, load};
 
-/// The longest line that is read, in bytes. A longer one is an error of its own and is skipped without being kept in
-/// memory.
+/// The longest line, in bytes. A longer one is an error and is skipped without being kept in memory.
 pub const MAX_LINE_BYTES: usize = 4 << 20;
 
-/// The most members of an object that stands for something, such as `scores`; `meta` may have any number.
+/// The most members of an object with a known meaning, such as `scores`; `meta` may have any number.
 pub const MAX_MEMBERS: usize = 4096;
 
-/// The longest message about a line, in characters: what it quotes is as long as somebody made it.
+/// The longest message about a line, in characters: a message quotes the line, which may be of any length.
 const MAX_MESSAGE: usize = 400;
 
 /// Why a line is no sample.
@@ -338,7 +337,7 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// Everything that is not ours, as JSON text: `meta` as it stood, with the other keys added to it.
+    /// Everything under other keys, as JSON text: `meta` as given, with those keys added.
     fn meta(&self, members: &Members, meta: Option<Raw>, gold_is_free: bool) -> Result<Option<Untrusted>, SampleError> {
         let inside = match meta {
             None => Vec::new(),

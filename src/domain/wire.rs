@@ -21,7 +21,7 @@ pub(crate) struct Pairs<T>(PhantomData<T>);
 /// A pair as an object of type `T`; for variants of two values.
 pub(crate) struct Pair<T>(PhantomData<T>);
 
-/// Declares an object that stands for a pair.
+/// Declares an object that represents a pair.
 macro_rules! pair {
     ($(#[$doc:meta])* $name:ident { $(#[$a:meta])* $first:ident: $A:ty, $(#[$b:meta])* $second:ident: $B:ty }) => {
         $(#[$doc])*

@@ -8,12 +8,12 @@ use crate::command::EngineCommand;
 use crate::session::{Fact, Policies, SessionState};
 use std::time::Duration;
 
-/// Carries out commands; every ticket gets exactly one [`super::Notice::Done`].
+/// Runs commands; every ticket gets exactly one [`super::Notice::Done`].
 pub trait Driver {
     /// Takes a command and returns at once.
     fn submit(&mut self, command: EngineCommand) -> Ticket;
 
-    /// The next event within `wait`, its fact already in the state; `None` where there is none.
+    /// The next event within `wait`, with its fact already applied to the state; `None` on timeout.
     fn event(&mut self, wait: Duration) -> Option<Event>;
 
     /// What the facts add up to.
@@ -25,15 +25,15 @@ pub trait Driver {
     /// Asks the running command to stop.
     fn cancel(&self);
 
-    /// What a signal handler holds to stop the running command; `None` where no command takes any time.
+    /// A handle with which a signal handler stops the running command; `None` if no command takes any time.
     fn canceller(&self) -> Option<Canceller>;
 
-    /// How many facts there are in all, those to come included; `None` where they are made as time goes on.
+    /// The total number of facts, including those to come; `None` if they are still being made.
     fn length(&self) -> Option<usize> {
         None
     }
 
-    /// Whether what is shown was recorded before: nothing is asked, and nothing written.
+    /// Whether the session is a recording: nothing is asked, and nothing written.
     fn is_recorded(&self) -> bool;
 }
 

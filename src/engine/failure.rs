@@ -25,7 +25,7 @@ impl Failure {
         Complaint::new(message).into()
     }
 
-    /// What a command needs is not there, while this is what there `has` been.
+    /// What a command needs is missing, given what the session `has` so far.
     pub fn missing(need: Need, has: Has) -> Self {
         need.complaint(has).into()
     }

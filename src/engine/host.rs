@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Commands that may wait; a front end that has more than this many open tickets is told so.
+/// Queue limit for commands; a front end that exceeds it gets an error.
 const WAITING_COMMANDS: usize = 256;
 /// Events that may wait; past that the worker waits for the front end, so memory stays bounded.
 const WAITING_EVENTS: usize = 4096;
@@ -60,17 +60,17 @@ pub enum Notice {
 /// Why a command ended well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
-    /// It did what it said.
+    /// It was completed.
     Done,
     /// At a breakpoint.
     Breakpoint(u32),
     /// At a leaf.
     Leaf,
-    /// Before the place it was told to go on to.
+    /// Before the place it was told to go to.
     Until,
     /// What was read again is what was loaded already.
     Unchanged,
-    /// The walk stands already where it was to go on to.
+    /// The walk already stands where it was told to go.
     Already,
 }
 
@@ -139,7 +139,7 @@ impl Host {
         ticket
     }
 
-    /// The next event within `wait`; `None` where there is none.
+    /// The next event within `wait`; `None` on timeout.
     pub fn event(&self, wait: Duration) -> Option<Event> {
         if let Some(event) = self.refused.borrow_mut().pop_front() {
             return Some(event);
@@ -179,7 +179,7 @@ impl Drop for Host {
             }
         }
         if let Some(worker) = self.worker.take() {
-            // A panic in the worker was already told as a failed command; there is nobody left to tell here.
+            // A panic in the worker was already reported as a failed command; there is nobody left to tell here.
             drop(worker.join());
         }
     }

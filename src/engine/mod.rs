@@ -39,7 +39,7 @@ use samples::SampleSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// What an engine is made of.
+/// The parts of an engine.
 pub struct Parts {
     /// Opens judges by name.
     pub source: Box<dyn JudgeSource>,
@@ -119,7 +119,7 @@ impl Engine {
         }
     }
 
-    /// The same engine, for a user whose home folder this is: `~` in the path of a command stands for it.
+    /// The same engine with this home folder for `~` in the paths of commands.
     #[must_use]
     pub fn at_home(self, home: Option<PathBuf>) -> Self {
         Self { home, ..self }
@@ -149,7 +149,7 @@ impl Engine {
         if let Err(failure) = &result
             && !failure.cancelled
         {
-            // Where the journal itself failed, this fails too; what the person has to hear is the first failure.
+            // If the journal itself failed, recording this fails too; the user needs to see the first failure.
             let failed = Fact::Failed { kind: failure.kind, message: failure.complaint.message.clone() };
             drop(self.record(&mut run, failed));
         }
@@ -206,7 +206,7 @@ impl Engine {
         }
     }
 
-    /// Writes a fact to the journal, applies it, and tells the front end; in that order.
+    /// Writes a fact to the journal, applies it, and notifies the front end, in that order.
     fn record(&mut self, run: &mut Execution, fact: Fact) -> Result<(), Failure> {
         if let Some(journal) = &mut self.journal {
             journal.append(&fact)?;

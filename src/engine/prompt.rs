@@ -12,7 +12,7 @@ use crate::text::Untrusted;
 
 /// Opens the model's reasoning, in its turn and in the examples.
 const REASONING: &str = "Reasoning:";
-/// Stands before an answer, in the model's turn and in the examples.
+/// Precedes an answer, in the model's turn and in the examples.
 const ANSWER: &str = "Answer:";
 
 /// What the model is asked at `node` about `sample`.
@@ -43,7 +43,7 @@ pub fn question(policy: &Policy, node: &Node, sample: &Sample, mode: Mode) -> Qu
     }
 }
 
-/// A question as it was asked, or would be, and what is known of its asking.
+/// A question as it was or would be asked, and what is known about the asking.
 pub struct Asked {
     /// The node.
     pub node: Name,
@@ -53,7 +53,7 @@ pub struct Asked {
     pub question: Question,
     /// What the model wrote before it answered.
     pub rationale: Option<Untrusted>,
-    /// What it read, where the step says so.
+    /// What it read, if the step says so.
     read: Vec<Piece>,
     /// The walk it belongs to.
     pub walk: WalkId,
@@ -95,12 +95,12 @@ pub fn asked(state: &SessionState, policies: &Policies, node: Option<&Name>) -> 
 }
 
 impl Asked {
-    /// What the model read, chat format included, where that was kept.
+    /// What the model read, chat format included, if that was kept.
     pub fn read(&self) -> Option<&[Piece]> {
         (!self.read.is_empty()).then_some(&*self.read)
     }
 
-    /// The text in reading order, without the chat format that a model puts around it where that was not kept.
+    /// The text in reading order; without the model's chat format if that was not kept.
     pub fn pieces(&self) -> Vec<Piece> {
         if let Some(read) = self.read() {
             return read.to_vec();

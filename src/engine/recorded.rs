@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// A recorded session, a place in it, and what is still to be told.
+/// A recorded session, a position in it, and the events not yet delivered.
 #[derive(Clone)]
 pub struct Recorded {
     replay: Replay,
@@ -32,18 +32,18 @@ pub struct Recorded {
     waiting: VecDeque<Waiting>,
 }
 
-/// What the command in flight has to tell.
+/// What the command in flight still has to report.
 #[derive(Clone)]
 enum Waiting {
     /// This.
     Event(Event),
-    /// The facts of the recording up to this position. Each happens when it is told, so that whoever hears of it sees
+    /// The facts of the recording up to this position. Each is applied when it is delivered, so that the receiver sees
     /// the session as it was then.
     To(usize),
 }
 
 impl Recorded {
-    /// Stands where the first walk begins.
+    /// Positioned where the first walk begins.
     pub fn new(facts: Vec<Fact>) -> Self {
         let mut replay = Replay::new(facts);
         replay.forward(Stride::Walk);
@@ -58,7 +58,7 @@ impl Recorded {
         }
     }
 
-    /// The same recording, looked at by somebody who may leave notes; `~` in the path of a command is their `home`.
+    /// The same recording with a reviewer who may leave notes; `~` in the path of a command is their `home`.
     #[must_use]
     pub fn reviewed_by(self, reviewer: Reviewer, home: Option<PathBuf>) -> Self {
         Self { reviewer: Some(Arc::new(Mutex::new(reviewer))), home, ..self }
@@ -201,13 +201,14 @@ impl Recorded {
         Some(Fact::Examined { walk: asked.walk, node: asked.node.clone(), found: found? })
     }
 
-    /// Shows what is no movement, as the fact it would be in a live session; nothing of it is part of the recording.
+    /// Shows something other than a movement, as the fact it would be in a live session; it is not part of the
+    /// recording.
     fn show(&mut self, fact: Fact) -> Stop {
         self.tell(Event::Fact(Arc::new(fact)));
         Stop::Done
     }
 
-    /// Only what is looked at changes: nothing of it is part of the recording.
+    /// Changes only which walk is shown; this is not part of the recording.
     fn look_at(&mut self, walk: WalkId) -> Result<Stop, Failure> {
         if !self.replay.select(walk) {
             return Err(
@@ -286,7 +287,7 @@ mod tests {
         Recorded::new(journal::read(&path).expect("a session").0)
     }
 
-    /// What a line in the recording shows, and whether it could be carried out.
+    /// What a line shows in the recording, and whether it could be run.
     fn run(client: &mut Recorded, line: &str) -> (Vec<Event>, Result<Stop, Failure>) {
         let Ok(Some(Command::Engine(command))) = parse(line) else { panic!("{line} is no command of the engine") };
         client.submit(command);
@@ -455,7 +456,7 @@ mod tests {
         assert_eq!(walk(&client), Some(3));
     }
 
-    /// A walk that is begun twice, with a step taken back, and a branch that is left again.
+    /// A walk that is begun twice, with a step taken back, and a branch that is abandoned.
     fn with_two_walks() -> Recorded {
         let template =
             journal::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("sessions/scams-missed-request.jsonl"));

@@ -175,7 +175,7 @@ impl Engine {
         }
         match self.frontier()? {
             Frontier::Node(at) | Frontier::Leaf(at) if at == *place => return Ok(Stop::Already),
-            // Going on to the leaf would be far from what was meant, and cost as much as the way there.
+            // Continuing to the leaf would be far from what was meant, and could cost as much as the way there.
             Frontier::Node(at) if policy.node(at.as_str()).is_some() && !policy.leads_to(&at, place) => {
                 return Err(Failure::user(format!("no way leads from `{at}` to `{place}`"))
                     .hinted("back takes steps back, run starts again from the root"));
@@ -189,7 +189,7 @@ impl Engine {
         self.advance_until(run, |_| None)
     }
 
-    /// Starts the selected sample again from the root and goes on to the first stop or the leaf.
+    /// Starts the selected sample again from the root and continues to the first stop or the leaf.
     pub(super) fn run_again(&mut self, run: &mut Execution) -> Result<Stop, Failure> {
         let walk = self.current_walk()?;
         let (index, sample) = (walk.index, walk.sample.clone());
@@ -238,7 +238,7 @@ impl Engine {
         self.go_on(run)
     }
 
-    /// The first step of a walk that no longer stands under `loaded`; past the last one where only the leaf does not.
+    /// The first step of a walk that no longer stands under `loaded`; one past the last step if only the leaf is stale.
     fn first_stale(&self, walk: &Walk, loaded: &Arc<Policy>) -> Option<usize> {
         let under = |place: usize| self.policies.of(walk.conditions_of(place).policy.as_ref()?);
         let stale = |place: usize| {
@@ -282,7 +282,8 @@ impl Engine {
         let walk = self.current_walk()?;
         let from = walk.id;
         let asked = walk.steps.iter().position(|s| s.node.id == id);
-        // What the model said stands beside a person's answer only where it was asked the very same.
+        // The model's judgement is kept beside a person's answer only if it was asked under exactly the same
+        // conditions.
         let now = self.state.conditions();
         let said = |at: usize| {
             let step = walk.steps.get(at).filter(|s| s.node.hash == spec.hash && walk.conditions_of(at).same(&now))?;

@@ -24,7 +24,7 @@ const SAMPLES_LIMIT: u64 = 1 << 30;
 /// How many bad lines of a samples file are named; all are counted.
 const FAULTS_TOLD: usize = 5;
 
-/// The builtin that `path` names; `None` where it names a file.
+/// The builtin that `path` names; `None` if it names a file.
 fn builtin(path: &str, builtins: &[Builtin]) -> Option<Result<&'static str, Failure>> {
     let name = path.strip_prefix("builtin:")?;
     Some(builtins.iter().find(|b| b.name == name).map(|b| b.text).ok_or_else(|| {
@@ -196,7 +196,7 @@ fn refusal(parsed: &Parsed) -> Failure {
     Failure::user(what).hinted(format!("{hint}crossexam lint FILE shows everything that is wrong"))
 }
 
-/// The samples of a session that is opened again, where the file it named is still there and still the same.
+/// The samples of a reopened session, if the file it named still exists unchanged.
 pub(super) fn samples_again(facts: &[Fact], builtins: &[Builtin]) -> Option<SampleSet> {
     let (path, recorded) = facts.iter().rev().find_map(|fact| match fact {
         Fact::SamplesLoaded { path, sha256, .. } => Some((path.raw(), *sha256)),

@@ -8,7 +8,7 @@ use crate::judge::{Judge, JudgeError, Look, Progress, Question};
 use crate::policy::{Leaf, Node, Policy};
 use crate::session::{LeafReached, NodeRef, Step, Taken};
 
-/// Words the question at a node: [`prompt::question`], or other words where those are what is measured.
+/// Builds the question at a node: [`prompt::question`], or another wording if that is what is being measured.
 pub type Ask = dyn Fn(&Policy, &Node, &Sample, Mode) -> Question;
 
 /// The edge that a judgement takes at `node`: that of the most probable answer, or the node's `unsure` target if the
@@ -42,7 +42,7 @@ pub fn ask(
     let step = step(node, judge.judge(&question, progress, cancel)?)?;
     let judgement = step.judgement.as_ref();
     let rationale = judgement.and_then(|j| j.rationale.as_ref()).map(|r| r.text.raw());
-    // The answer stands even where what was read for it cannot be told.
+    // The answer stands even if the prompt it was read from cannot be shown.
     let prompt = match judge.examine(&question, rationale, Look::Prompt, cancel) {
         Ok(Examination::Prompt(pieces)) => pieces,
         _ => Vec::new(),
@@ -51,7 +51,7 @@ pub fn ask(
 }
 
 /// # Errors
-/// Where the judge gave no probabilities: a verdict from numbers that are none would hurt as much as a wrong one.
+/// If the judge gave no probabilities: a verdict from meaningless numbers would do as much harm as a wrong one.
 fn step(node: &Node, judgement: Judgement) -> Result<Step, JudgeError> {
     if !judgement.readout.is_usable() {
         let answers = node.answers.iter().map(|(answer, _)| answer.as_str()).collect::<Vec<_>>().join(", ");
@@ -89,7 +89,7 @@ pub struct Walked {
     pub leaf: LeafReached,
 }
 
-/// A walk under way whose nodes are asked by somebody else.
+/// A walk in progress whose nodes are asked by somebody else.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Walking {
     sample: Sample,
@@ -115,7 +115,7 @@ impl Walking {
         Ok(Some(ask(policy, node, &self.sample, mode)))
     }
 
-    /// Takes the edge of an answer. Gives the whole walk where that ends at a leaf.
+    /// Takes the edge of an answer. Returns the whole walk if it ends at a leaf.
     pub fn answered(&mut self, policy: &Policy, judgement: Judgement) -> Result<Option<Walked>, JudgeError> {
         let Target::Node(id) = &self.next else {
             return Err(JudgeError::Internal("an answer to a walk that is over".into()));

@@ -13,10 +13,10 @@ use std::io::{self, BufRead, Write};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
-/// Lines that are read ahead of the one that is carried out.
+/// Lines read ahead of the one being run.
 const AHEAD: usize = 16;
 
-/// How long one wait for a line lasts before Ctrl-C is looked at.
+/// How long one wait for a line lasts before Ctrl-C is checked.
 const WAIT: Duration = Duration::from_millis(100);
 
 /// How a batch behaves.
@@ -24,7 +24,7 @@ const WAIT: Duration = Duration::from_millis(100);
 pub struct Options {
     /// One JSON object per event instead of text.
     pub json: bool,
-    /// Go on after a line that failed.
+    /// Continue after a failed line.
     pub keep_going: bool,
     /// Colours in text.
     pub theme: Option<Theme>,

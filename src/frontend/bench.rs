@@ -29,7 +29,7 @@ const QUESTIONS: [&str; 4] = [
     "Is the text condemning, quoting or discussing such attacks rather than making one?",
 ];
 
-/// Why `bench` could not go on.
+/// Why `bench` could not continue.
 #[derive(Debug, thiserror::Error)]
 pub enum BenchError {
     /// The model.
@@ -218,7 +218,7 @@ fn asked(_policy: &Policy, node: &Node, sample: &Sample, mode: Mode) -> Question
     }
 }
 
-/// The most memory the process had at once, in bytes, where the system tells.
+/// Peak memory of the process, in bytes, if the system reports it.
 fn peak_memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

@@ -53,7 +53,7 @@ pub struct Summary {
     pub tally: Tally,
 }
 
-/// Why `check` could not go on.
+/// Why `check` could not continue.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckError {
     /// The judge could not be opened.
@@ -158,7 +158,7 @@ fn read_ahead(input: impl BufRead + Send + 'static) -> Receiver<io::Result<RawLi
     receive
 }
 
-/// Lines whose record is not written yet, oldest first: their numbers, and the bytes of the input up to their ends.
+/// Lines whose record is not written yet, oldest first: line number, and the input's byte offset at its end.
 type Ends = RefCell<VecDeque<(u64, u64)>>;
 
 /// The lines of the input as a source of samples.
@@ -216,7 +216,7 @@ struct Records<'a> {
 }
 
 impl Records<'_> {
-    /// Each record leaves at once, so that a reader at the other end of the pipe is never behind.
+    /// Each record is flushed at once, so that a reader at the other end of the pipe is never behind.
     fn write(&mut self, record: &Record) -> io::Result<()> {
         let mut line = record.write()?;
         line.push('\n');
@@ -255,16 +255,16 @@ fn bar(progress: Progress) -> ProgressBar {
             (ProgressBar::new(all).with_message("0"), "{bar:24} {percent}% {msg} samples, {elapsed} gone, {left} left")
         }
     };
-    // Nothing can be said of the rest before there is a first record.
+    // No estimate of the remaining time before the first record.
     let left = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
         let said = if state.pos() == 0 { "?".to_owned() } else { HumanDuration(state.eta()).to_string() };
-        // Where it cannot be written there is no progress, which harms nobody.
+        // A failure to write only loses the progress display.
         out.write_str(&said).ok();
     };
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner());
     bar.set_draw_target(ProgressDrawTarget::stderr());
     let bar = bar.with_style(style.with_key("left", left));
-    // Time goes on between records, too.
+    // The clock keeps ticking between records.
     bar.enable_steady_tick(TICK);
     bar
 }

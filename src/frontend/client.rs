@@ -26,17 +26,17 @@ impl Client {
         Self::new(Box::new(Live::new(host, facts)))
     }
 
-    /// A client of a recorded session, standing where its first walk begins.
+    /// A client of a recorded session, positioned where its first walk begins.
     pub fn recorded(facts: Vec<Fact>) -> Self {
         Self::of(Recorded::new(facts))
     }
 
-    /// A client of a recorded session that stands somewhere already.
+    /// A client of a recorded session that already has a position.
     pub fn of(recorded: Recorded) -> Self {
         Self::new(Box::new(recorded))
     }
 
-    /// A client of a recording that somebody looks at who may leave notes; `~` in paths is their `home`.
+    /// A client of a recording with a reviewer who may leave notes; `~` in paths is their `home`.
     pub fn reviewed(facts: Vec<Fact>, reviewer: Reviewer, home: Option<PathBuf>) -> Self {
         Self::new(Box::new(Recorded::new(facts).reviewed_by(reviewer, home.clone()))).at_home(home)
     }
@@ -46,7 +46,7 @@ impl Client {
         Self { driver, basis, home: None, watch: Watch::default() }
     }
 
-    /// The same client, for a user whose home folder this is: `~` in the path of a command stands for it.
+    /// The same client with this home folder for `~` in the paths of commands.
     #[must_use]
     pub fn at_home(self, home: Option<PathBuf>) -> Self {
         Self { home, ..self }
@@ -67,7 +67,7 @@ impl Client {
         self.driver.submit(command)
     }
 
-    /// The next event within `wait`, its fact already applied to the state; `None` where there is none.
+    /// The next event within `wait`, its fact already applied to the state; `None` on timeout.
     pub fn event(&mut self, wait: Duration) -> Option<Event> {
         let event = self.driver.event(wait)?;
         // In a recording `back` and `walk N` change the state without a fact.
@@ -87,8 +87,8 @@ impl Client {
         self.driver.canceller()
     }
 
-    /// Whether the files of the loaded policy are not what was loaded; each change is told once. A recording needs no
-    /// files.
+    /// Whether the files of the loaded policy have changed since it was loaded; each change is reported once. A
+    /// recording needs no files.
     pub fn policy_changed(&mut self) -> bool {
         !self.driver.is_recorded() && self.watch.changed(self.driver.state().policy.as_ref())
     }

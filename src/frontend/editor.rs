@@ -12,7 +12,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// What is started where neither VISUAL nor EDITOR says something else.
+/// The editor if neither VISUAL nor EDITOR is set.
 const USUAL: &str = "vi";
 
 /// The user's editor.
@@ -71,7 +71,7 @@ impl Editor {
 
 const SET_EDITOR: &str = "set EDITOR to a program on PATH or an absolute path, and start crossexam again";
 
-/// How an editor is told a file and a line of it. One that is not known gets the file alone.
+/// How to pass a file and a line to an editor. An unknown editor gets the file only.
 fn arguments(program: &Path, path: &Path, line: usize) -> Vec<OsString> {
     let file = path.as_os_str().to_owned();
     let with_line = || {

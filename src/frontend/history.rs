@@ -27,7 +27,7 @@ impl History {
         self.path.as_deref()
     }
 
-    /// All lines, oldest first; none where the file cannot be read.
+    /// All lines, oldest first; none if the file cannot be read.
     pub fn lines(&self) -> Vec<String> {
         self.load().iter().cloned().collect()
     }

@@ -10,10 +10,10 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long the program may take to end after it was told to.
+/// How long the program may take to end after it was asked to.
 const GRACE: Duration = Duration::from_millis(1200);
 
-/// How often a program that is to end is woken, and how often the terminal is looked at.
+/// How often a program that should end is woken, and how often the terminal is checked.
 const WAKE: Duration = Duration::from_millis(50);
 
 /// How long a way back to the shell's screen may take when the program is ended for it.
@@ -22,7 +22,7 @@ const FAREWELL: Duration = Duration::from_millis(200);
 /// At a prompt, presses this close to the first are the impatience of one and the same wish.
 const IMPATIENCE: Duration = Duration::from_secs(1);
 
-/// Exit code of a program that was interrupted or told to end.
+/// Exit code of a program that was interrupted or terminated.
 pub const INTERRUPTED: u8 = 130;
 
 /// What Ctrl-C means now.
@@ -31,7 +31,7 @@ pub const INTERRUPTED: u8 = 130;
 pub enum Meaning {
     /// The program is to end, as filters do.
     End,
-    /// The running command is to stop; the program goes on.
+    /// The running command should stop; the program continues.
     Stop,
     /// Nothing: it is for another program, which has the terminal.
     Others,
@@ -40,9 +40,9 @@ pub enum Meaning {
 /// What is to be done about a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
-    /// What runs was told to stop.
+    /// The running command was asked to stop.
     Told,
-    /// The program was told to end and has [`GRACE`] for it.
+    /// The program was asked to end and has [`GRACE`] to do so.
     Ending,
     /// Nothing else helps: end the program now.
     Now,
@@ -63,14 +63,14 @@ struct Inner {
     farewell: Mutex<Option<Farewell>>,
 }
 
-/// Whom to tell.
+/// What to notify.
 #[derive(Debug, Default)]
 struct Told {
     engine: Option<Canceller>,
     flag: Option<Cancel>,
 }
 
-/// What gives the terminal back where the program ends before its owner can.
+/// Restores the terminal if the program ends before its owner can.
 #[derive(Clone)]
 struct Farewell(Arc<dyn Fn() + Send + Sync>);
 
@@ -86,10 +86,10 @@ impl Interrupt {
         Self::default()
     }
 
-    /// Connects it to SIGINT, SIGTERM and SIGHUP.
+    /// Installs the handler for SIGINT, SIGTERM and SIGHUP.
     ///
     /// # Errors
-    /// Where the system refuses.
+    /// If the system refuses.
     #[cfg(unix)]
     pub fn connect(&self) -> io::Result<()> {
         use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -109,10 +109,10 @@ impl Interrupt {
         Ok(())
     }
 
-    /// Connects it to Ctrl-C.
+    /// Installs the handler for Ctrl-C.
     ///
     /// # Errors
-    /// Where the system refuses.
+    /// If the system refuses.
     #[cfg(not(unix))]
     pub fn connect(&self) -> io::Result<()> {
         let this = self.clone();
@@ -152,7 +152,7 @@ impl Interrupt {
         done
     }
 
-    /// What a filter looks at: set by every signal that is to end it.
+    /// The flag that a filter polls: set by every signal that should end it.
     pub fn flag(&self) -> Cancel {
         let mut told = lock(&self.0.told);
         let flag = told.flag.get_or_insert_with(Cancel::new).clone();
@@ -167,7 +167,7 @@ impl Interrupt {
         lock(&self.0.told).engine = canceller;
     }
 
-    /// What gives the terminal back, for as long as somebody has taken it.
+    /// Sets what restores the terminal, for as long as somebody has taken it over.
     pub fn farewell(&self, give_back: Option<Arc<dyn Fn() + Send + Sync>>) {
         *lock(&self.0.farewell) = give_back.map(Farewell);
     }
@@ -223,7 +223,7 @@ impl Interrupt {
         if self.tell() { Verdict::Ending } else { Verdict::Now }
     }
 
-    /// Tells what runs to stop; false where nobody would hear of it.
+    /// Asks what runs to stop; false if nothing would notice.
     fn tell(&self) -> bool {
         self.0.pressed.store(true, Ordering::SeqCst);
         let told = lock(&self.0.told);
@@ -238,15 +238,15 @@ impl Interrupt {
         told.engine.is_some() || told.flag.is_some() || screen || stops
     }
 
-    /// Sees to it that the program is over in [`GRACE`], on a thread of its own so that signals are still heard.
+    /// Makes sure that the program ends within [`GRACE`], on a separate thread so that signals are still handled.
     fn watch_the_end(&self) {
         let this = self.clone();
         let watch = move || {
             deaf();
             let start = Instant::now();
             while start.elapsed() < GRACE {
-                // The line editor hears of SIGINT only, and only while it reads a line; so it is told until it has
-                // ended.
+                // The line editor reacts to SIGINT only, and only while it reads a line; so the signal is repeated
+                // until it has ended.
                 #[cfg(unix)]
                 if this.0.meaning.load(Ordering::SeqCst) == Meaning::Stop as u8 {
                     nix::sys::signal::kill(nix::unistd::Pid::this(), nix::sys::signal::SIGINT).unwrap_or(());

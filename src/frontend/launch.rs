@@ -58,7 +58,7 @@ pub fn say(said: &Said, env: &Environment) -> u8 {
     let color = |terminal| env.color(ColorChoice::Auto, terminal);
     if said.is_error() {
         let (mut err, text) = (Messages::new(), said.text(color(io::stderr().is_terminal())));
-        // Where stderr is closed there is nobody to tell.
+        // If stderr is closed there is nobody to tell.
         drop(err.write_all(text.as_bytes()));
         return said.code();
     }
@@ -128,7 +128,7 @@ impl Screen {
     }
 }
 
-/// The looks of text on a stream, where it may have any.
+/// The styling of text on a stream, if any is allowed.
 fn theme(env: &Environment, looks: LooksArgs, terminal: bool) -> Option<Theme> {
     env.color(looks.color, terminal).then(|| match looks.theme {
         ThemeChoice::Auto => env.colorfgbg.as_deref().and_then(Theme::of_colorfgbg).unwrap_or_default(),
@@ -188,7 +188,7 @@ fn show(
                     home: env.home.clone(),
                     models: model_names(),
                 };
-                // A history that cannot be written must not stand in the way of the work.
+                // A history that cannot be written must not interrupt the work.
                 tui::run(&mut client, setup, &lines, &mut |line| drop(history.remember(line)), interrupt)?
             }
             Leave::SwitchToRepl => {
@@ -223,14 +223,14 @@ fn run_repl(args: &ReplArgs, env: &Environment, interrupt: &Interrupt) -> Result
         opened.startup = Vec::new();
         return typed(opened, &inputs, env, &screen, interrupt);
     }
-    // Told what to run and to end after it, nobody is asked for more; a pipe is read in any case.
+    // If the arguments say what to run, no prompt follows; a pipe is read in any case.
     let told = !args.exec_file.is_empty() || !args.exec.is_empty();
     let stdin = (!told || !args.batch).then(|| BufReader::new(io::stdin()));
     let options = batch::Options { json: args.json, keep_going: args.keep_going, theme: screen.theme };
     run_batch(&mut opened.client, &inputs, stdin, options, interrupt, &mut screen.out(args.json))
 }
 
-/// The REPL first; from there the user may go on in the TUI.
+/// The REPL first; from there the user may switch to the TUI.
 fn typed(
     mut opened: Opened,
     inputs: &[Input],
@@ -341,7 +341,7 @@ fn run_replay(args: &ReplayArgs, env: &Environment, interrupt: &Interrupt) -> Re
     show(opened, env, &screen, Leave::SwitchToTui, interrupt)
 }
 
-/// The newest session of a folder, told on stderr: the reader did not name it.
+/// The newest session of a folder, named on stderr because the user did not choose it.
 fn newest_session(folder: &Path) -> Result<PathBuf, Stopped> {
     let Some(path) = sessions::newest(folder).map_err(|error| unread_sessions(folder, &error))? else {
         return Err(Stopped::failed(format!("there is no session in {}", path_text::of(folder)))
@@ -429,7 +429,7 @@ fn filtered(result: Result<u8, FilterError>) -> Result<u8, Stopped> {
     })
 }
 
-/// The GGUF file of a name or path; fetched where it is one of ours and not here yet.
+/// The GGUF file of a name or path; fetched if it is a known model that is not here yet.
 fn model_file(model: &str, place: &ModelsArgs, env: &Environment, cancel: &Cancel) -> Result<PathBuf, Stopped> {
     let options = sources::hub_options(place, env);
     match resolve(model, &options.models_dir)? {
@@ -453,8 +453,8 @@ fn demo(args: &DemoArgs, env: &Environment, interrupt: &Interrupt) -> Result<u8,
     device::check_built(model.device.device)?;
     let name = model.llm.get_or_insert_with(|| manifest::DEFAULT.to_owned()).clone();
     if let Some(manifest) = manifest::Manifest::find(&name) {
-        // Fetched before the screen is taken, so that the first thing a new user sees is what is being downloaded and
-        // why.
+        // Fetch before the screen is taken over, so that the first thing a new user sees is what is being downloaded
+        // and why.
         fetch(&manifest, &sources::hub_options(&model.place, env), &interrupt.flag())?;
     }
     let open = OpenArgs {

@@ -32,7 +32,7 @@ pub struct LintOptions {
     pub theme: Option<Theme>,
     /// Whether the terminal can show ASCII only.
     pub ascii: bool,
-    /// Whether what is written is read on a terminal: pictures of the source instead of one line a diagnostic.
+    /// Whether the output goes to a terminal: source excerpts instead of one line per diagnostic.
     pub terminal: bool,
     /// Columns of that terminal; 0 means unknown.
     pub width: usize,
@@ -162,7 +162,7 @@ fn sample_line(path: &Path, fault: &SampleError) -> String {
     format!("{at}: error[{SAMPLE_CODE}]: {}", fault.complaint.in_one_line())
 }
 
-/// What stands for a code where a line of samples is at fault.
+/// The code shown for a fault in a line of samples.
 const SAMPLE_CODE: &str = "S001";
 
 fn sample_json(path: &Path, fault: &SampleError) -> io::Result<String> {

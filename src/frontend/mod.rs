@@ -36,8 +36,8 @@ pub use client::Client;
 pub enum Leave {
     /// The program ends with this exit code.
     Exit(u8),
-    /// The user wants to go on in the full-screen front end.
+    /// The user wants to continue in the full-screen front end.
     SwitchToTui,
-    /// The user wants to go on at the prompt.
+    /// The user wants to continue at the prompt.
     SwitchToRepl,
 }

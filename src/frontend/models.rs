@@ -50,7 +50,7 @@ pub fn tokenize(
     cancel: &Cancel,
 ) -> Result<u8, FilterError> {
     let file = GgufFile::open(model, cancel).map_err(|e| JudgeError::from(e).in_file(model))?;
-    // As the model would be asked, where its file says how.
+    // As the model would be asked, if its file says how.
     let tokenizer = match chat::open(file.metadata(), None) {
         Ok((tokenizer, _)) => tokenizer,
         Err(_) => Tokenizer::from_metadata(file.metadata()).map_err(|e| JudgeError::from(e).in_file(model))?,

@@ -25,11 +25,11 @@ pub struct Streams<'a> {
     pub bar: bool,
 }
 
-/// Exit code where all is well.
+/// Exit code on success.
 const DONE: u8 = 0;
-/// Exit code where a model is missing, wrong or cannot be had.
+/// Exit code if a model is missing, wrong or unavailable.
 const FAILED: u8 = 1;
-/// Exit code where the name is not known.
+/// Exit code for an unknown name.
 const USAGE: u8 = 2;
 /// Exit code after a cancel.
 const INTERRUPTED: u8 = 130;
@@ -145,7 +145,7 @@ fn print_path(path: &Path, streams: &mut Streams) -> io::Result<u8> {
     Ok(DONE)
 }
 
-/// Tells an error and gives the exit code, which is `code` unless it was a cancel.
+/// Reports an error and returns the exit code, which is `code` unless it was a cancel.
 fn failed(error: JudgeError, code: u8, streams: &mut Streams) -> io::Result<u8> {
     let failure = match error {
         JudgeError::Cancelled => {

@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-/// Something that lasts longer than this is said on a line.
+/// Anything that takes longer than this is announced on a line.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How often a line says how far it is.
 const AGAIN: Duration = Duration::from_secs(10);
@@ -43,7 +43,8 @@ enum Unit {
 }
 
 impl Meter {
-    /// Takes in progress that came at `now`; tells whether another thing began. Rationale and notes are no progress.
+    /// Takes in progress that came at `now`; returns whether another operation began. Rationale and notes are not
+    /// progress.
     pub fn take(&mut self, progress: &Progress, now: Duration) -> bool {
         let (what, unit, done, total) = match progress {
             Progress::Fetching { what, done, total } => {
@@ -73,12 +74,12 @@ impl Meter {
         }
     }
 
-    /// What is going on; empty where nothing is.
+    /// What is going on; empty if nothing is.
     pub fn what(&self) -> &str {
         self.task.as_ref().map_or("", |task| &task.what)
     }
 
-    /// How far it is at `now`, in figures; empty where there are none.
+    /// The progress at `now`, in figures; empty if there are none.
     pub fn figures(&self, now: Duration) -> String {
         let Some(task) = &self.task else { return String::new() };
         match (task.unit, task.total) {
@@ -108,7 +109,7 @@ impl Meter {
         }
     }
 
-    /// How far it is in steps of a bar; `None` where nobody knows what all of it is, or nothing is done yet.
+    /// Progress in steps of a bar; `None` if the total is unknown, or nothing is done yet.
     fn steps(&self) -> Option<u64> {
         let task = self.task.as_ref().filter(|task| task.done > 0)?;
         let total = task.total.filter(|total| *total > 0)?;
@@ -134,12 +135,12 @@ fn megabytes(bytes: u64) -> String {
     }
 }
 
-/// Shows progress on stderr: a bar where that is a terminal, else a line where something lasts.
+/// Shows progress on stderr: as a bar on a terminal, else as a line for anything that takes long.
 pub struct ProgressView<'a> {
     meter: Meter,
     out: Out<'a>,
     started: Instant,
-    /// When the present thing began, and when a line last said how far it is.
+    /// When the current operation began, and when a line last reported on it.
     begun: Duration,
     said: Option<Duration>,
 }
@@ -150,7 +151,7 @@ enum Out<'a> {
 }
 
 impl<'a> ProgressView<'a> {
-    /// A bar on stderr, which draws nothing where that is no terminal.
+    /// A bar on stderr, which draws nothing if that is not a terminal.
     pub fn bar() -> Self {
         Self::new(Out::Bar(None))
     }
@@ -218,7 +219,7 @@ impl<'a> ProgressView<'a> {
         self.clear();
     }
 
-    /// Takes the bar away; whatever is said next begins on a clean line.
+    /// Removes the bar, so that the next output begins on a clean line.
     pub fn clear(&mut self) {
         if let Out::Bar(bar) = &mut self.out
             && let Some(bar) = bar.take()

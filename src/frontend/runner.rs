@@ -15,10 +15,10 @@ use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// How long one wait for the engine lasts before Ctrl-C is looked at again.
+/// How long one wait for the engine lasts before Ctrl-C is checked again.
 const WAIT: Duration = Duration::from_millis(100);
 
-/// What to carry out before anything is read.
+/// What to run before anything is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
     /// One line.
@@ -61,13 +61,13 @@ impl Ended {
 /// What a front end that prints lines can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
-    /// Whether to go on after a line that failed.
+    /// Whether to continue after a failed line.
     pub keep_going: bool,
     /// Whether `tui` can be given: there is a screen to switch to.
     pub can_switch: bool,
 }
 
-/// Carries out lines.
+/// Runs lines.
 pub struct Runner<'a> {
     client: &'a mut Client,
     interrupt: &'a Interrupt,
@@ -93,7 +93,7 @@ impl<'a> Runner<'a> {
         self.worst
     }
 
-    /// The session's policy was edited: what changed is told by the `reload` that follows.
+    /// The session's policy was edited: the `reload` that follows reports what changed.
     pub fn edited(&mut self) {
         self.client.policy_changed();
     }
@@ -103,7 +103,7 @@ impl<'a> Runner<'a> {
         self.worst = worse(self.worst, Ended::Cancelled);
     }
 
-    /// Carries out all of these, to the end or to the one after which nothing more is to be carried out.
+    /// Runs all of these, up to the one that ends the run.
     pub fn inputs(&mut self, inputs: &[Input], show: &mut dyn Show) -> io::Result<Ended> {
         for input in inputs {
             let ended = match input {
@@ -117,7 +117,7 @@ impl<'a> Runner<'a> {
         Ok(Ended::Done)
     }
 
-    /// Whether nothing more is to be carried out after a line that ended so.
+    /// Whether the run ends after a line that ended so.
     pub fn stops(&self, ended: Ended) -> bool {
         match ended {
             Ended::Done => false,
@@ -126,7 +126,7 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// Carries out one line; `place` is where it came from.
+    /// Runs one line; `place` is its origin.
     pub fn line(&mut self, text: &str, place: Option<&Escaped>, show: &mut dyn Show) -> io::Result<Ended> {
         show.line(text, place)?;
         let ended = match parse(text) {
@@ -166,7 +166,7 @@ impl<'a> Runner<'a> {
         let mut stopping = false;
         loop {
             let event = self.client.event(WAIT);
-            // A signal that comes before the command has begun finds nothing to stop, so it is looked at here too.
+            // A signal that comes before the command has begun finds nothing to stop, so it is checked here too.
             if self.interrupt.take() || stopping {
                 stopping = true;
                 self.client.cancel();
@@ -197,7 +197,7 @@ impl<'a> Runner<'a> {
         Ok(ended)
     }
 
-    /// Carries out the lines of a file.
+    /// Runs the lines of a file.
     pub fn file(&mut self, path: &Path, from: Option<&Escaped>, show: &mut dyn Show) -> io::Result<Ended> {
         let name = Untrusted::from(path_text::of(path));
         if self.deep >= MOST_DEEP {
@@ -215,7 +215,7 @@ impl<'a> Runner<'a> {
         ended
     }
 
-    /// Carries out these lines, to the end or to the one after which nothing more is to be carried out.
+    /// Runs these lines, up to the one that ends the run.
     pub fn script(
         &mut self,
         lines: impl IntoIterator<Item = io::Result<ScriptLine>>,
@@ -238,7 +238,7 @@ impl<'a> Runner<'a> {
         Ok(Ended::Done)
     }
 
-    /// Carries out one line of a script.
+    /// Runs one line of a script.
     pub fn script_line(
         &mut self,
         text: Result<String, &'static str>,

@@ -21,7 +21,7 @@ pub const MOST_DEEP: usize = 16;
 pub struct Origin {
     /// The file, or a word such as `stdin`.
     pub file: Untrusted,
-    /// Its number, from 1; the first one where it was joined from several.
+    /// Its number, from 1; the first line's number if several were joined.
     pub line: usize,
 }
 
@@ -37,7 +37,7 @@ impl Origin {
 pub struct ScriptLine {
     /// Where it began.
     pub place: Origin,
-    /// Its text, with a line break where one line went on in the next; or why it cannot be read.
+    /// Its text, with a line break at each continuation; or why it cannot be read.
     pub text: Result<String, &'static str>,
 }
 
@@ -105,7 +105,7 @@ pub fn joined(typed: &str) -> String {
     out
 }
 
-/// Pasted text, taken as from a file: its finished lines, and what stands behind the last of them.
+/// Pasted text, treated like a file: its complete lines, and what follows the last of them.
 pub fn pasted(text: &str) -> (Vec<ScriptLine>, String) {
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
     let (mut finished, mut at) = (0, 0);
@@ -141,7 +141,8 @@ pub fn whole(path: &Path, interrupt: &Interrupt) -> io::Result<Vec<ScriptLine>> 
     })
 }
 
-/// That a command cannot be carried out where lines are read one after the other, as from a file, a pipe or a paste.
+/// The failure for a command that does not work where lines are run one after the other, as from a file, a pipe or a
+/// paste.
 pub fn not_here(command: &FrontendCommand) -> Failure {
     let needs = if matches!(command, FrontendCommand::Edit(_)) { "somebody at the prompt" } else { "a terminal" };
     Failure::user(format!("`{command}` needs {needs}"))
@@ -159,7 +160,7 @@ pub fn too_deep() -> Failure {
     Failure::user(format!("scripts run scripts more than {MOST_DEEP} deep")).hinted("does one of them run itself?")
 }
 
-/// Whether what was typed so far goes on in another line.
+/// Whether the text typed so far continues on another line.
 pub fn goes_on(typed: &str) -> bool {
     let last = typed.rsplit('\n').next().unwrap_or_default();
     lex::continued(last).is_some()

@@ -25,8 +25,7 @@ struct Entry {
     opened: Result<String, String>,
 }
 
-/// The sessions of a folder, newest first; after them, by name, what cannot be read. A folder that is not there has
-/// none.
+/// The sessions of a folder, newest first, followed by unreadable files by name. A missing folder has none.
 fn entries(folder: &Path) -> io::Result<Vec<Entry>> {
     let listed = match std::fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -50,7 +49,7 @@ fn entries(folder: &Path) -> io::Result<Vec<Entry>> {
 /// The session of a folder that was begun last.
 ///
 /// # Errors
-/// Where the folder cannot be read.
+/// If the folder cannot be read.
 pub fn newest(folder: &Path) -> io::Result<Option<PathBuf>> {
     Ok(entries(folder)?.into_iter().find(|entry| entry.opened.is_ok()).map(|entry| entry.path))
 }

@@ -15,7 +15,7 @@ use crate::text::Escaped;
 use serde_json::{Value, json};
 use std::io::{self, Write};
 
-/// Cells at which a transcript is wrapped: not the terminal's, so that it is the same everywhere.
+/// Width at which a transcript is wrapped: independent of the terminal, so that it is the same everywhere.
 pub const WIDTH: usize = 100;
 
 /// Documents in JSON are hardly wrapped: a program has no edge.
@@ -23,7 +23,7 @@ const JSON_WIDTH: usize = 1000;
 
 /// What is shown, in the order in which it happens.
 pub trait Show {
-    /// A line is about to be carried out; `place` is where it came from, unless a person typed it.
+    /// A line is about to run; `place` is its origin, unless a person typed it.
     fn line(&mut self, text: &str, place: Option<&Escaped>) -> io::Result<()>;
     /// It could not be read.
     fn misread(&mut self, text: &str, place: Option<&Escaped>, error: &ParseError) -> io::Result<()>;
@@ -43,11 +43,11 @@ pub struct TextShow<'a> {
     theme: Option<Theme>,
     /// Cells to wrap at.
     pub width: usize,
-    /// Whether lines are shown before they are carried out; not where a person just typed them.
+    /// Whether lines are shown before they run; not if a person just typed them.
     pub echo: bool,
     /// Progress, and the rationale as it is written: for a terminal.
     live: Option<Transient>,
-    /// Whether a fact told already that the running command was stopped.
+    /// Whether a fact already reported that the running command was stopped.
     told: bool,
 }
 
@@ -122,7 +122,7 @@ impl Show for TextShow<'_> {
 
     fn event(&mut self, event: &Event, client: &Client) -> io::Result<()> {
         match event {
-            // The line was shown, and a failure is told when the command is done, with what to do.
+            // The line was shown already, and a failure is reported with its hint when the command is done.
             Event::Fact(fact) if matches!(**fact, Fact::Command { .. } | Fact::Failed { .. }) => Ok(()),
             Event::Fact(fact) => {
                 if let Some(live) = self.live.as_mut().filter(|_| matches!(**fact, Fact::Stepped { .. })) {
@@ -155,7 +155,7 @@ impl Show for TextShow<'_> {
     }
 }
 
-/// What another shows, and progress in a view of its own: for output that is the same whatever it is written to.
+/// Wraps another `Show` and shows progress separately, so that the output is the same wherever it goes.
 pub struct Aside<'a, 'v> {
     show: &'a mut dyn Show,
     view: ProgressView<'v>,
@@ -180,7 +180,7 @@ impl Show for Aside<'_, '_> {
     fn event(&mut self, event: &Event, client: &Client) -> io::Result<()> {
         match event {
             Event::Notice(Notice::Progress(_, progress)) => self.view.show(progress),
-            // Another node is another thing, also where it is called the same.
+            // Another node is a new operation, even under the same name.
             Event::Notice(Notice::Asking { .. } | Notice::Done { .. }) => self.view.clear(),
             _ => {}
         }

@@ -8,18 +8,18 @@ use crate::text::{Escaped, Stream, width};
 use std::io::{self, IsTerminal as _, Write};
 use unicode_segmentation::UnicodeSegmentation as _;
 
-/// What stands before each row of the rationale.
+/// The indentation of each row of the rationale.
 const INDENT: &str = "  ";
 
 /// What is on the terminal for as long as a command runs.
 pub struct Transient {
     view: ProgressView<'static>,
-    /// The terminal can move its cursor, so what is written can be taken back.
+    /// Whether the terminal can move its cursor, so that output can be erased.
     movable: bool,
     writing: Option<Writing>,
 }
 
-/// A rationale on the terminal: how many rows above the cursor it began, and where in its row the cursor stands.
+/// A rationale on the terminal: how many rows above the cursor it began, and the cursor's column.
 #[derive(Default)]
 struct Writing {
     stream: Stream,
@@ -39,7 +39,7 @@ impl Transient {
         Self { view: ProgressView::lines(io::stderr()), movable: false, writing: None }
     }
 
-    /// Shows how far something is, unless a rationale is being written.
+    /// Shows progress, unless a rationale is being written.
     pub fn progress(&mut self, progress: &Progress) {
         if self.writing.is_none() {
             self.view.show(progress);
@@ -77,7 +77,7 @@ impl Transient {
         Ok(())
     }
 
-    /// Leaves the rationale where it is and goes to the next row.
+    /// Leaves the rationale on the screen and moves to the next row.
     pub fn leave(&mut self, out: &mut dyn Write) -> io::Result<()> {
         self.view.clear();
         if let Some(mut writing) = self.writing.take() {

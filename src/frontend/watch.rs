@@ -8,7 +8,7 @@ use crate::session::PolicyRecord;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-/// What tells one state of a file from another.
+/// Distinguishes one state of a file from another.
 type Stamp = (SystemTime, u64);
 
 /// What was seen last.

@@ -10,7 +10,7 @@ use crate::report::{Doc, Line, Page, Role, failure, transcript, view};
 use crate::session::Fact;
 use crate::text::Escaped;
 
-/// Why a command ended, where no fact tells.
+/// Why a command ended, if no fact says so.
 pub fn stop(stop: Stop) -> Option<Line> {
     let text = match stop {
         Stop::Unchanged => "nothing changed on disk since it was loaded",
@@ -44,7 +44,7 @@ pub fn fact(fact: &Fact, client: &Client, width: usize) -> Doc {
     transcript::fact(client.state(), client.basis(), fact, page(client, width))
 }
 
-/// Why a command ended badly; `place` is where it came from.
+/// Why a command failed; `place` is its origin.
 pub fn failed(failed: &Failure, place: Option<&Escaped>, width: usize) -> Doc {
     let placed = place.map(|place| failed.complaint.clone().about(place));
     failure::failure(failed.kind, placed.as_ref().unwrap_or(&failed.complaint), width)

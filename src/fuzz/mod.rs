@@ -21,7 +21,7 @@ pub use text::{command, journal, policy, samples};
 pub struct Target {
     /// Its name, as in `fuzz/fuzz_targets`.
     pub name: &'static str,
-    /// Takes any bytes; panics where something does not hold.
+    /// Takes any bytes; panics if an assertion fails.
     pub run: fn(&[u8]),
     /// Inputs to begin with.
     pub seeds: fn() -> Vec<Vec<u8>>,

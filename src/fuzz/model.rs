@@ -45,13 +45,13 @@ fn content(tokenizer: &Tokenizer, text: &str) {
     assert!(!ids.iter().any(|id| tokenizer.is_control(*id)), "a control token out of {text:?}");
     if WHOLE.iter().any(|name| tokenizer.id_of(name).is_some()) && tokenizer.lost_bytes(text) == 0 {
         let spelled = tokenizer.decode(&ids);
-        // The character that stands for a space in vocabularies with scores is one in content, too.
+        // Vocabularies with scores use this character for a space, and read it in content as a space, too.
         let with_spaces = |text: &str| text.replace('▁', " ");
         assert_eq!(with_spaces(&spelled), with_spaces(text));
     }
 }
 
-/// A token by which a vocabulary of ours is known, which has every byte.
+/// A token that marks those of our vocabularies that contain every byte.
 const WHOLE: [&str; 1] = ["<|whole|>"];
 
 static TOKENIZERS: LazyLock<Vec<Tokenizer>> = LazyLock::new(|| {

@@ -16,7 +16,7 @@ pub struct Mutator {
 }
 
 impl Mutator {
-    /// The inputs of this `seed`, made of `seeds` and `words`.
+    /// The inputs of this `seed`, mutated from `seeds` and `words`.
     pub fn new(seed: u64, mut seeds: Vec<Vec<u8>>, words: &'static [&'static str]) -> Self {
         seeds.iter_mut().for_each(|seed| seed.truncate(LONGEST));
         Self { state: seed, seeds, words, current: Vec::new() }

@@ -48,7 +48,7 @@ pub fn fetch(
 
 fn find_or_fetch(store: &Store, progress: &mut dyn FnMut(Progress), cancel: &Cancel) -> Result<Fetched, FetchError> {
     let mut failures: Vec<(String, Untrusted)> = Vec::new();
-    // Without the lock first: the usual case is that the file is there, perhaps in a folder nobody may write to.
+    // First without the lock: usually the file is there, perhaps in a read-only folder.
     match store.state(progress, cancel)? {
         State::Right(sha256, compared) => return Ok(store.found(sha256, compared, false)),
         State::Unknown(sha256) => return Ok(store.found(sha256, Compared::Nothing, store.record(sha256)?)),
@@ -83,7 +83,7 @@ fn find_or_fetch(store: &Store, progress: &mut dyn FnMut(Progress), cancel: &Can
             }
             Err(SourceError::Cancelled) => return Err(FetchError::Cancelled),
             Err(SourceError::Final(why) | SourceError::Transient(why)) => {
-                // The last failure is told by the error; an earlier one would go under when the next source does it.
+                // The error reports the last failure; an earlier one would be lost if the next source succeeds.
                 if let Some(next) = store.manifest.sources.get(number + 1) {
                     let text = format!("{} failed: {why}\ntrying {}", source.title(), next.title());
                     progress(Progress::Note(text.into()));

@@ -5,7 +5,7 @@
 use crate::domain::Digest;
 use serde::{Deserialize, Deserializer, de};
 
-/// Name of the model that is used where none is named.
+/// Name of the default model.
 pub const DEFAULT: &str = "smollm2-135m";
 
 const BUILT_IN: [&str; 4] = [
@@ -27,14 +27,14 @@ pub struct Manifest {
     pub file: String,
     /// About how large the file is, for people.
     pub megabytes: u64,
-    /// Its exact size in bytes; without a digest it has to be given.
+    /// Its exact size in bytes; required if there is no digest.
     pub size: Option<u64>,
-    /// Its digest, where it was known when the manifest was written.
+    /// Its digest, if it was known when the manifest was written.
     #[serde(default, deserialize_with = "digest")]
     pub sha256: Option<Digest>,
     /// Licence of the weights.
     pub licence: String,
-    /// GGUF architecture: the family, which the file has to name where there is no digest.
+    /// GGUF architecture: the family, which the file must name if there is no digest.
     pub architecture: String,
     /// Chat format of its template.
     pub chat_format: String,
@@ -44,12 +44,12 @@ pub struct Manifest {
     pub quantization: String,
     /// What it is good for, and what not.
     pub good_for: String,
-    /// Where the file can be had, tried in this order.
+    /// Sources of the file, tried in this order.
     #[serde(rename = "source")]
     pub sources: Vec<Source>,
 }
 
-/// Where a file can be had.
+/// A source of a file.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Source {
@@ -96,7 +96,7 @@ pub enum ManifestError {
 }
 
 impl Manifest {
-    /// Reads one manifest. What it names has to be one file for ever: a digest, or commits with a size and a family.
+    /// Reads one manifest. It must identify one file permanently: by a digest, or by commits with a size and a family.
     pub fn parse(text: &str) -> Result<Self, ManifestError> {
         let manifest: Self = toml::from_str(text)?;
         let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);

@@ -32,7 +32,7 @@ pub struct Question {
 /// Something to show while a judge works; may be lost, never journalled.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Progress {
-    /// A file is being fetched: bytes done and, where known, in all.
+    /// A file is being fetched: bytes done and, if known, the total.
     Fetching {
         /// What is fetched and from where.
         what: Untrusted,
@@ -48,7 +48,7 @@ pub enum Progress {
         /// Seconds so far.
         seconds: u64,
     },
-    /// Something to know even where all ends well. May have several lines.
+    /// Something the user should know even on success. May have several lines.
     Note(Untrusted),
     /// A model is being loaded or verified, 0..=1000 per mille.
     Loading {
@@ -113,7 +113,7 @@ pub trait Judge: Send {
         Ok(())
     }
 
-    /// Shows what the model was asked; `rationale` is the text the model wrote at this node, where there was one.
+    /// Shows what the model was asked; `rationale` is the text the model wrote at this node, if any.
     fn examine(
         &mut self,
         question: &Question,
@@ -171,7 +171,7 @@ pub enum JudgeError {
 }
 
 impl JudgeError {
-    /// What it says, and what to do about it.
+    /// Its message, and what to do about it.
     pub fn complaint(&self) -> Complaint {
         match self {
             Self::Unusable(complaint) => complaint.clone(),

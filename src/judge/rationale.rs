@@ -8,7 +8,7 @@
 use crate::domain::StopReason;
 use crate::llm::tokenizer::Utf8Stream;
 
-/// Takes bytes, gives text.
+/// Turns bytes into text.
 #[derive(Debug)]
 pub struct RationaleText {
     cue: String,
@@ -22,18 +22,18 @@ pub struct RationaleText {
 }
 
 impl RationaleText {
-    /// Text that ends where `cue` begins at the start of a line.
+    /// Text that ends where `cue` appears at the start of a line.
     pub fn new(cue: &str) -> Self {
         let (stream, text) = (Utf8Stream::new(), String::new());
         Self { cue: cue.trim().to_owned(), stream, text, ends: true, shown: 0, stop: None }
     }
 
-    /// Text that goes on whatever comes.
+    /// Text that never ends by itself.
     pub fn endless() -> Self {
         Self { ends: false, ..Self::new("") }
     }
 
-    /// Takes the bytes of one token and gives the text that is certain by now; [`Self::stop`] says whether it ends
+    /// Takes the bytes of one token and returns the text that is final by now; [`Self::stop`] says whether it ends
     /// here.
     pub fn push(&mut self, bytes: &[u8]) -> String {
         self.text.push_str(&self.stream.push(bytes));
@@ -53,12 +53,12 @@ impl RationaleText {
         }
     }
 
-    /// Why the text ended, where it did by itself.
+    /// Why the text ended, if it did so by itself.
     pub fn stop(&self) -> Option<StopReason> {
         self.stop
     }
 
-    /// Ends the text: gives what was held back, and the whole.
+    /// Ends the text; returns what was held back, and the whole.
     pub fn finish(mut self) -> (String, String) {
         let rest = self.stream.finish();
         self.text.push_str(&rest);
@@ -81,8 +81,7 @@ impl RationaleText {
         starts.find(|at| self.text.get(..*at).is_some_and(begins_line))
     }
 
-    /// Where the text is over because of its lines: at the first blank one after one that is not, or after the first
-    /// one that stood there before.
+    /// Where the lines end the text: at the first blank one after one that is not, or after the first repeated one.
     fn over_at(&self) -> Option<(usize, StopReason)> {
         let mut said: Vec<&str> = Vec::new();
         let mut at = 0;
@@ -104,7 +103,7 @@ impl RationaleText {
         self.held_as_blank().max(self.held_as_cue())
     }
 
-    /// The blanks with which the last line begins, if it is made of nothing else.
+    /// How many blanks the last line begins with, if it consists of nothing else.
     fn held_as_blank(&self) -> usize {
         let last = self.text.rsplit('\n').next().unwrap_or_default();
         let begun = !self.text.trim().is_empty() && last.trim().is_empty();
@@ -122,7 +121,7 @@ impl RationaleText {
     }
 }
 
-/// Whether what follows `before` stands at the beginning of a line, leading blanks aside.
+/// Whether text after `before` is at the beginning of a line, apart from blanks.
 fn begins_line(before: &str) -> bool {
     let before = before.trim_end_matches([' ', '\t', '*']);
     before.is_empty() || before.ends_with('\n')

@@ -26,8 +26,8 @@ pub fn endings(tokenizer: &Tokenizer) -> Vec<u32> {
         .collect()
 }
 
-/// Whether a word that is followed by a token of these bytes is over. Bytes that are no whole character say nothing,
-/// and so do not end it.
+/// Whether a token of these bytes ends the word before it. Bytes of an incomplete character prove nothing, so they do
+/// not.
 fn ends_a_word(bytes: &[u8]) -> bool {
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,
@@ -131,7 +131,7 @@ impl Plan {
     /// For `answers` after a prompt of `len` tokens.
     ///
     /// # Errors
-    /// Where an answer does not fit the context or the vocabulary.
+    /// If an answer does not fit the context or the vocabulary.
     pub fn new(decoder: &Decoder, len: usize, answers: &[Vec<u32>]) -> Result<Self, JudgeError> {
         let longest = answers.iter().map(Vec::len).max().unwrap_or(0);
         for answer in answers {
@@ -148,7 +148,7 @@ impl Plan {
         (0..count).map(|_| sequence.fork()).collect()
     }
 
-    /// The rows to read, where the first branch is sequence number `first`.
+    /// The rows to read, with `first` as the sequence number of the first branch.
     pub fn rows(&self, first: usize) -> impl Iterator<Item = Row> {
         self.trie.nodes.iter().zip(&self.leaves).map(move |(node, leaves)| {
             let (one, also) = leaves.split_first().expect("every node has a leaf at or below it");
@@ -259,7 +259,7 @@ mod tests {
                     logits = read(&mut fresh, &[*token]);
                 }
                 let softmax = LogSoftmax::new(&logits).unwrap();
-                // After [3, 4] the ending token 5 goes on to [3, 4, 5], which is another answer.
+                // After [3, 4] the ending token 5 continues to [3, 4, 5], which is another answer.
                 let ends = endings.iter().filter(|e| !(**answer == [3, 4] && **e == 5));
                 want += ends.map(|e| softmax.logprob(logits[*e as usize]).exp()).sum::<f64>().ln();
                 assert!((got - want).abs() < 1e-5, "{family} {answer:?}: {got} {want}");

@@ -112,8 +112,8 @@ impl Judge for Scripted {
                 stop: StopReason::EndOfTurn,
             }
         });
-        // A single 0 stands for a very unlikely answer; where there is nothing but zeros, or what is no number, there
-        // is no answer.
+        // A single 0 is a very unlikely answer; if there are only zeros, or values that are not numbers, there is no
+        // answer.
         let some = ps.iter().sum::<f64>() > 0.0;
         let log = |p: &f64| if some { p.max(1e-300).ln() } else { f64::NEG_INFINITY };
         let scores = question.answers.iter().cloned().zip(ps.iter().map(log));

@@ -17,7 +17,7 @@ pub struct LocalSource {
     load: Box<Load>,
 }
 
-/// What a name stands for.
+/// What a name resolves to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resolved {
     /// A model of ours, which may have to be fetched.
@@ -42,7 +42,7 @@ impl LocalSource {
     }
 }
 
-/// Finds what `name` stands for: a manifest, else a file at that path, else a file of that name in the models folder.
+/// Resolves `name`: a manifest, else a file at that path, else a file of that name in the models folder.
 pub fn resolve(name: &str, models_dir: &Path) -> Result<Resolved, JudgeError> {
     if let Some(manifest) = Manifest::find(name) {
         return Ok(Resolved::Manifest(Box::new(manifest)));

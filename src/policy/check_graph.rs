@@ -51,7 +51,7 @@ fn id_lengths(loaded: &Loaded, flat: &Flat<'_>, sink: &mut Sink) {
     let ids =
         flat.nodes.iter().map(|n| (&n.id, n.draft.id.at)).chain(flat.leaves.iter().map(|l| (&l.id, l.draft.id.at)));
     for (id, at) in ids.filter(|(id, _)| id.contains('/') && id.chars().count() > Name::MAX_CHARS) {
-        // Said at the include: the included file is in order on its own.
+        // Reported at the include: the included file is fine on its own.
         let include = loaded.instances.iter().skip(1).find(|i| id.starts_with(&i.prefix));
         let name_at = include
             .and_then(|i| i.parent)
@@ -61,7 +61,7 @@ fn id_lengths(loaded: &Loaded, flat: &Flat<'_>, sink: &mut Sink) {
     }
 }
 
-/// Reports one fault per edge that closes a circle; whether there is none.
+/// Reports one fault per edge that closes a cycle; returns whether there is none.
 fn cycles(flat: &Flat<'_>, sink: &mut Sink) -> bool {
     #[derive(Clone, Copy, PartialEq)]
     enum Mark {
@@ -183,7 +183,7 @@ fn reachability(loaded: &Loaded, flat: &Flat<'_>, root: usize, sink: &mut Sink) 
                 .hint(format!("let an answer lead there with next = \"{}\", or remove the include", short(&name.text))),
         );
     }
-    // Below an unreachable node everything else is unreachable too; only the top is said.
+    // Everything below an unreachable node is unreachable too; only the topmost is reported.
     let mut below = vec![false; flat.nodes.len()];
     for (node, _) in flat.nodes.iter().zip(&reached).filter(|(_, r)| !**r) {
         next_nodes(node).into_iter().for_each(|n| below[n] = true);

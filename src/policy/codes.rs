@@ -33,9 +33,9 @@ impl fmt::Display for Severity {
 /// When a diagnostic is held back because it may only follow from another fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Basis {
-    /// Something that stands in the file is wrong: always said.
+    /// Something in the file is wrong: always reported.
     Present,
-    /// Something is missing: only said when every file could be read whole, or it would be noise.
+    /// Something is missing: reported only if every file could be read completely, otherwise it would be noise.
     Absent,
 }
 
@@ -201,7 +201,7 @@ mod tests {
         CODES.iter().map(row).fold(head, |out, row| out + &row)
     }
 
-    /// `UPDATE_DOCS=1 cargo test` writes the table anew.
+    /// `UPDATE_DOCS=1 cargo test` rewrites the table.
     #[test]
     fn the_table_in_the_documentation_is_this_table() {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("POLICIES.md");

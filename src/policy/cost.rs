@@ -16,7 +16,7 @@ pub struct LayoutCost {
     pub layout: Layout,
     /// Read once per policy and kept.
     pub once: f64,
-    /// Read anew for every sample, on average.
+    /// Prefilled for every sample, on average.
     pub per_sample: f64,
 }
 
@@ -28,7 +28,7 @@ pub fn layouts(policy: &Policy, sample_chars: f64) -> [LayoutCost; 2] {
     estimate(policy, &visits, sample_chars, asked * sample_chars)
 }
 
-/// What finished walks asked, counted, so that the layouts can be compared by what was really done.
+/// Counts of what finished walks asked, so that the layouts can be compared on real work.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Asked {
     samples: u64,
@@ -72,7 +72,7 @@ impl Asked {
         (other.0, (used.1 - other.1) * measure)
     }
 
-    /// The tokens that each layout reads anew for these walks, in all.
+    /// The tokens that each layout would prefill for these walks, in total.
     fn totals(&self, policy: &Policy) -> [(Layout, f64); 2] {
         let samples = (self.samples as f64).max(1.0);
         let visits: Vec<f64> = self.visits.iter().map(|v| *v as f64 / samples).collect();
@@ -102,7 +102,7 @@ fn tokens(chars: f64) -> f64 {
     chars / CHARS_PER_TOKEN
 }
 
-/// What stands before every question.
+/// The tokens before every question.
 fn head_tokens(policy: &Policy) -> f64 {
     let terms = policy.terms.iter().map(|t| chars(t.name.raw()) + chars(t.definition.raw())).sum::<f64>();
     tokens(chars(policy.instructions.raw()) + terms)

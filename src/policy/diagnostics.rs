@@ -69,7 +69,7 @@ impl Fault {
 #[derive(Debug, Default)]
 pub(super) struct Sink {
     faults: Vec<Fault>,
-    /// Set when something of the policy could not be read, so that what is missing proves nothing.
+    /// Set when part of the policy could not be read, so that something missing proves nothing.
     pub damaged: bool,
     /// Warnings that a policy allows in its own file (`Some`) or everywhere (`None`).
     pub allowed: Vec<(Option<u32>, Code)>,
@@ -92,12 +92,12 @@ impl Sink {
         self.faults.iter().any(|f| f.code.info().severity == Severity::Error)
     }
 
-    /// Sorts, removes what only follows from damage and what was said twice, and works out lines and columns.
+    /// Sorts, removes duplicates and what only follows from damage, and computes lines and columns.
     pub fn finish(self, files: &[SourceFile]) -> Vec<Diagnostic> {
         let mut faults = self.faults;
         let error = |f: &Fault| f.code.info().severity == Severity::Error;
         let present = |f: &Fault| f.code.info().basis == Basis::Present;
-        // Where the damage itself has no error that speaks of it, what follows from it is all there is to say.
+        // If no error reports the damage itself, its consequences are all there is to report.
         if self.damaged && faults.iter().any(|f| error(f) && present(f)) {
             faults.retain(present);
         }
@@ -149,7 +149,7 @@ pub(super) fn one_of<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     }
 }
 
-/// The candidate most like `word`, if it is near enough to be meant: at most a third of its letters differ.
+/// The candidate most like `word`, if it is close enough to be meant: at most a third of its letters differ.
 pub(super) fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word: Vec<char> = word.to_lowercase().chars().take(64).collect();
     let limit = (word.len() / 3).clamp(1, 4);

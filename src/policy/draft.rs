@@ -6,7 +6,7 @@ use super::codes::Code;
 use super::source::At;
 use crate::domain::{Layout, Outcome};
 
-/// A text and where it stands.
+/// A text and its position.
 #[derive(Clone, Debug)]
 pub(super) struct Text {
     pub text: String,

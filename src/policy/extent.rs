@@ -16,9 +16,9 @@ const MOST_DEEP: u32 = 80;
 pub(super) enum Extent {
     /// All of it.
     Whole,
-    /// As many bytes, up to where the errors are enough.
+    /// This many bytes, after which there are enough errors.
     Cut(usize),
-    /// Nothing: it has more than [`limits::TOKENS`] words and signs.
+    /// Nothing: it has more than [`limits::TOKENS`] tokens.
     TooMany,
 }
 
@@ -44,7 +44,7 @@ pub(super) fn of(text: &str, most_errors: usize) -> Extent {
     cut
 }
 
-/// Looks into keys and values for what is wrong inside them, such as a bad escape in a text.
+/// Looks into keys and values for errors inside them, such as a bad escape in a string.
 struct Values<'t>(Source<'t>);
 
 impl<'t> Values<'t> {

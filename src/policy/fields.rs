@@ -11,11 +11,11 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// A value with the key it stands under.
+/// A value with its key.
 #[derive(Clone, Copy)]
 pub(super) struct Entry<'t, 'i> {
     pub key: &'t str,
-    /// Where the key stands; for an element of an array, where the value stands.
+    /// The key's position; for an element of an array, the value's position.
     pub key_at: At,
     pub value: &'t DeValue<'i>,
     pub value_at: At,
@@ -56,7 +56,7 @@ impl Cx<'_> {
         table.get_key_value(key).map(|(k, v)| self.entry(k, v))
     }
 
-    /// A fault for every key that is not in `known`. `what` says whose keys they are, for example ``node `a` ``.
+    /// Reports every key that is not in `known`. `what` names the owner of the keys, for example ``node `a` ``.
     pub fn known_keys(&mut self, table: &DeTable<'_>, what: &str, known: &[&str]) {
         for entry in self.entries(table) {
             if !known.contains(&entry.key) {
@@ -100,7 +100,7 @@ impl Cx<'_> {
         array.iter().map(element).collect()
     }
 
-    /// A text, or a fault; also a fault where it is empty, and then the empty text.
+    /// A text, or a fault; an empty one is a fault too, and returned as the empty text.
     pub fn string(&mut self, entry: Entry<'_, '_>) -> Option<Text> {
         let Some(text) = entry.value.as_str() else {
             let hint = format!("write {} = \"…\"", short(entry.key));

@@ -19,7 +19,7 @@ pub(super) struct FlatNode<'d> {
     pub id: String,
     pub draft: &'d NodeDraft,
     pub instance: usize,
-    /// Targets, one per answer of the draft; `None` where a fault says why.
+    /// Targets, one per answer of the draft; `None` if a fault explains why.
     pub answers: Vec<Option<Spot>>,
     pub unsure: Option<Spot>,
 }
@@ -36,7 +36,7 @@ impl FlatNode<'_> {
 pub(super) struct FlatLeaf<'d> {
     pub id: String,
     pub draft: &'d LeafDraft,
-    /// Where an including policy sends whoever arrives here.
+    /// Where an including policy redirects this leaf.
     pub mapped: Option<Spot>,
 }
 
@@ -136,7 +136,7 @@ impl<'d> Index<'d> {
         self.follow_mappings(flat, sink);
     }
 
-    /// Replaces every mapped leaf by where it is mapped to, also through several includes.
+    /// Replaces every mapped leaf by its mapping, through several includes if needed.
     fn follow_mappings(&self, flat: &mut Flat<'d>, sink: &mut Sink) {
         let mut ends = Vec::with_capacity(flat.leaves.len());
         for (i, leaf) in flat.leaves.iter().enumerate() {
@@ -186,7 +186,8 @@ impl<'d> Index<'d> {
         }
     }
 
-    /// Where a goal leads, without faults. An include's name means its root; `depth` counts roots that are includes.
+    /// Resolves a goal, without reporting faults. An include's name means its root; `depth` counts roots that are
+    /// includes.
     fn find(&self, prefix: &str, goal: &Goal, depth: usize) -> Option<Spot> {
         let id = format!("{prefix}{}", goal.id.text);
         if goal.kind == GoalKind::Leaf {

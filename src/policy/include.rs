@@ -15,13 +15,13 @@ use super::source::{At, SourceFile};
 use super::{limits, read, syntax};
 use std::collections::HashMap;
 
-/// Reads one file for the parser: gets a path, gives the text or says in words why not.
+/// Reads one file for the parser: takes a path, returns the text or says in words why not.
 pub type ReadFile<'a> = dyn FnMut(&str) -> Result<String, String> + 'a;
 
 /// One use of a file: the policy itself, or an include of it.
 #[derive(Debug)]
 pub(super) struct Instance {
-    /// Stands before every id: empty, `NAME/`, `OUTER/INNER/` …
+    /// Prefix of every id: empty, `NAME/`, `OUTER/INNER/` …
     pub prefix: String,
     /// Which draft.
     pub draft: usize,

@@ -15,7 +15,7 @@ pub enum Spot {
     Leaf(usize),
 }
 
-/// Where each id of a policy stands.
+/// The position of each id of a policy.
 pub struct Index<'p> {
     nodes: HashMap<&'p str, usize>,
     leaves: HashMap<&'p str, usize>,

@@ -19,13 +19,13 @@ pub struct Row {
     pub edge: Option<(usize, usize)>,
     /// Where the edge leads.
     pub spot: Spot,
-    /// Whether the edges of this node follow. `false` for a leaf, and for a node whose edges stand elsewhere.
+    /// Whether the edges of this node follow. `false` for a leaf, and for a node whose edges are drawn elsewhere.
     pub whole: bool,
     /// Levels from the beginning of the block, which is 0.
     pub depth: usize,
     /// Whether this is the last edge of its node.
     pub last: bool,
-    /// Bit `d` is set where the lines of a node at level `d` go on past this row, from 0 up to the level before its
+    /// Bit `d` is set if the lines of a node at level `d` continue past this row, from 0 up to the level before its
     /// own.
     lines: u32,
     /// The row of the node whose edge this is.
@@ -129,7 +129,7 @@ impl TreeLayout {
         self.nodes.get(node).copied().flatten()
     }
 
-    /// For a node whose edges do not follow `row`: whether they stand further up.
+    /// For a node whose edges do not follow `row`: whether they are drawn further up.
     pub fn is_above(&self, row: usize) -> bool {
         match self.rows.get(row).map(|r| r.spot) {
             Some(Spot::Node(node)) => self.row_of(node).is_some_and(|at| at < row),

@@ -5,7 +5,7 @@
 
 /// Bytes of one file. A reader of files should stop there, too.
 pub const FILE_BYTES: usize = 16 << 20;
-/// Words and signs of one file: some two hundred a node, where there are as many nodes as there may be.
+/// TOML tokens of one file: about two hundred per node for the largest number of nodes.
 pub const TOKENS: usize = 2_000_000;
 /// Nodes of a policy, those of included policies counted each time they are included.
 pub const NODES: usize = 10_000;

@@ -22,7 +22,7 @@ pub struct Parsed {
 }
 
 impl Parsed {
-    /// The diagnostics that stand in the way of using the policy.
+    /// The diagnostics that prevent the policy from being used.
     pub fn errors(&self) -> impl Iterator<Item = &Diagnostic> {
         self.diagnostics.iter().filter(|d| d.severity == Severity::Error)
     }

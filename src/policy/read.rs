@@ -110,7 +110,7 @@ fn layout(cx: &mut Cx<'_>, table: &DeTable<'_>) -> Layout {
     })
 }
 
-/// The warnings that the author has looked at and wants to live with.
+/// The warnings that the author has seen and accepted.
 fn allow(cx: &mut Cx<'_>, table: &DeTable<'_>) -> Vec<Code> {
     let mut out = Vec::new();
     for text in cx.texts(table, "allow") {
@@ -261,7 +261,7 @@ fn unsure(cx: &mut Cx<'_>, table: &DeTable<'_>, node: &str) -> Option<UnsureDraf
         None => {
             let fault = Fault::new(Code::MarginRange, margin.value_at, "a margin is a number from 0 to 1");
             cx.sink.push(fault.hint("it is the difference of two probabilities; 0.1 to 0.3 is usual"));
-            // The route is there all the same; without it, its leaf would be called unused.
+            // The route exists all the same; without it, its leaf would be reported as unused.
             Some(UnsureDraft { margin: 0.0, goal })
         }
     }
@@ -323,7 +323,7 @@ fn include(cx: &mut Cx<'_>, name: Text, table: &DeTable<'_>) -> IncludeDraft {
     let path = if table.contains_key("path") {
         cx.text(table, "path")
     } else {
-        // Not as a missing key: what would lie in that file is not known, and missing keys are held back then.
+        // Not as a missing key: the contents of that file are unknown, and missing keys are held back in that case.
         let fault = Fault::new(Code::IncludePath, name.at, format!("{what} has no `path`"));
         cx.sink.push(fault.hint("write path = \"other.toml\", relative to this file"));
         None

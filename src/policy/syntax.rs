@@ -16,8 +16,8 @@ use toml::de::{DeTable, DeValue};
 /// cut off.
 const MAX_ERRORS: usize = 200;
 
-/// Reads `text` and reports what is not TOML. A doubled key is reported too, but damages nothing: its first value
-/// stands.
+/// Reads `text` and reports what is not TOML. A duplicate key is reported too but is not damage: its first value
+/// counts.
 pub(super) fn document<'t>(file: usize, text: &'t str, sink: &mut Sink) -> DeTable<'t> {
     let text = match extent::of(text, MAX_ERRORS) {
         Extent::Whole => text,
@@ -64,7 +64,7 @@ pub(super) fn document<'t>(file: usize, text: &'t str, sink: &mut Sink) -> DeTab
     root
 }
 
-/// A range that lies inside `text` and on character boundaries, whatever the parser said.
+/// A range that lies inside `text` and on character boundaries, whatever the parser reported.
 fn clamp(text: &str, span: Range<usize>) -> Range<usize> {
     let floor = |mut i: usize| {
         i = i.min(text.len());
@@ -102,7 +102,7 @@ fn hint(message: &str) -> &'static str {
     )
 }
 
-/// All tables of a document by where they stand.
+/// All tables of a document by position.
 struct Tables<'t, 'i> {
     /// Path, range (the header, or the braces) and whether in braces.
     all: Vec<(Vec<&'t str>, Range<usize>, bool, &'t DeTable<'i>)>,
@@ -127,7 +127,7 @@ impl<'t, 'i> Tables<'t, 'i> {
     fn value(&mut self, text: &str, value: &'t Spanned<DeValue<'i>>, path: &[&'t str]) {
         match value.get_ref() {
             DeValue::Table(t) => {
-                // Tables that are only implied by a longer header stand nowhere themselves.
+                // Tables that are only implied by a longer header have no position of their own.
                 let first = text.as_bytes().get(value.span().start);
                 if let Some(b'{' | b'[') = first {
                     self.all.push((path.to_vec(), value.span(), first == Some(&b'{'), t));
@@ -139,7 +139,7 @@ impl<'t, 'i> Tables<'t, 'i> {
         }
     }
 
-    /// The fault for a doubled key; `None` where it only follows from a doubled table. `done` holds doubled tables.
+    /// The fault for a duplicate key; `None` if it only follows from a duplicate table. `done` holds duplicate tables.
     fn doubled(&self, file: usize, text: &str, span: &Range<usize>, done: &mut Vec<Vec<&'t str>>) -> Option<Fault> {
         let written = text.get(span.clone()).unwrap_or_default();
         let key = written.trim_matches(['"', '\'']);

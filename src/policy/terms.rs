@@ -154,7 +154,7 @@ impl<'d> Terms<'d> {
     }
 }
 
-/// Where `needle` stands inside a value, or the whole value where it is written differently (escapes, line ends).
+/// Where `needle` is inside a value, or the whole value if it is spelt differently there (escapes, line ends).
 pub(super) fn locate(loaded: &Loaded, within: At, needle: &str) -> At {
     let file = within.file as usize;
     let source = loaded.files.get(file).and_then(|f| f.text.raw().get(within.span())).unwrap_or_default();

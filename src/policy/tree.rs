@@ -115,8 +115,7 @@ impl Policy {
         self.leaves.iter().find(|l| l.id == *id)
     }
 
-    /// The nodes, and with `leaves` the leaves too, whose ids are spelt much like `id` or are `id` in an included
-    /// policy.
+    /// The nodes (with `leaves`, the leaves too) whose ids are spelt much like `id`, or are `id` in an included policy.
     pub fn names_like(&self, id: &str, leaves: bool) -> Vec<&str> {
         let leaves = self.leaves.iter().filter(|_| leaves).map(|leaf| leaf.id.as_str());
         let all: Vec<&str> = self.nodes.iter().map(|node| node.id.as_str()).chain(leaves).collect();

@@ -26,7 +26,7 @@ impl Words {
         Self { text, list, line }
     }
 
-    /// The phrase of `phrases` that stands first, as whole words.
+    /// The first of `phrases` to occur, as whole words.
     fn phrase<'p>(&self, phrases: &[&'p str]) -> Option<&'p str> {
         let bytes = self.line.as_bytes();
         let whole =
@@ -262,7 +262,7 @@ const EXCEPTIONS: &[&str] = &[
     "prevent",
     "sieve",
 ];
-/// Words that may or may not name one: enough not to claim that there is none.
+/// Words that may or may not name one: enough not to report that there is none.
 const PERHAPS: &[&str] = &[
     "allow",
     "permit",

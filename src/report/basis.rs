@@ -9,7 +9,7 @@ use crate::session::state::Walk;
 use crate::session::{Conditions, Policies, PolicyRecord, SessionState};
 use std::sync::Arc;
 
-/// The policies behind the current walk, parsed. Made anew after every fact, and never kept longer.
+/// The policies behind the current walk, parsed. Rebuilt after every fact, and never kept longer.
 #[derive(Clone, Debug, Default)]
 pub struct Basis {
     /// The policy that is loaded: the one that is asked next.
@@ -22,7 +22,7 @@ pub struct Basis {
     leaf_is_stale: bool,
 }
 
-/// What one step was made under, and whether it still stands.
+/// The conditions of one step, and whether it still stands.
 #[derive(Clone, Debug)]
 struct Under {
     policy: Option<Arc<Policy>>,

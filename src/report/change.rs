@@ -13,8 +13,7 @@ use crate::session::{Breakpoint, SessionState};
 /// Nodes and leaves that are listed one by one.
 const LISTED: usize = 40;
 
-/// What a policy that was just loaded changes against the one before it. Empty where there was none, or one with
-/// another id.
+/// What a newly loaded policy changes compared to the one before. Empty if there was none, or one with another id.
 pub fn loaded(state: &SessionState, basis: &Basis, page: Page) -> Doc {
     let mut doc = Doc::new();
     let Some(loaded) = &basis.loaded else { return doc };

@@ -13,7 +13,7 @@ use crate::stats::agreement::{Agreement, Cell, Confusion};
 const WHO: usize = 12;
 const WHAT: usize = 18;
 
-/// The symbol that stands beside an outcome, so that no colour is needed to tell it.
+/// The symbol beside an outcome, so that no colour is needed to recognise it.
 pub const fn symbol(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Violating => "■",
@@ -33,7 +33,7 @@ pub fn verdict(line: Line, verdict: &Verdict) -> Line {
     }
 }
 
-/// A reached leaf: its verdict and what follows from it, two lines at most where they fit.
+/// A reached leaf: its verdict and what follows from it, in at most two lines if they fit.
 pub fn leaf(leaf: &LeafReached, page: Page, source: Provenance) -> Doc {
     let mut doc = Doc::new();
     let line = Line::new().with(Role::Leaf, "leaf ").with(Role::Leaf, &leaf.id).with(Role::Text, "  ");
@@ -95,8 +95,7 @@ pub fn compare(walk: &Walk, page: Page) -> Doc {
     doc
 }
 
-/// The first step whose answer is not the one that a human gave at that node: its place from 0, the step, the gold
-/// answer.
+/// The first step whose answer differs from the human one at that node: its index from 0, the step, the gold answer.
 pub fn first_unlike_gold(walk: &Walk) -> Option<(usize, &Step, &Name)> {
     walk.steps.iter().enumerate().find_map(|(place, step)| {
         let gold = walk.gold_answer(&step.node.id).filter(|gold| **gold != step.answer)?;
@@ -104,7 +103,7 @@ pub fn first_unlike_gold(walk: &Walk) -> Option<(usize, &Step, &Name)> {
     })
 }
 
-/// Where the walk leaves the gold path; empty where nobody labelled a path.
+/// Where the walk leaves the gold path; empty if nobody labelled a path.
 fn gold_path(walk: &Walk, page: Page) -> Doc {
     let mut doc = Doc::new();
     if walk.sample.gold.path.is_empty() {
@@ -208,7 +207,7 @@ fn verdict_row(who: &str, value: &Verdict, note: (Role, String), why: Line) -> L
     row(who).join(what).with(note.0, note.1).with(Role::Text, gap).join(why)
 }
 
-/// One verdict against gold: `right (tp)`, `wrong (fn)`, or why that cannot be said.
+/// One verdict against gold: `right (tp)`, `wrong (fn)`, or why there is no comparison.
 fn against(verdict: Option<&Verdict>, sample: &Sample, confusion: Option<Confusion>) -> (Role, String) {
     match confusion {
         Some(c) if c.is_wrong() => (Role::Bad, format!("wrong ({})", c.as_str())),

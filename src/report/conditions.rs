@@ -51,7 +51,7 @@ pub fn base_name(path: &Untrusted) -> Untrusted {
     Untrusted::from(last.strip_suffix(".gguf").or(last.strip_suffix(".jsonl")).unwrap_or(last))
 }
 
-/// A policy with its version and the beginning of its digest: a version number alone may stand for two texts.
+/// A policy with its version and the beginning of its digest: two texts may share a version number.
 pub(super) fn policy_name(line: Line, record: &PolicyRecord) -> Line {
     line.with(Role::Value, &record.id)
         .with(Role::Text, " ")
@@ -59,7 +59,7 @@ pub(super) fn policy_name(line: Line, record: &PolicyRecord) -> Line {
         .with(Role::Muted, format!(" ({})", record.sha256.short()))
 }
 
-/// A mode with its limit of tokens, where it has one.
+/// A mode with its token limit, if it has one.
 pub(super) fn mode_name(mode: Mode) -> String {
     match mode {
         Mode::Direct => mode.as_str().to_owned(),

@@ -6,7 +6,7 @@ use crate::domain::Outcome;
 use crate::text::width::{fit, width, wrap};
 use crate::text::{Escaped, Untrusted};
 
-/// What a span is. A theme maps roles to looks; a role never stands for a colour.
+/// The kind of a span. A theme maps roles to looks; a role never stands for a colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Role {
     /// Plain words.
@@ -53,8 +53,7 @@ pub enum Role {
     Cursor,
     /// A hidden character made visible.
     Hidden,
-    /// Blanks before what stands at the right edge; where a line is fitted to another width, as many as there is room
-    /// for.
+    /// Blanks before right-aligned text; when a line is fitted to another width, as many as there is room for.
     Gap,
 }
 

@@ -7,7 +7,7 @@ use crate::domain::Complaint;
 use crate::session::FailureKind;
 use crate::text::Untrusted;
 
-/// `error: …` and, on the next line, `hint: …`. A fault of ours says so.
+/// `error: …` and, on the next line, `hint: …`. An internal error says that it is one.
 pub fn failure(kind: FailureKind, complaint: &Complaint, width: usize) -> Doc {
     let mut doc = Doc::new();
     let word = match kind {
@@ -34,7 +34,7 @@ pub fn hint(text: &str, width: usize) -> Doc {
     doc
 }
 
-/// `note: …`: something to know even where all ends well.
+/// `note: …`: something the user should know even on success.
 pub fn note(text: &Untrusted, width: usize) -> Doc {
     let mut doc = Doc::new();
     doc.paragraph(Line::new().with(Role::Warning, "note: "), Role::Text, text, width);

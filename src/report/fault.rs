@@ -10,7 +10,7 @@ use crate::text::{Escaped, Untrusted, width};
 /// A line longer than this many cells is not shown again under its error.
 const MOST_CELLS: usize = 160;
 
-/// Why `line` could not be read; `place` is where it came from, for example `demo.cmd:3`.
+/// Why `line` could not be read; `place` is its origin, for example `demo.cmd:3`.
 pub fn misread(line: &str, place: Option<&Escaped>, error: &ParseError) -> Doc {
     let mut doc = Doc::new();
     let mut head = Line::new().with(Role::Error, "error: ");

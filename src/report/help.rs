@@ -69,7 +69,7 @@ pub fn blocks(blocks: &[HelpBlock], page: Page) -> Doc {
     doc
 }
 
-/// A term and its text beside it, or below it where the term is too long for its column.
+/// A term with its text beside it, or below it if the term is too long for its column.
 fn item(doc: &mut Doc, role: Role, term: &str, column: usize, text: &str, page: Page) {
     if width::width(term) + 2 > column {
         doc.push(Line::new().with(Role::Text, "  ").with(role, term));

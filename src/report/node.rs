@@ -9,7 +9,7 @@ use crate::domain::Target;
 use crate::policy::{Node, Policy};
 use crate::text::width;
 
-/// Everything the policy says about `node`. `place` is where it stands, as `path:line`.
+/// Everything the policy says about `node`. `place` is its position, as `path:line`.
 pub fn node(node: &Node, policy: &Policy, place: Option<Line>, page: Page) -> Doc {
     let mut doc = Doc::new();
     let head = Line::new().with(Role::Heading, "node ").with(Role::Node, &node.id);

@@ -12,7 +12,7 @@ use crate::text::{Untrusted, width};
 /// Cells of the longest bar.
 const BAR: usize = 24;
 
-/// A step on one line: `2 request  yes 0.934 → impersonation`, and where the values come from at the right edge.
+/// A step on one line: `2 request  yes 0.934 → impersonation`, with the provenance of its values at the right edge.
 pub fn head(number: usize, step: &Step, page: Page) -> Line {
     let line =
         Line::new().with(Role::Muted, format!("{number} ")).with(Role::Node, &step.node.id).with(Role::Text, "  ");

@@ -26,7 +26,7 @@ impl Theme {
         if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.5 { Self::Light } else { Self::Dark }
     }
 
-    /// The theme of the background that `COLORFGBG` names, which is the number behind its last semicolon.
+    /// The theme for the background in `COLORFGBG`: the number after its last semicolon.
     pub fn of_colorfgbg(value: &str) -> Option<Self> {
         match value.rsplit(';').next()?.parse::<u8>().ok()? {
             7 | 9..=15 => Some(Self::Light),
@@ -74,7 +74,7 @@ pub struct Look {
 struct Palette([Colour; 3]);
 
 const RED: Palette = Palette([Colour::LightRed, Colour::Red, Colour::Red]);
-// Green on white is faint; beside red, blue can be told by those who cannot tell green.
+// Green on white is faint; blue, unlike green, can be told from red by people who are colour-blind to green.
 const GOOD: Palette = Palette([Colour::LightGreen, Colour::Blue, Colour::Green]);
 const PLACE: Palette = Palette([Colour::LightBlue, Colour::Blue, Colour::Cyan]);
 const SAID: Palette = Palette([Colour::LightCyan, Colour::Blue, Colour::Cyan]);
@@ -104,7 +104,7 @@ impl Theme {
         }
     }
 
-    /// The pane with the focus, and keys: as striking as what was answered.
+    /// The pane with the focus, and keys: as prominent as an answer.
     pub const fn focus(self) -> Look {
         self.look(Role::Answer)
     }
@@ -118,7 +118,7 @@ impl Theme {
         }
     }
 
-    /// Text that stands back and still has to be read.
+    /// Text that is less prominent but must stay readable.
     const fn muted(self) -> Look {
         let colour = match self {
             Self::Dark => Some(Colour::Gray),

@@ -15,7 +15,7 @@ use crate::text::{Escaped, Untrusted};
 /// Lines of a sample that are shown when it is selected.
 const SAMPLE_LINES: usize = 12;
 
-/// What to print for `fact`. Empty for [`Fact::Command`]: the line stands on the screen already, and replay prints it
+/// What to print for `fact`. Empty for [`Fact::Command`]: the line is on the screen already, and replay prints it
 /// with [`command`].
 pub fn fact(state: &SessionState, basis: &Basis, fact: &Fact, page: Page) -> Doc {
     match fact {
@@ -133,7 +133,7 @@ pub fn brief(state: &SessionState, basis: &Basis, fact: &Fact, page: Page) -> Do
     }])
 }
 
-/// Who left it, where it was left in a review rather than in the session itself.
+/// The author, if it was left in a review rather than in the session itself.
 fn in_review(line: Line, by: Option<&Stamp>) -> Line {
     match by.filter(|by| by.after.is_some()) {
         Some(by) => line.with(Role::Muted, " in review by ").escaped(Role::Text, &by.author.escaped()),
@@ -167,7 +167,7 @@ pub fn place_of(line: Line, state: &SessionState, on: Subject) -> Line {
     }
 }
 
-/// A line with who left what it tells, and when.
+/// A line with the author and time of the note.
 pub fn stamped(line: Line, by: Option<&Stamp>) -> Line {
     match by {
         None => line,

@@ -14,7 +14,7 @@ use crate::session::{SessionState, WalkId};
 /// What `command` shows.
 ///
 /// # Errors
-/// Where what it asks for does not exist yet.
+/// If what it asks for does not exist yet.
 pub fn answer(command: &ViewCommand, state: &SessionState, basis: &Basis, page: Page) -> Result<Doc, Complaint> {
     use ViewCommand as C;
     match command {

@@ -11,8 +11,8 @@ use crate::session::SessionState;
 use crate::session::state::Walk;
 use crate::text::width;
 
-/// The path: what the walk is made under, two lines per step (the edge; how sure, and why it was taken), and where it
-/// stands.
+/// The path: the conditions of the walk, two lines per step (the edge; how sure, and why it was taken), and the walk's
+/// position.
 pub fn path(state: &SessionState, walk: &Walk, basis: &Basis, page: Page) -> Doc {
     let mut doc = Doc::new();
     let head = Line::new().with(Role::Heading, format!("walk {}", walk.id.0)).with(Role::Muted, "  under ");
@@ -66,7 +66,7 @@ fn branch(walk: &Walk) -> Option<Line> {
     Some(Line::new().with(Role::Muted, format!("branch of walk {} after {}", from.0, plural(at, "step"))))
 }
 
-/// Where the walk stands: `=> node`, or its leaf and verdict.
+/// The walk's position: `=> node`, or its leaf and verdict.
 pub fn standing(walk: &Walk, page: Page) -> Line {
     let line = Line::new().with(Role::Cursor, "=>").with(Role::Text, "  ");
     match (&walk.leaf, walk.frontier()) {
@@ -80,7 +80,7 @@ pub fn standing(walk: &Walk, page: Page) -> Line {
     }
 }
 
-/// A walk in a list: its sample and verdict, what it was made under, and where it branched off.
+/// A walk in a list: its sample and verdict, its conditions, and where it branched off.
 pub fn summary(state: &SessionState, walk: &Walk, page: Page) -> Doc {
     let current = state.current == Some(walk.id);
     let line = Line::new()

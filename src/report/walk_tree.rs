@@ -15,7 +15,7 @@ use crate::session::{Step, Taken};
 /// Most levels of one block in a report; narrow pages have fewer.
 const LEVELS: usize = 16;
 
-/// Cells of a row that are kept for what stands behind its indentation.
+/// Cells of a row reserved for what follows its indentation.
 const WORDS: usize = 30;
 
 /// The layout of a policy, and where a walk runs through it.
@@ -27,7 +27,7 @@ pub struct WalkTree {
     steps: Vec<Option<usize>>,
     /// For each node the row of the edge that was taken there.
     taken: Vec<Option<usize>>,
-    /// For each leaf the row that stands for it: the one the walk reached, else the first.
+    /// For each leaf, its row: the one the walk reached, else the first.
     leaves: Vec<Option<usize>>,
     /// The row of the node that is asked next, or of the leaf that was reached.
     pub cursor: Option<usize>,
@@ -124,7 +124,7 @@ impl WalkTree {
         tree
     }
 
-    /// The row in which a node is drawn whole, or that stands for a leaf.
+    /// The row in which a node is drawn in full, or the row of a leaf.
     pub fn row_of(&self, spot: Spot) -> Option<usize> {
         match spot {
             Spot::Node(node) => self.layout.row_of(node),
@@ -143,7 +143,7 @@ impl WalkTree {
         node.is_some_and(|node| self.taken.get(node) == Some(&Some(row)))
     }
 
-    /// What stands before a row: a rail for each level of its indentation, and its elbow; `None` for the beginning of a
+    /// The lines before a row: a rail for each level of its indentation, and its elbow; `None` for the beginning of a
     /// block.
     pub fn rails(&self, row: usize) -> Option<(Vec<Rail>, Elbow)> {
         let at = self.layout.rows.get(row)?;
@@ -162,7 +162,7 @@ impl WalkTree {
         Some((rails, elbow))
     }
 
-    /// Whether the edge that was taken at the node drawn in `up` stands below `row`.
+    /// Whether the edge taken at the node drawn in `up` is below `row`.
     fn passes(&self, up: &Row, row: usize) -> bool {
         matches!(up.spot, Spot::Node(node) if self.taken.get(node).copied().flatten().is_some_and(|taken| taken > row))
     }
@@ -287,7 +287,7 @@ impl Painter<'_> {
         }
     }
 
-    /// What is said of a node whose edges do not follow; `None` where they do.
+    /// The remark on a node whose edges do not follow; `None` if they do.
     fn elsewhere(&self, at: usize, row: &Row, node: usize, below: &[usize]) -> Option<String> {
         let whole = self.tree.layout.row_of(node).unwrap_or(at);
         let counted = |n: usize| if n > 0 { format!(" … {} below", plural(n, "node")) } else { " …".to_owned() };
@@ -309,7 +309,7 @@ impl Painter<'_> {
         Line::new().with(role, format!("{} {}{label}", symbol(leaf.verdict.outcome), leaf.id))
     }
 
-    /// The mark of the place where the walk stands.
+    /// The mark of the walk's position.
     fn mark(&self, spot: Spot) -> Line {
         let word = if matches!(spot, Spot::Leaf(_)) { "reached" } else { "asked next" };
         let word = if self.page.width < 60 { "" } else { word };
@@ -326,7 +326,7 @@ impl Painter<'_> {
                 leads[node].get_or_insert(at);
             }
         }
-        // A block stands below the row that leads to it, so going up all is counted before it is needed.
+        // A block is below the row that leads to it, so counting upwards, each count is complete before it is needed.
         for (at, row) in rows.iter().enumerate().rev() {
             let Spot::Node(node) = row.spot else { continue };
             let up = row.parent.or_else(|| leads[node].and_then(|lead| rows[lead].parent));

@@ -9,7 +9,7 @@ use crate::session::expr::{FILTERS, NAMES, Since};
 /// The longest line of a page.
 const COLUMNS: usize = 118;
 
-/// Words of the field and of this program, each with what it means here.
+/// Terms of the field and of this program, with their meaning here.
 pub const WORDS: &[(&str, &str)] = &[
     ("policy", "a tree of questions with verdicts at its ends, in a TOML file"),
     ("node", "one question of a policy, with guidance, examples and its answers"),
@@ -182,7 +182,7 @@ mod tests {
     use crate::stats::{Cell, Confusion};
     use std::path::{Path, PathBuf};
 
-    /// `UPDATE_DOCS=1 cargo test` writes the pages anew.
+    /// `UPDATE_DOCS=1 cargo test` rewrites the pages.
     #[test]
     fn the_pages_of_words_and_expressions_are_what_help_says() {
         for (name, title, blocks) in

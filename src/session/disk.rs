@@ -8,7 +8,7 @@ use std::path::Path;
 
 /// A file system.
 pub(super) trait Disk: Send + Sync {
-    /// Makes a file that is not there yet and opens it for reading and writing.
+    /// Creates a new file and opens it for reading and writing; fails if it exists.
     fn create_new(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
     /// Opens a regular file for reading and writing.
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
@@ -45,7 +45,7 @@ pub(super) trait DiskFile: Send {
 /// How often a write that was interrupted by a signal is begun again before that counts as an error.
 const INTERRUPTIONS: u32 = 100;
 
-/// Writes all of `bytes` at `at`. Goes on after a short write and after an interruption, as the standard library does,
+/// Writes all of `bytes` at `at`. Continues after a short write or an interruption, as the standard library does,
 /// but not for ever.
 pub(super) fn write_all(file: &mut dyn DiskFile, mut at: u64, mut bytes: &[u8]) -> io::Result<()> {
     let mut interrupted = 0;

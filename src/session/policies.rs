@@ -13,12 +13,12 @@ type Known = (Arc<PolicyRecord>, Option<Arc<Policy>>);
 pub struct Policies(Arc<Mutex<Vec<Known>>>);
 
 impl Policies {
-    /// The policy of a record; `None` where what the record holds is no policy.
+    /// The policy of a record; `None` if the record does not hold a valid policy.
     pub fn of(&self, record: &Arc<PolicyRecord>) -> Option<Arc<Policy>> {
         self.known_or(record, || parsed(record).map(Arc::new))
     }
 
-    /// Adds a policy that was parsed already, and gives the one that is known for its record from now on.
+    /// Adds an already parsed policy; returns the shared one for its record.
     pub fn add(&self, record: PolicyRecord, policy: Policy) -> Arc<Policy> {
         let policy = Arc::new(policy);
         self.known_or(&Arc::new(record), || Some(Arc::clone(&policy))).unwrap_or(policy)

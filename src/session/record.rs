@@ -66,7 +66,7 @@ pub(super) struct Record<'a> {
     pub(super) fact: &'a [u8],
 }
 
-/// Takes a line (line break included) apart, or says what is wrong with it.
+/// Decodes a line (line break included), or says what is wrong with it.
 pub(super) fn decode(line: &[u8]) -> Result<Record<'_>, &'static str> {
     if line.ends_with(b"\"}\r\n") {
         return Err(CR_LF);
@@ -85,7 +85,7 @@ pub(super) fn decode(line: &[u8]) -> Result<Record<'_>, &'static str> {
     Ok(Record { version: envelope.version, seq: envelope.seq, prev: envelope.prev, fact: rest.0 })
 }
 
-/// How many bytes the line that begins here says it has, line break included; `None` where that cannot be read.
+/// The length that the line beginning here declares, line break included; `None` if that cannot be read.
 pub(super) fn declared_len(line: &[u8]) -> Option<u64> {
     let mut rest = Cursor(line);
     let envelope = rest.envelope()?;

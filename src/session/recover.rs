@@ -86,7 +86,7 @@ impl Scan {
         match wire::from_text(fact) {
             Ok(Fact::Opened { .. }) => Err(Fault::Content("a session cannot begin twice".to_owned())),
             Ok(fact) => Ok(Some(fact)),
-            // Whatever version the header has: a newer program that goes on with an old session adds kinds of its own.
+            // Whatever version the header has: a newer program that continues an old session adds new kinds of facts.
             Err(WireError::UnknownKind(kind)) => {
                 self.recovery.unknown.push(UnknownKind { line: self.next_seq + 1, kind });
                 Ok(None)
@@ -95,7 +95,7 @@ impl Scan {
         }
     }
 
-    /// Notes what stands at the end: `rest` from the bad line on.
+    /// Classifies the end: `rest`, from the bad line on.
     fn stop(&mut self, rest: &[u8], line: &[u8], fault: Fault) {
         let number = self.next_seq + 1;
         let (offset, bytes) = (self.good, rest.len() as u64);
@@ -114,12 +114,12 @@ impl Scan {
     }
 }
 
-/// Whether what is left is one record that was not written to its end.
+/// Whether `rest` is one record that was not completely written.
 fn is_tail(rest: &[u8], line: &[u8]) -> bool {
     line.len() == rest.len() && record::declared_len(rest).is_none_or(|declared| rest.len() as u64 <= declared)
 }
 
-/// The line at the start of `bytes`, its line break included where there is one.
+/// The line at the start of `bytes`, with its line break if there is one.
 fn first_line(bytes: &[u8]) -> &[u8] {
     let end = bytes.iter().position(|b| *b == b'\n').map_or(bytes.len(), |at| at + 1);
     bytes.get(..end).unwrap_or(bytes)

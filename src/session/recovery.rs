@@ -31,7 +31,7 @@ pub struct Tail {
     pub bytes: u64,
     /// What is wrong with it.
     pub what: &'static str,
-    /// Where its bytes were put aside; `None` where the file was only read.
+    /// Where its bytes were set aside; `None` if the file was only read.
     pub kept: Option<PathBuf>,
 }
 
@@ -40,7 +40,7 @@ pub struct Tail {
 pub struct Damage {
     /// Its line, from 1.
     pub line: u64,
-    /// Where the line begins, in bytes from the start of the file.
+    /// Byte offset of the line from the start of the file.
     pub offset: u64,
     /// What is wrong with it.
     pub what: Untrusted,

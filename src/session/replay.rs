@@ -22,7 +22,7 @@ pub enum Stride {
     Walk,
 }
 
-/// A state is kept for every so many facts, so that going back does not begin at the start.
+/// How often a state is kept, in facts, so that going back does not fold from the start.
 const KEEP_EVERY: usize = 256;
 
 /// A recorded session and a position in it: that many facts have happened.
@@ -70,7 +70,7 @@ impl Replay {
         self.at == self.facts.len()
     }
 
-    /// The position behind the next `count` stops of that kind, or the end.
+    /// The position after the next `count` stops of that kind, or the end.
     pub fn ahead(&self, stride: Stride, count: u32) -> usize {
         let end = self.facts.len();
         let mut to = self.at;
@@ -102,15 +102,15 @@ impl Replay {
         None
     }
 
-    /// Moves on to the next stop of that kind, or to the end; gives the facts that happened on the way.
+    /// Moves forward to the next stop of that kind, or to the end; returns the facts passed on the way.
     pub fn forward(&mut self, stride: Stride) -> &[Arc<Fact>] {
         let (from, to) = (self.at, self.ahead(stride, 1));
         self.seek(to);
         self.facts.get(from..to).unwrap_or_default()
     }
 
-    /// Moves back to the last stop of that kind before the position, or to the start; says how many facts were taken
-    /// back.
+    /// Moves back to the last stop of that kind before the position, or to the start; returns how many facts were
+    /// undone.
     pub fn back(&mut self, stride: Stride) -> usize {
         let from = self.at;
         let to = (1..from).rev().find(|p| self.is_stop(*p, stride)).unwrap_or(0);
@@ -138,7 +138,7 @@ impl Replay {
         self.keep_state();
     }
 
-    /// Keeps the state, where it is one of those that are kept, as it is in the recording.
+    /// Keeps the recorded state at this position, if it is one of those to be kept.
     fn keep_state(&mut self) {
         if self.at == self.kept.len() * KEEP_EVERY {
             let current = self.instead_of.unwrap_or(self.state.current);
@@ -146,7 +146,7 @@ impl Replay {
         }
     }
 
-    /// Moves to a position; to the end where there are not so many facts.
+    /// Moves to a position, or to the end if there are not that many facts.
     pub fn seek(&mut self, position: usize) {
         if let Some(recorded) = self.instead_of.take() {
             self.state.current = recorded;
@@ -185,7 +185,7 @@ impl Replay {
     }
 }
 
-/// Whether a walk stands at another place after it, or another walk is the current one.
+/// Whether it moves a walk to another place, or makes another walk the current one.
 fn moves(fact: &Fact) -> bool {
     matches!(
         fact,

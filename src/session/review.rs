@@ -96,7 +96,7 @@ fn beside(recording: &Path) -> Vec<PathBuf> {
 
 type Read = (Option<Digest>, Vec<(u64, Fact)>, Vec<String>);
 
-/// What session a review is about, what it says, each with its place, and what is wrong with the file.
+/// Which session a review is about, its notes with their positions, and what is wrong with the file.
 fn read(review: &Path) -> Result<Read, JournalError> {
     let (facts, recovery) = journal::read(review)?;
     let session = facts.iter().find_map(|fact| match fact {
@@ -111,7 +111,7 @@ fn read(review: &Path) -> Result<Read, JournalError> {
     Ok((session, notes.collect(), notices))
 }
 
-/// Whoever looks at a recording, and the review they leave.
+/// A reader of a recording, and the review they leave.
 pub struct Reviewer {
     recording: PathBuf,
     author: Untrusted,

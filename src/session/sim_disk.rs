@@ -11,7 +11,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-/// Bytes that reach the disk together. Small, so that one record has many.
+/// Bytes that reach the disk together. Small, so that one record spans many.
 const SECTOR: usize = 32;
 
 /// How calls fail.
@@ -127,7 +127,7 @@ impl SimDisk {
         disk
     }
 
-    /// Begins to count calls anew and lets those of `plan` fail.
+    /// Restarts the count of calls and makes those of `plan` fail.
     pub(super) fn plan(&self, plan: Option<Plan>) {
         let mut world = self.world();
         world.calls = 0;
@@ -145,7 +145,7 @@ impl SimDisk {
         world.names.iter().map(|(path, inode)| (path.clone(), world.inodes[*inode].seen.clone())).collect()
     }
 
-    /// What a disk holds after the power was cut now: what was synced, and of the rest whatever `choices` says.
+    /// What the disk holds if the power fails now: what was synced, and of the rest whatever `choices` selects.
     pub(super) fn power_cut(&self, choices: &mut dyn Choices) -> Self {
         let world = self.world();
         let inodes = world.inodes.iter().map(|inode| {

@@ -85,7 +85,7 @@ impl Conditions {
         }
     }
 
-    /// Whether the judges compute the same, wherever their files lie. Before a judge was loaded, none was used.
+    /// Whether the judges compute the same, wherever their files are. Also true if either side has no judge yet.
     pub fn same_model(&self, other: &Self) -> bool {
         let what = |m: &ModelInfo| (m.sha256, m.tokenizer_sha256, m.template_sha256);
         let how = |m: &ModelInfo| [m.kernel.clone(), m.isa.clone(), m.kv_dtype.clone(), m.device.clone()];
@@ -103,7 +103,7 @@ impl Conditions {
         self.mode == other.mode && same(&self.policy, &other.policy) && same(&self.model, &other.model)
     }
 
-    /// Whether answers made under the one may stand beside answers made under the other in one walk.
+    /// Whether answers made under both may be combined in one walk.
     pub fn same(&self, other: &Self) -> bool {
         self.mode == other.mode && self.same_model(other) && self.same_policy(other)
     }
@@ -118,7 +118,7 @@ pub struct Walk {
     pub index: usize,
     /// The sample.
     pub sample: Arc<Sample>,
-    /// What it is made under: its last step, or the session as it was when it began.
+    /// Its conditions: those of its last step, or of the session when it began.
     pub conditions: Arc<Conditions>,
     /// Overridden classifier thresholds that hold for it.
     pub thresholds: Vec<(Name, f64)>,
@@ -128,12 +128,12 @@ pub struct Walk {
     pub forked_from: Option<(WalkId, usize)>,
     /// Answered nodes, in order.
     pub steps: Vec<Arc<Step>>,
-    /// What each of them was made under; steps that a branch shares keep what they had.
+    /// The conditions of each step; steps that a branch shares keep theirs.
     pub under: Vec<Arc<Conditions>>,
     /// How many of them, from the first, were read back when the session was opened again; the others were computed
     /// since.
     pub read_back: usize,
-    /// The end, where it was reached.
+    /// The end, if it was reached.
     pub leaf: Option<LeafReached>,
 }
 
@@ -148,7 +148,7 @@ impl Walk {
         self.steps.last().map_or_else(|| Target::Node(self.root.clone()), |s| s.target.clone())
     }
 
-    /// The answer that a human gave at a node, where somebody gave one.
+    /// The human answer at a node, if there is one.
     pub fn gold_answer(&self, node: &Name) -> Option<&Name> {
         self.sample.gold.path.iter().find(|(n, _)| n == node).map(|(_, answer)| answer)
     }
@@ -163,8 +163,8 @@ impl Walk {
         self.under.get(place).unwrap_or(&self.conditions)
     }
 
-    /// Whether it may go on under these conditions. One without steps takes any judge and mode, but has its root from
-    /// its policy.
+    /// Whether it may continue under these conditions. A walk without steps accepts any judge and mode, but its root
+    /// belongs to its policy.
     pub fn goes_on_under(&self, now: &Conditions) -> bool {
         if self.steps.is_empty() { self.conditions.same_policy(now) } else { self.conditions.same(now) }
     }
@@ -320,7 +320,7 @@ impl SessionState {
         Conditions { policy: self.policy.clone(), model: self.model.clone(), mode: self.mode }
     }
 
-    /// The overridden thresholds that hold for what is on the screen: those of the current walk.
+    /// The threshold overrides that apply to the screen: those of the current walk.
     pub fn thresholds_now(&self) -> &[(Name, f64)] {
         self.walk_now().map_or(&self.thresholds, |walk| &walk.thresholds)
     }
@@ -335,8 +335,8 @@ impl SessionState {
         self.walks.iter().find(|w| w.id == id)
     }
 
-    /// How many notes and tags are about step `place` of a walk, from 0, where it was made: a branch shares the notes
-    /// on the steps that it shares.
+    /// How many notes and tags are about step `place` of a walk, from 0, counted where the step was made: a branch
+    /// shares the notes on the steps it shares.
     pub fn remarks_on(&self, walk: &Walk, place: usize) -> usize {
         let mut walk = walk;
         // Numbers of walks come from a file: a ring of branches must not hold anybody up.
@@ -350,8 +350,7 @@ impl SessionState {
         self.notes.iter().filter(|n| n.on == here).count() + self.tags.iter().filter(|t| t.on == here).count()
     }
 
-    /// The number the next walk gets: above all others, or the lowest free one where a session file used up the
-    /// highest.
+    /// The number of the next walk: above all others, or the lowest free one if a session file used up the highest.
     pub fn next_walk(&self) -> WalkId {
         let highest = self.walks.iter().map(|w| w.id.0).max().unwrap_or(0);
         let above = highest.checked_add(1).map(WalkId);

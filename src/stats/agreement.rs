@@ -1,9 +1,9 @@
 //! The agreement of classifier, LLM and gold on one sample: one cell, and one confusion per side.
 //!
-//! Must not take a missing label for "no", nor an escalation for an error.
+//! Must not read a missing label as "no", nor an escalation as an error.
 //!
-//! A side **decides** where its outcome is violating or non-violating. It **abstains** where it is there and says
-//! escalate or undetermined. It is **missing** where there is no classifier, no threshold, no model or no label.
+//! A side **decides** if its outcome is violating or non-violating. It **abstains** if its outcome is escalate or
+//! undetermined. It is **missing** if there is no classifier, no threshold, no model or no label.
 //!
 //! | gold | classifier and LLM | cell |
 //! |---|---|---|
@@ -115,7 +115,7 @@ impl Confusion {
 /// The agreement on one sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Agreement {
-    /// The cell; `None` where the table above gives none.
+    /// The cell; `None` if the table above gives none.
     pub cell: Option<Cell>,
     /// The classifier against gold.
     pub classifier: Option<Confusion>,

@@ -30,13 +30,13 @@ pub fn alike<'a>(word: &str, options: impl IntoIterator<Item = &'a str>) -> Vec<
     found.into_iter().map(|(_, option)| option).collect()
 }
 
-/// The length of `text` in characters, where it is at most `most`; no more of it is looked at.
+/// The length of `text` in characters, if it is at most `most`; stops counting after that.
 fn length_within(text: &str, most: usize) -> Option<usize> {
     let length = text.chars().take(most + 1).count();
     (length <= most).then_some(length)
 }
 
-/// `did you mean X or Y?`, each as `shown` writes it; `None` where nothing is spelt alike.
+/// `did you mean X or Y?`, each formatted by `shown`; `None` if there are no similar words.
 pub fn did_you_mean(near: &[&str], shown: impl Fn(&str) -> String) -> Option<String> {
     let names: Vec<String> = near.iter().map(|name| shown(name)).collect();
     (!names.is_empty()).then(|| format!("did you mean {}?", names.join(" or ")))

@@ -5,7 +5,7 @@
 use std::io::{self, Write};
 use unicode_width::UnicodeWidthChar;
 
-/// Our marks and lines, and what stands for them.
+/// Our marks and lines, and their stand-ins.
 const MARKS: &[(&str, char)] = &[
     ("─╌┄┈", '-'),
     ("━═", '='),
@@ -38,7 +38,7 @@ const MARKS: &[(&str, char)] = &[
     ("⌫", '<'),
 ];
 
-/// What stands for a character that is not ASCII.
+/// The stand-in for a character that is not ASCII.
 fn stand_in(c: char) -> char {
     MARKS.iter().find(|(marks, _)| marks.contains(c)).map_or('?', |(_, ascii)| *ascii)
 }
@@ -63,7 +63,7 @@ pub fn text(text: &str) -> String {
     })
 }
 
-/// A stream to a terminal that shows ASCII only. A character may arrive in pieces; what is no UTF-8 becomes `?`.
+/// A stream to a terminal that shows ASCII only. A character may arrive in pieces; invalid UTF-8 becomes `?`.
 pub struct AsciiWriter<W> {
     out: W,
     on: bool,

@@ -13,8 +13,8 @@ pub fn width(text: &str) -> usize {
     if text.is_ascii() { text.len() } else { text.graphemes(true).map(UnicodeWidthStr::width).sum() }
 }
 
-/// The longest prefix of whole grapheme clusters and markers within `cells`, with `…` in the last cell where something
-/// was cut.
+/// The longest prefix of whole grapheme clusters and markers within `cells`, with `…` in the last cell if something was
+/// cut.
 pub fn truncate(text: &str, cells: usize) -> String {
     if width(text) <= cells {
         return text.to_owned();
@@ -43,7 +43,7 @@ pub fn fit(text: &str, cells: usize) -> String {
 }
 
 /// Where to break `text` so that no line is wider than `cells`: byte ranges of the lines, in order. Breaks after
-/// spaces, around wide (CJK) characters, and inside a word only where the word alone is wider than a line. Spaces at a
+/// spaces, around wide (CJK) characters, and inside a word only if the word alone is wider than a line. Spaces at a
 /// break belong to no line. A unit wider than `cells` gets a line of its own. An empty text is one empty line.
 pub fn wrap(text: &str, cells: usize) -> Vec<Range<usize>> {
     let mut lines = Vec::new();
@@ -55,7 +55,7 @@ pub fn wrap(text: &str, cells: usize) -> Vec<Range<usize>> {
         let w = width(unit);
         let space = unit.chars().all(char::is_whitespace);
         if space {
-            // Trailing spaces may hang over the edge; they are cut off where the line breaks.
+            // Trailing spaces may extend past the edge; they are dropped at the line break.
             at += unit.len();
             used += w;
             (word_start, word_used) = (at, 0);

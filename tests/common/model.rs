@@ -1,7 +1,7 @@
-//! What some tests need and not every machine has: the real model of the end-to-end tests, programs.
+//! What some tests need and not every machine has: the real model of the end-to-end tests, and certain programs.
 //!
-//! Must say why where a test is skipped, and must not skip where `CROSSEXAM_REQUIRE_MODEL` asks for what the project
-//! has or fetches itself, as `.ci/run` does.
+//! Must report why a test is skipped. If `CROSSEXAM_REQUIRE_MODEL` is set, as in `.ci/run`, must not skip for lack of
+//! anything that the project has or fetches itself.
 
 use std::path::PathBuf;
 
@@ -14,10 +14,10 @@ pub fn models_with(file: &str) -> Option<PathBuf> {
     folder
 }
 
-/// Says why a test is skipped.
+/// Reports why a test is skipped.
 ///
 /// # Panics
-/// Where nothing may be skipped.
+/// If nothing may be skipped.
 pub fn missing(what: &str) {
     assert!(std::env::var_os("CROSSEXAM_REQUIRE_MODEL").is_none(), "{what}");
     println!("skipped: {what}");

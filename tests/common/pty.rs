@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 /// How long a wait may last; long, because test machines are busy, and never waited for in a test that passes.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// How a program is started. The environment holds nothing but what is named here and a `TERM`.
+/// How a program is started. The environment holds only what is named here, and a `TERM`.
 pub struct Start<'a> {
     /// The program.
     pub program: &'a Path,
@@ -31,7 +31,7 @@ pub struct Start<'a> {
     pub size: (u16, u16),
 }
 
-/// What a terminal answers when it is asked where its cursor is.
+/// Answers a query for the cursor position, as a terminal does.
 #[derive(Default)]
 struct Answers(Vec<u8>);
 
@@ -58,7 +58,7 @@ pub struct Pty {
     child: Box<dyn Child + Send + Sync>,
     seen: Arc<(Mutex<Seen>, Condvar)>,
     reader: Option<JoinHandle<()>>,
-    /// Tells the reader to let go of the terminal after what it reads next.
+    /// Tells the reader to release the terminal after its next read.
     closing: Arc<AtomicBool>,
     cooked: String,
 }
@@ -160,8 +160,7 @@ impl Pty {
         self.wait(&format!("{text:?}"), |screen| screen.contents().contains(text))
     }
 
-    /// Waits until the cursor stands right behind a prompt that begins with `prompt` and ends in `> `, with nothing
-    /// typed.
+    /// Waits until the cursor is right after a prompt that begins with `prompt` and ends in `> `, with nothing typed.
     #[track_caller]
     pub fn wait_prompt(&self, prompt: &str) -> String {
         self.wait(&format!("the prompt {prompt:?}"), |screen| {
@@ -237,10 +236,10 @@ impl Pty {
             self.resize(columns, 30);
             std::thread::yield_now();
         }
-        // The library's writer types Ctrl-D when it is dropped, where the terminal has a key for that; a window does
-        // not.
+        // The library's writer types Ctrl-D when it is dropped, if the terminal has a key for that; closing a window
+        // does not.
         let tty = self.master.as_ref().and_then(|master| master.tty_name()).expect("a terminal with a name");
-        // Not after what is written, which nobody reads any more.
+        // Do not wait for pending output, which nobody reads any more.
         let undone = std::process::Command::new("stty").arg("-F").arg(tty).args(["-drain", "eof", "undef"]).status();
         assert!(undone.expect("stty runs").success());
         let start = Instant::now();
@@ -248,7 +247,8 @@ impl Pty {
         self.end_within(start)
     }
 
-    /// Waits for the end of the program alone: its exit code and the time since `start`. One that goes on is killed.
+    /// Waits only for the program to end: its exit code and the time since `start`. A program that does not end is
+    /// killed.
     #[track_caller]
     pub fn end_within(&mut self, start: Instant) -> (u32, Duration) {
         let child = nix::unistd::Pid::from_raw(self.pid() as i32);

@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-/// Says where `value` does not fit `schema`; `root` holds the definitions.
+/// Reports where `value` does not match `schema`; `root` holds the definitions.
 pub fn misfit(root: &Value, schema: &Value, value: &Value, at: &str) -> Result<(), String> {
     let Some(keywords) = schema.as_object() else { return Err(format!("{at}: no schema for it")) };
     for (keyword, rule) in keywords {

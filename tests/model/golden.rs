@@ -38,8 +38,8 @@ pub fn distance(wanted: &Top, found: &Top) -> f64 {
     wanted.iter().take(10).map(|(id, p)| (p - of(*id)).abs()).fold(0.0, f64::max)
 }
 
-/// Whether the most likely token of `wanted` leads so clearly, `slack` times as much as by rounding, that it has to be
-/// the one of `found`, and is not.
+/// Whether the most likely token of `wanted` leads so clearly (by `slack` times what rounding can explain) that `found`
+/// must have the same one, and does not.
 pub fn turned_round(wanted: &Top, found: &Top, slack: f64) -> bool {
     wanted[0].1 - wanted[1].1 > LEAD * slack && found[0].0 != wanted[0].0
 }

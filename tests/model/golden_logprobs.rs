@@ -1,8 +1,8 @@
 //! Next-token log-probabilities of several model files against a reference engine on the same files.
 //!
-//! The references are not part of this repository (`CROSSEXAM_SHARED`, default `../shared`), so these tests skip, and
-//! say so, where they or the model are absent, even where `CROSSEXAM_REQUIRE_MODEL` asks for the model. What fails on
-//! every machine is `golden_committed`. Must not assert what only one of the two can know.
+//! The references are not part of this repository (`CROSSEXAM_SHARED`, default `../shared`). So these tests skip with a
+//! message if they or the model are absent, even if `CROSSEXAM_REQUIRE_MODEL` is set; `golden_committed` runs
+//! everywhere. Must not assert what only one of the two engines can know.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use crate::golden::{Limits, Top, check, distance, field, score, turned_round};
@@ -14,8 +14,8 @@ use crossexam::llm::linear::Arithmetic;
 use serde_json::Value;
 use std::path::PathBuf;
 
-/// At the worst of the reference's ten most likely tokens of a prompt. The reference rounds activations to 8 bits, so
-/// it is off by about this much itself.
+/// For the worst of the reference's ten most likely tokens of a prompt. The reference rounds activations to 8 bits, so
+/// its own error is about this large.
 const LIMITS: Limits = Limits { most: 0.35, median: 0.20 };
 
 /// This Gemma amplifies rounding, so the reference is one draw among many. Measured on the 16 short prompts with an
@@ -87,7 +87,7 @@ fn compare(folder: &str, file: &str, limits: &Limits) {
     let decoder = load(&file, arithmetic());
     let slack = if decoder.device() == "cpu" { 1.0 } else { DEVICE_SLACK };
     let (mut worst, mut flips) = (Vec::new(), Vec::new());
-    // One prompt of each file is as long as all others together; the smallest model stands for all there.
+    // One prompt per file is as long as all others together; there, the smallest model represents all.
     let lines = lines.iter().filter(|line| line.ids.len() < 500 || file.file_len() < 150_000_000);
     for (index, line) in lines.enumerate() {
         let found = score(&decoder, &line.ids);

@@ -1,9 +1,9 @@
-//! Token ids of plain content against llama.cpp's on real model files, and what their chat templates become.
+//! Token ids of plain content on real model files against llama.cpp's, and how their chat templates are read.
 //!
 //! Needs `CROSSEXAM_TEST_MODELS` (a folder of GGUF files) and the reference tokenisations (`CROSSEXAM_SHARED`, default
-//! `../shared`), which are not part of this repository: without them it skips and says so, even where
-//! `CROSSEXAM_REQUIRE_MODEL` asks for the model. What fails on every machine is `golden_committed`. Must not print the
-//! texts: they are offensive by design.
+//! `../shared`), which are not part of this repository. Without them it skips with a message, even if
+//! `CROSSEXAM_REQUIRE_MODEL` is set; `golden_committed` runs on every machine. Must not print the texts: they are
+//! offensive by design.
 
 #![allow(clippy::print_stderr, reason = "says which models were compared or why none was")]
 

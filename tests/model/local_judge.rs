@@ -69,7 +69,7 @@ fn an_answer_has_the_same_bits_alone_after_other_prompts_forked_and_with_one_thr
     }
 }
 
-/// Gives all questions at once and takes their answers as they come.
+/// Asks all questions at once and takes their answers as they come.
 struct Many {
     ready: Vec<Question>,
     answers: Vec<Option<Judgement>>,

@@ -23,7 +23,7 @@ fn crossexam(args: &[&str], models: &Path, home: &Path, input: &str) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .expect("the binary starts");
-    // A program that does not read its input has closed it; its output tells why.
+    // A program that does not read its input may have closed it; its output says why.
     drop(child.stdin.take().expect("a pipe").write_all(input.as_bytes()));
     child.wait_with_output().expect("the binary ends")
 }

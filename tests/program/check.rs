@@ -16,7 +16,7 @@ pub fn crossexam(dir: &Path, args: &[&str]) -> Command {
 
 pub fn fed(mut command: Command, input: &[u8]) -> Output {
     let mut child = command.spawn().expect("the binary starts");
-    // A program that does not read its input has closed it; its output tells why.
+    // A program that does not read its input may have closed it; its output says why.
     drop(child.stdin.take().expect("a pipe").write_all(input));
     child.wait_with_output().expect("the binary ends")
 }

@@ -50,13 +50,14 @@ fn start(mut command: Command) -> (Child, BufReader<ChildStdout>) {
     (child, stdout)
 }
 
-/// The fact of a line of output, where it is one: written to stdout means acknowledged.
+/// The fact in a line of output, if there is one: written to stdout means acknowledged.
 fn acknowledged(line: &str) -> Option<Fact> {
     let event: serde_json::Value = serde_json::from_str(line).ok()?;
     (event["event"] == "fact").then(|| wire::from_json(event["fact"].clone()).expect("a fact"))
 }
 
-/// The session has every fact of `told`, in that order, after the facts with which it was opened; then it goes on.
+/// Checks that the session has every fact of `told`, in order, after the facts with which it was opened, and that it
+/// continues.
 fn check(dir: &Path, session: &Path, told: &[Fact], case: &str) {
     let (facts, recovery) = match journal::read(session) {
         Ok(read) => read,
@@ -83,7 +84,7 @@ fn session_in(dir: &Path) -> PathBuf {
     dir.join("s.jsonl")
 }
 
-/// Facts the whole script gives, without times.
+/// The facts of the whole script, without times.
 fn undisturbed() -> Vec<Fact> {
     let dir = tempfile::tempdir().expect("a folder");
     let (mut child, stdout) = start(program(dir.path(), &session_in(dir.path())));

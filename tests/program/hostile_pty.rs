@@ -18,7 +18,7 @@ fn all_hidden() -> Vec<char> {
     ('\0'..=char::MAX).filter(|c| c.is_control() || format(*c)).collect()
 }
 
-/// Texts that try to act on a terminal, and the published list of such strings where it is there.
+/// Texts that try to act on a terminal, plus the published list of such strings if it is available.
 fn attacks() -> Vec<String> {
     let mut texts: Vec<String> = [
         "\u{1b}[2J\u{1b}[H\u{1b}]0;owned\u{7}",
@@ -45,7 +45,7 @@ fn attacks() -> Vec<String> {
     texts
 }
 
-/// Reads what was written to the terminal as a stream and panics at the first thing that the program itself never
+/// Reads the bytes written to the terminal as a stream and panics at the first thing that the program itself never
 /// writes.
 fn assert_ours(raw: &[u8]) {
     let text = std::str::from_utf8(raw).expect("the program writes UTF-8");
@@ -86,7 +86,7 @@ fn assert_ours(raw: &[u8]) {
     }
 }
 
-/// A policy whose every text is hostile; TOML needs the control characters escaped.
+/// A policy in which every text is hostile; TOML requires control characters to be escaped.
 fn policy(text: &str) -> String {
     let mut quoted = String::from("\"");
     for c in text.chars() {

@@ -99,7 +99,7 @@ fn typed(dir: &Path, front_end: &str, before: &str, prompt: &str) -> Vec<Fact> {
         pty.send(before);
         pty.line(line);
         if front_end == "open" && crossexam::command::parse(line).is_err() {
-            // The screen keeps a line that it cannot read, to be mended; Escape gives it up.
+            // The screen keeps a line that it cannot parse, for correction; Escape discards it.
             pty.wait_text("there is no command");
             pty.send("\u{1b}");
             pty.wait("the prompt to close", |screen| !screen.contents().contains("there is no command"));
@@ -122,8 +122,8 @@ fn three_front_ends_leave_the_same_facts() {
     assert_eq!(stdin, typed(dir.path(), "open", ":", "help"));
 }
 
-/// Every example of the table that leaves the front end where it is, in the table's order; walks begin anew where a
-/// command moves one.
+/// Every example of the table that does not leave the front end, in the table's order; walks start over before a
+/// command that moves one.
 fn examples() -> Vec<String> {
     let mut lines = Vec::new();
     for spec in TABLE {
@@ -169,7 +169,7 @@ fn words(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// What stands between the lines of a transcript: the answer to each. `echo` is what stands before a line.
+/// The answer to each line of a transcript: the rows up to the next one. `echo` says whether a row shows a line.
 fn answers(shown: &str, lines: &[String], echo: impl Fn(&str, &str) -> bool) -> Vec<Vec<String>> {
     let mut rows = shown.lines().map(str::trim_end);
     let mut found: Vec<Vec<String>> = Vec::new();
@@ -277,7 +277,7 @@ fn every_example_leaves_the_same_facts_and_gives_the_same_answer_in_three_front_
     assert_eq!(recorded, facts(&session));
 }
 
-/// How many facts there are after `line` was carried out, where there were `before`.
+/// The number of facts after `line` has run, given `before`.
 fn after(facts: &[Fact], before: usize, line: &str) -> usize {
     let commands = if line.starts_with("source") { usize::MAX } else { 1 };
     let mut seen = 0;

@@ -27,7 +27,7 @@ fn scripts() -> Vec<PathBuf> {
     scripts
 }
 
-/// Stdout, then stderr where there is any, then the exit code.
+/// Stdout, then stderr if there is any, then the exit code.
 fn run(script: &[u8]) -> String {
     let dir = tempfile::tempdir().expect("a folder");
     let first = String::from_utf8_lossy(script);

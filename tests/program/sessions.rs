@@ -162,7 +162,7 @@ fn a_session_written_by_the_program_fits_the_schema() {
     }
 }
 
-/// The same fact with every number in it as large as it can be, but for those by which facts find each other.
+/// The same fact with every number in it as large as possible, except those by which facts refer to each other.
 fn at_the_limit(fact: &Fact) -> Fact {
     fn numbers<'a>(value: &'a mut serde_json::Value, name: &str, found: &mut Vec<&'a mut serde_json::Value>) {
         match value {

@@ -15,7 +15,7 @@ const SOON: Duration = Duration::from_secs(5);
 
 const OPEN: &[&str] = &["--policy", "builtin:scams.toml", "--samples", "builtin:scams.jsonl", "--session", "s.jsonl"];
 
-/// A way into the program and what is on the screen when it has arrived.
+/// A way to start the program, and what is on the screen once it is ready.
 struct Entry {
     args: Vec<&'static str>,
     keys: &'static str,
@@ -58,7 +58,7 @@ fn arrived(entry: &Entry, dir: &Path) -> Pty {
         assert!(program(dir, &script).status().expect("it runs").success());
     }
     let mut pty = start(dir, &entry.args);
-    // Keys are typed one line after the other, each once the screen before it is there.
+    // Keys are typed line by line, each once the previous screen has appeared.
     let first = match (entry.keys, entry.args.first()) {
         ("", _) => entry.until,
         (_, Some(&"repl")) => "awareness> ",
@@ -178,7 +178,7 @@ fn a_stopped_job_ends_when_its_terminal_is_closed() {
     assert_whole(dir.path());
 }
 
-/// `check` whose output nobody reads, when it has filled the pipe.
+/// `check` whose output nobody reads, once it has filled the pipe.
 fn stuck(dir: &Path) -> Child {
     let args = ["check", "--policy", "builtin:scams.toml", "--llm", "scripted:0.9"];
     let mut command = program(dir, &args);
@@ -231,7 +231,7 @@ fn a_filter_that_waits_for_its_input_ends_at_a_signal() {
         let mut child =
             program(dir.path(), args).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
         let _input = child.stdin.take();
-        // A second one ends it at once where the first finds the handler not yet there, or nothing that listens.
+        // A second signal ends it at once if the first came before the handler was installed, or nothing was listening.
         signal("-INT", child.id());
         signal("-INT", child.id());
         let (code, took) = ended(child);

@@ -3,7 +3,7 @@
 use crate::common::pty::{Pty, Start};
 use std::path::Path;
 
-/// The debugger on the scam policy with a judge that gives `script` as rationale, or a probability.
+/// The debugger on the scam policy with a judge that uses `script` as rationale, or as probability.
 fn open(dir: &Path, llm: &str, size: (u16, u16)) -> Pty {
     open_with(dir, llm, size, &[], &[])
 }
@@ -116,7 +116,7 @@ fn the_terminal_is_asked_for_its_background_and_its_answer_is_never_typed_howeve
         pty.send(answer);
         pty.wait("the colours of that background", |s| colour_of_focus(s) == Some(vt100::Color::Idx(colour)));
     }
-    // Had any of it been typed, `]` would have gone on to another sample, and digits would stand in the status line.
+    // Had any of it been typed, `]` would have moved to another sample, and digits would be in the status line.
     pty.send("?");
     let screen = pty.wait_text(" Help ");
     assert!(screen.contains("sample 1/41") && !screen.contains("rgb"), "{screen}");

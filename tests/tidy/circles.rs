@@ -68,7 +68,7 @@ fn uses(text: &str, keyword: &str) -> Vec<Vec<String>> {
     found
 }
 
-/// The file of a path, as far as there is one; re-exports are followed.
+/// The file of a path, as far as it exists; re-exports are followed.
 fn file_of(files: &BTreeMap<Module, File>, from: &Module, path: &[String]) -> Option<Module> {
     let mut full: Module = match path.first().map(String::as_str) {
         Some("crate") => path[1..].to_vec(),

@@ -6,10 +6,10 @@ use super::json::Raw;
 use super::{Line, SampleError};
 use crate::domain::{Gold, Outcome};
 
-/// The label's keys as they stand in a line; null counts as absent.
+/// The label's keys as given in a line; null counts as absent.
 pub(super) struct Keys<'a> {
     pub gold: Option<Raw<'a>>,
-    /// Whether `gold_violates` stands there at all, be it null: then `gold` may be anything.
+    /// Whether the key `gold_violates` is present, even as null: then `gold` may be anything.
     pub violates_key: bool,
     pub violates: Option<Raw<'a>>,
     pub label: Option<Raw<'a>>,

@@ -5,7 +5,7 @@
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 
-/// One value as it stands in the line.
+/// One value as spelt in the line.
 #[derive(Clone, Copy)]
 pub(super) struct Raw<'a> {
     text: &'a str,
@@ -53,17 +53,17 @@ impl<'a> Raw<'a> {
         self.text == "null"
     }
 
-    /// The bool, where it is one.
+    /// The bool, if it is one.
     pub fn bool(self) -> Option<bool> {
         self.text.parse().ok()
     }
 
-    /// The decoded text, where it is one.
+    /// The decoded text, if it is one.
     pub fn string(self) -> Option<String> {
         serde_json::from_str(self.text).ok()
     }
 
-    /// The number, where it is one; JSON has no other numbers than finite ones.
+    /// The number, if it is one; JSON numbers are always finite.
     pub fn number(self) -> Option<f64> {
         serde_json::from_str::<serde_json::Number>(self.text).ok()?.as_f64().filter(|n| n.is_finite())
     }
@@ -91,8 +91,8 @@ impl<'a> Raw<'a> {
         Some(self.parts().collect())
     }
 
-    /// The values one level down, keys among them: behind the bracket, the comma or the colon each begins with, as far
-    /// as `serde_json` reads one.
+    /// The values one level down, keys included: one after each bracket, comma or colon, as far as `serde_json` reads
+    /// one.
     fn parts(self) -> impl Iterator<Item = Self> {
         let mut next = 1;
         std::iter::from_fn(move || {
@@ -101,7 +101,7 @@ impl<'a> Raw<'a> {
             values.next()?.ok()?;
             let part = Self { text: rest.text.get(..values.byte_offset())?, at: rest.at };
             let after = part.at + part.text.len() - self.at;
-            // One separator stands between two values, or a bracket behind the last.
+            // Skip the one separator between two values, or the bracket after the last.
             let gap = self.text.get(after..)?;
             next = after + (gap.len() - gap.trim_ascii_start().len()) + 1;
             Some(part)
@@ -109,8 +109,8 @@ impl<'a> Raw<'a> {
     }
 }
 
-/// Any JSON value, read to find what is wrong with it and kept nowhere. (`IgnoredAny` looks neither into texts nor at
-/// the size of numbers.)
+/// Any JSON value, read to find what is wrong with it and then dropped. (`IgnoredAny` checks neither texts nor the size
+/// of numbers.)
 struct Checked;
 
 impl<'de> Deserialize<'de> for Checked {

@@ -5,11 +5,11 @@
 /// One key of a sample.
 #[derive(Clone, Copy, Debug)]
 pub struct Key {
-    /// As it stands in the file.
+    /// As spelt in the file.
     pub name: &'static str,
     /// What its value is.
     pub value: &'static str,
-    /// What holds where it is absent or null.
+    /// The meaning if it is absent or null.
     pub absent: &'static str,
     /// What it is for.
     pub meaning: &'static str,
@@ -89,7 +89,7 @@ mod tests {
         (path, text)
     }
 
-    /// `UPDATE_DOCS=1 cargo test` writes the table anew.
+    /// `UPDATE_DOCS=1 cargo test` rewrites the table.
     #[test]
     fn the_table_of_the_documentation_is_this_table() {
         let (path, written) = page();

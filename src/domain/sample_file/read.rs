@@ -11,7 +11,7 @@ use std::io::{self, BufRead};
 pub struct RawLine {
     /// Its number, from 1.
     pub number: usize,
-    /// Its bytes without the line break; empty where the line was too long to keep.
+    /// Its bytes without the line break; empty if the line was too long to keep.
     pub bytes: Vec<u8>,
     /// It was longer than [`MAX_LINE_BYTES`].
     pub too_long: bool,
@@ -114,7 +114,7 @@ pub struct Loaded {
     pub sha256: Digest,
 }
 
-/// How many bad lines of a file are kept: what is wrong with a line takes far more memory than a short line.
+/// How many bad lines of a file are kept: a diagnostic takes far more memory than a short line.
 pub const MAX_ERRORS: usize = 100;
 
 /// The most samples of one file that are kept in memory.

@@ -42,7 +42,7 @@ impl Maker {
         }
     }
 
-    /// The record of the sample on `line`, where there was one: its walk, or why there is none.
+    /// The record of the sample on `line` (if there was one): its walk, or why there is none.
     pub fn record(&self, line: u64, sample: Option<&Sample>, end: Result<&Walked, Fault>) -> Record {
         let made_by = MadeBy { sample: sample.map(|s| s.content.digest()), ..self.made_by.clone() };
         let (walked, error) = match end {

@@ -22,7 +22,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub use queue::Tally;
 
-/// One thing a source gives.
+/// One item from a source.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Item {
     /// Its place in the input, for the record.
@@ -40,7 +40,7 @@ pub trait Source {
 
 /// Where records go.
 pub trait Sink {
-    /// Takes the record of the next item. A break ends the run: what is still at hand is for nobody any more.
+    /// Takes the record of the next item. `Break` ends the run; samples still in progress are dropped.
     fn take(&mut self, record: &Record) -> ControlFlow<()>;
 }
 

@@ -11,7 +11,7 @@ use crate::policy::{Policy, cost};
 use crate::record::Record;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Most items between the oldest whose record is not out yet and the newest that is begun: what is held in memory.
+/// How many items may lie between the oldest without a written record and the newest begun: a bound on memory.
 const WINDOW: u64 = 256;
 
 /// What a run came to.
@@ -29,13 +29,13 @@ pub struct Tally {
     pub reused: u64,
     /// Tokens of all prompts.
     pub prompts: u64,
-    /// It was interrupted: what is not in a record was not done.
+    /// It was interrupted: samples without a record were not finished.
     pub interrupted: bool,
     /// What the walks asked, to compare prompt layouts by.
     pub asked: cost::Asked,
 }
 
-/// The samples at hand, by their number in the run, from 1.
+/// The samples in progress, by their number in the run, from 1.
 pub(super) struct Queue<'a> {
     policy: &'a Policy,
     mode: Mode,
@@ -55,7 +55,7 @@ pub(super) struct Queue<'a> {
     ready: BTreeSet<u64>,
     /// Walks whose question the judge has.
     asked: BTreeSet<u64>,
-    /// Only this walk goes on, to see whether it brings the judge down.
+    /// Only this walk continues, to see whether it brings the judge down.
     alone: Option<u64>,
     /// The sink takes no more.
     closed: bool,
@@ -89,7 +89,7 @@ impl<'a> Queue<'a> {
         self.alone.is_some()
     }
 
-    /// Goes on with this walk alone, or with all.
+    /// Continues with this walk only, or with all.
     pub fn test(&mut self, alone: Option<u64>) {
         self.alone = alone;
     }
@@ -107,7 +107,7 @@ impl<'a> Queue<'a> {
         (!at_hand.is_empty()).then_some(at_hand)
     }
 
-    /// Gives the sink what is finished, also where something before it is not, and counts up.
+    /// Gives the sink every finished record, even if an earlier one is missing, and returns the tally.
     pub fn finish(mut self) -> Tally {
         for (_, record) in std::mem::take(&mut self.done) {
             self.give(&record);
@@ -116,7 +116,7 @@ impl<'a> Queue<'a> {
         self.tally
     }
 
-    /// Begins the walk of an item, or notes what is wrong with it.
+    /// Begins the walk of an item, or records what is wrong with it.
     fn begin(&mut self, item: Item) {
         self.taken += 1;
         let number = self.taken;

@@ -61,7 +61,7 @@ impl Source for VecDeque<Item> {
     }
 }
 
-/// Keeps records and breaks after so many.
+/// Keeps records and breaks after this many.
 struct Kept(Vec<Record>, usize);
 
 impl Sink for Kept {
@@ -74,8 +74,8 @@ impl Sink for Kept {
     }
 }
 
-/// Takes `width` questions at a time, answers the last first, falls over where one is about a bomb, and cancels itself
-/// after `left` answers.
+/// Takes `width` questions at a time, answers the last first, panics on one about a bomb, and cancels itself after
+/// `left` answers.
 struct Fragile {
     judge: Scripted,
     width: usize,
@@ -141,7 +141,7 @@ impl Judge for Fragile {
     }
 }
 
-/// Runs `texts` and gives the tally, the records and how often the judge was opened again.
+/// Runs `texts` and returns the tally, the records and how often the judge was reopened.
 fn ran(texts: &[Option<&str>], width: usize, left: usize, sink: usize) -> (Tally, Vec<Record>, usize) {
     let (policy, cancel, mut reopened) = (policy(), Cancel::new(), 0);
     let mut reopen = || {

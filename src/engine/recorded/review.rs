@@ -21,7 +21,7 @@ impl Recorded {
         self.leave(|by| Fact::Tagged { on, tag, by: Some(by) })
     }
 
-    /// Keeps what is left in the review, where the recording stands.
+    /// Keeps a note or tag in the review, at the current position in the recording.
     fn leave(&mut self, fact: impl FnOnce(Stamp) -> Fact) -> Result<Stop, Failure> {
         let happened = self.replay.facts().iter().take(self.replay.position());
         let after = happened.filter(|fact| !is_of_a_review(fact)).count() as u64;
@@ -44,7 +44,7 @@ impl Recorded {
     }
 
     fn reviewer(&self) -> Result<MutexGuard<'_, Reviewer>, Failure> {
-        // Without a file there is nothing that a review could stand beside.
+        // Without a file there is no place for a review beside it.
         let reviewer = self.reviewer.as_ref().ok_or_else(|| Failure::missing(Need::Live, Has::default()))?;
         Ok(reviewer.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -4,8 +4,8 @@ use super::*;
 use crate::command::EngineCommand;
 use crate::domain::Name;
 
-/// Wherever a node, an answer, a leaf, a sample or a score is named, a slip of the pen is told from a name that there
-/// is not.
+/// Wherever a node, an answer, a leaf, a sample or a score is named, a typing error is told from a name that does not
+/// exist.
 #[test]
 fn a_mistyped_name_is_refused_with_the_one_that_was_meant() {
     let mut bench = Bench::ready(0.8);

@@ -30,7 +30,7 @@ fn policy() -> Policy {
     crate::policy::parse("p.toml", POLICY, &mut |_| Err(String::new())).policy.expect("a policy")
 }
 
-/// Runs `check` over `input`: how it ended, the records, and what it says at the end.
+/// Runs `check` over `input`; returns the summary, the records, and the closing message.
 fn checked(input: &[u8]) -> (Summary, Vec<Value>, String) {
     let (policy, cancel, mut out) = (policy(), Cancel::new(), Vec::new());
     let mut open = || Ok(Box::new(Scripted::constant(0.9)) as Box<dyn Judge>);

@@ -51,18 +51,18 @@ impl Stopped {
         Self { code: if self.code == OK { OK } else { code }, ..self }
     }
 
-    /// Says it on `err` and gives the exit code.
+    /// Prints it on `err` and returns the exit code.
     pub fn tell(&self, err: &mut dyn Write) -> u8 {
         if !self.complaint.message.is_empty() {
             let text = words::told(&self.complaint);
-            // Where stderr is closed there is nobody to tell.
+            // If stderr is closed there is nobody to tell.
             drop(err.write_all(text.as_bytes()));
         }
         self.code
     }
 }
 
-/// From now on panics are told like every other error: what their message quotes cannot act on the terminal.
+/// From now on panics are reported like every other error: nothing that their message quotes can act on the terminal.
 pub fn tell_panics() {
     std::panic::set_hook(Box::new(|info| {
         let mut text: String = Escaped::lines(&info.to_string()).iter().map(|l| format!("{}\n", l.as_str())).collect();

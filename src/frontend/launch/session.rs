@@ -23,7 +23,7 @@ pub struct Opened {
     pub name: Untrusted,
     /// Whether what happens is recorded in it.
     pub recorded: bool,
-    /// Lines to carry out first.
+    /// Lines to run first.
     pub startup: Vec<String>,
 }
 
@@ -45,7 +45,7 @@ pub fn open(args: &OpenArgs, env: &Environment) -> Result<Opened, Stopped> {
     Ok(Opened { client, name, recorded, startup: startup(args, resumed).iter().map(ToString::to_string).collect() })
 }
 
-/// Who writes notes: as told, else the name under which the user is logged in.
+/// The author of notes: as given, else the user's login name.
 pub fn author(told: Option<&str>, env: &Environment) -> Untrusted {
     told.map_or_else(|| env.user.clone(), Untrusted::from)
 }
@@ -95,7 +95,7 @@ fn shown(path: &Path) -> Untrusted {
     path_text::of(path).into()
 }
 
-/// A new file for a session in `dir`: named by the time, and by a number where that is taken.
+/// A new file for a session in `dir`, named after the time; with a number if that name is taken.
 fn new_path(dir: &Path) -> Result<PathBuf, Stopped> {
     private_folder(dir).map_err(|e| {
         Stopped::failed(format!("cannot make the sessions folder {}: {e}", path_text::of(dir)))

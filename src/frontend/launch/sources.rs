@@ -26,10 +26,10 @@ impl JudgeSource for Sources {
     }
 }
 
-/// Judges as the arguments say.
+/// A source of judges according to the arguments.
 ///
 /// # Errors
-/// Where this build does not have the device: said at once, not after a download.
+/// If this build does not support the device: reported at once, not after a download.
 pub fn new(args: &ModelArgs, env: &Environment) -> Result<Box<dyn JudgeSource>, JudgeError> {
     device::check_built(args.device.device)?;
     let local = local::Options {

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 static CLOSED: AtomicBool = AtomicBool::new(false);
 
-/// Whether stdout was closed when the program started (`>&-`), so that nobody will ever read what is written there.
+/// Whether stdout was closed when the program started (`>&-`), so that nobody will read what is written there.
 pub fn stdout_was_closed() -> bool {
     #[cfg(any(target_os = "linux", target_os = "macos"))]
     std::hint::black_box(&BEFORE_MAIN);
@@ -32,7 +32,7 @@ extern "C" fn look() {
     CLOSED.store(closed, Ordering::Relaxed);
 }
 
-/// stderr for messages. Where nobody hears them any more, the work goes on and the exit code stays what it is.
+/// stderr for messages. If nobody reads it any more, the work continues and the exit code stays the same.
 pub struct Messages(Stderr);
 
 impl Messages {

@@ -8,10 +8,10 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-/// The most entries that are looked at below one folder.
+/// The most entries examined below one folder.
 const MOST: usize = 100_000;
 
-/// The most that is read of a file to tell what it is.
+/// How much of a file is read to determine its kind.
 const HEAD: u64 = 1 << 16;
 
 /// What a line of a TOML file that is a policy, or a part of one, begins with.
@@ -78,8 +78,8 @@ fn inside(folder: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(found)
 }
 
-/// Whether it is a policy or samples and not another file of the same form. What cannot be read is kept, so that it is
-/// told.
+/// Whether it is a policy or a sample file, and not another file with the same extension. Unreadable files are kept, so
+/// that they are reported.
 fn is_ours(path: &Path) -> bool {
     let Ok(file) = File::open(path) else { return has_extension(path, &["toml", "jsonl", "ndjson"]) };
     let mut lines = BufReader::new(file.take(HEAD)).split(b'\n').map_while(Result::ok);

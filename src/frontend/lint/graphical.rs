@@ -33,7 +33,7 @@ pub(super) fn picture(d: &Diagnostic, files: &[SourceFile], options: &LintOption
     let mut out = String::new();
     match handler.render_report(&mut out, &Shown::new(d, files)) {
         Ok(()) => out,
-        // miette gives up on places it cannot find; the line says the same.
+        // miette gives up on positions it cannot find; the plain line says the same.
         Err(fmt::Error) => format!("{}\n", plain_line(d)),
     }
 }
@@ -140,7 +140,7 @@ impl Excerpt {
             let line = line.trim_end_matches(['\n', '\r']);
             let mut cuts: Vec<usize> = Vec::new();
             for (_, p) in labels.iter().filter(|(_, p)| p.line - 1 == number) {
-                // A label that goes on over several lines is drawn on its first.
+                // A label that spans several lines is drawn on its first.
                 cuts.extend([p.span.start, p.span.end].map(|o| o.saturating_sub(start).min(line.len())));
             }
             let (text, places) = shown_line(line, &cuts);

@@ -24,7 +24,7 @@ pub(super) fn mean_chars(path: &Path) -> Result<f64, String> {
     Ok(chars as f64 / count as f64)
 }
 
-/// Gives `tell` every bad line of a file and returns how many there are, or in words why it cannot be read.
+/// Passes every bad line of a file to `tell`; returns how many there are, or in words why the file cannot be read.
 ///
 /// # Errors
 /// Those of `tell`.

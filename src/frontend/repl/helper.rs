@@ -24,7 +24,7 @@ pub struct LineHelper {
 }
 
 impl LineHelper {
-    /// With the names of the session as it stands.
+    /// With the current names of the session.
     pub fn new(names: SessionNames, color: bool) -> Self {
         Self { names, color }
     }
@@ -43,7 +43,7 @@ impl Completer for LineHelper {
     }
 }
 
-/// How a candidate is listed: its name and, where there is one, a few words on it.
+/// How a candidate is listed: its name and its description, if any.
 fn listed(name: &str, doc: &str) -> String {
     let name = Escaped::line(name);
     match doc.lines().next().filter(|d| !d.is_empty()) {
@@ -84,7 +84,7 @@ impl Highlighter for LineHelper {
     }
 
     fn highlight_char(&self, line: &str, _: usize, _: CmdKind) -> bool {
-        // Only a line that cannot be drawn as it is has to be drawn anew at every key.
+        // Only a line that cannot be drawn as it is needs redrawing at every key.
         !line.is_ascii() || line.chars().any(char::is_control)
     }
 }

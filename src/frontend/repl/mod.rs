@@ -46,10 +46,10 @@ pub struct Setup {
     pub models: Vec<(String, String)>,
 }
 
-/// Carries out `inputs`, then what is typed, until the user leaves.
+/// Runs `inputs`, then what is typed, until the user leaves.
 ///
 /// # Errors
-/// Where the terminal cannot be read or `out` not be written.
+/// If the terminal cannot be read or `out` cannot be written.
 pub fn run(
     client: &mut Client,
     setup: &Setup,
@@ -77,7 +77,7 @@ pub fn run(
     let mut again: Option<String> = None;
     let mut unfinished = String::new();
     loop {
-        // A signal that came too late for the last command is not meant for the next.
+        // A signal that came too late for the last command must not stop the next one.
         interrupt.settled();
         if interrupt.ending() {
             return Ok(Leave::Exit(Ended::Cancelled.code()));
@@ -90,7 +90,7 @@ pub fn run(
         let pasted = paste.take();
         let typed = match read {
             Ok(typed) => typed,
-            // Ctrl-C clears the line; so does a signal that the line editor was told of.
+            // Ctrl-C clears the line; so does a signal that reached the line editor.
             Err(ReadlineError::Interrupted | ReadlineError::Signal(_)) => continue,
             Err(ReadlineError::Eof) if interrupt.ended_by_signal() => {
                 return Ok(Leave::Exit(Ended::Cancelled.code()));
@@ -152,7 +152,7 @@ fn edit(node: Option<&Name>, editor: &editor::Editor, client: &Client, interrupt
     editor.open(&editor::place(node, client)?, interrupt)
 }
 
-/// The line that an empty one stands for after this one.
+/// The line that an empty line repeats after this one.
 fn repeated(line: &str) -> Option<String> {
     match parse(line) {
         Ok(Some(command)) => command.spec().repeat.then(|| command.to_string()),
@@ -167,7 +167,7 @@ fn remember(typed: &str, history: &History, editor: &mut LineEditor, show: &mut 
     editor.add_history_entry(typed).map_err(into_io)?;
     match history.remember(typed) {
         Ok(()) => Ok(()),
-        // Said every time: the user decides whether the comfort is worth mending the cause.
+        // Reported every time: the user decides whether the history is worth fixing the cause.
         Err(error) => {
             let text = format!("the history could not be written: {error}");
             show.doc(&Doc(vec![Line::new().with(Role::Warning, text)]))
@@ -190,7 +190,7 @@ fn editor(setup: &Setup, paste: &Paste) -> io::Result<LineEditor> {
     Ok(editor)
 }
 
-/// Cells of the terminal, or a plain width where it does not say.
+/// Width of the terminal in cells, or a default if it is unknown.
 fn width(editor: &mut LineEditor) -> usize {
     editor.dimensions().map_or(WIDTH, |(columns, _)| usize::from(columns)).clamp(40, 160)
 }

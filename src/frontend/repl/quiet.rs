@@ -15,7 +15,7 @@ pub struct Quiet {
 }
 
 impl Quiet {
-    /// Begins; does nothing where stdin is no terminal or cannot be told.
+    /// Turns the echo off; does nothing if stdin is not a terminal or its settings cannot be read.
     #[cfg(unix)]
     pub fn begin() -> Self {
         let before = tcgetattr(stdin()).ok().filter(|modes| {

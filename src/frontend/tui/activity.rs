@@ -42,7 +42,7 @@ impl Activity {
         *self = Self { running: self.running.take(), asking: Some(node), ..Self::default() };
     }
 
-    /// The node was answered; the command may go on.
+    /// The node was answered; the command may continue.
     pub fn answered(&mut self) {
         *self = Self { running: self.running.take(), ..Self::default() };
     }

@@ -49,7 +49,7 @@ pub fn examination(examination: &Examination, page: Page) -> Doc {
     examination::examination(examination, page)
 }
 
-/// Why a command stopped, where that is worth saying and not seen from where the walk stands.
+/// Why a command stopped, if that is worth saying and not visible from the walk's position.
 pub fn stop(stop: Stop) -> Option<Line> {
     crate::frontend::words::stop(stop)
 }

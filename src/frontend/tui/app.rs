@@ -30,7 +30,7 @@ use ratatui::layout::Rect;
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
-/// A document of at most this many lines goes to the log; a longer one lies over the panes.
+/// A document of at most this many lines goes to the log; a longer one opens as an overlay.
 const SHORT_DOC: usize = 6;
 
 /// Highest number before a motion.
@@ -39,7 +39,7 @@ const MOST_COUNT: usize = 9999;
 /// Lines of history kept.
 const MOST_HISTORY: usize = 1000;
 
-/// What the app is told.
+/// A message to the app.
 #[derive(Clone, Debug)]
 pub enum Msg {
     /// A key was pressed.
@@ -48,15 +48,15 @@ pub enum Msg {
     Paste(String),
     /// The mouse was used.
     Mouse(MouseEvent),
-    /// The terminal has told its background, for which this is the theme.
+    /// The terminal reported its background; this is the matching theme.
     Theme(Theme),
     /// The terminal has a new size.
     Resize(u16, u16),
     /// Time since the start.
     Tick(Duration),
-    /// A line to carry out as if it had been typed.
+    /// A line to run as if it had been typed.
     Line(String),
-    /// The lines of a script that was asked for by [`Effect::Source`], or why there are none.
+    /// The lines of a script requested by [`Effect::Source`], or why there are none.
     Script {
         /// The lines.
         lines: Result<Vec<ScriptLine>, Failure>,
@@ -89,27 +89,27 @@ pub enum Effect {
     Remember(String),
     /// End the program.
     Quit,
-    /// Go on at the prompt of the REPL.
+    /// Continue at the prompt of the REPL.
     SwitchToRepl,
-    /// Open the editor where this node is described, then reload.
+    /// Open the editor at the description of this node, then reload.
     Edit(Option<Name>),
     /// Look whether the policy's files are what was loaded.
     Look,
     /// Stop as a job.
     Suspend,
-    /// Draw everything anew.
+    /// Redraw everything.
     Redraw,
     /// Put this text into the clipboard.
     Copy(String),
 }
 
-/// The app: the screen, and what is on its way to the engine.
+/// The app: the screen, and the commands on their way to the engine.
 pub struct App {
     ui: Ui,
-    /// Whether a fact has told already why the command in flight failed.
+    /// Whether a fact already reported why the command in flight failed.
     told: bool,
     queue: Queue,
-    /// Where the command in flight came from, unless a person gave it.
+    /// The origin of the command in flight, unless a person gave it.
     place: Option<Escaped>,
     repeat: Option<String>,
     dirty: bool,
@@ -373,7 +373,7 @@ impl App {
         }
     }
 
-    /// Carries out a command line, typed or from a key.
+    /// Runs a command line, typed or from a key.
     fn line(&mut self, line: &str, view: View<'_>, effects: &mut Vec<Effect>) {
         let command = match parse(line) {
             Ok(Some(command)) => command,
@@ -406,7 +406,7 @@ impl App {
         }
     }
 
-    /// A command that concerns the front end itself, where nothing is running.
+    /// Runs a front-end command while nothing else is running.
     fn itself(&mut self, command: FrontendCommand, deep: usize, effects: &mut Vec<Effect>) {
         match command {
             FrontendCommand::Quit => effects.push(Effect::Quit),
@@ -421,7 +421,7 @@ impl App {
         }
     }
 
-    /// Carries out what waits until a command is in flight, so that typing ahead never blocks.
+    /// Runs waiting commands until one is in flight, so that typing ahead never blocks.
     fn pump(&mut self, view: View<'_>, effects: &mut Vec<Effect>) {
         while !self.activity.busy() {
             match self.queue.next() {
@@ -443,7 +443,7 @@ impl App {
         effects.push(Effect::Submit(command));
     }
 
-    /// Carries out a line of a script; the first that fails ends all of it.
+    /// Runs a line of a script; the first failure ends the script.
     fn script_line(&mut self, line: ScriptLine, deep: usize, view: View<'_>, effects: &mut Vec<Effect>) {
         self.place = Some(line.place.shown());
         self.told = false;
@@ -471,7 +471,7 @@ impl App {
         }
     }
 
-    /// Tells a failure, with the place of the line that failed where that is in a script, and forgets what waited.
+    /// Reports a failure, with the position of the failed line if it is in a script, and drops all waiting commands.
     fn fail(&mut self, failure: Failure) {
         let failure = self.placed(failure);
         let line = advice::failure(&failure);
@@ -501,7 +501,7 @@ impl App {
         effects.push(Effect::Cancel);
     }
 
-    /// Answers a command from the state: a short answer in the log, a long one over the panes. Says whether there is
+    /// Answers a command from the state: a short answer in the log, a long one in an overlay. Returns whether there is
     /// one.
     fn answer(&mut self, command: &ViewCommand, view: View<'_>) -> bool {
         let line = command.to_string();
@@ -640,7 +640,7 @@ impl App {
     }
 }
 
-/// A key with a number before it: the motion so often, the command with that count, the sample so many further on.
+/// A key with a count: repeats the motion, passes the count to the command, or skips that many samples.
 fn counted(action: Action, count: Option<usize>, view: View<'_>) -> Action {
     let Some(count) = count else { return action };
     match action {
@@ -673,7 +673,7 @@ fn names(setup: &Setup, view: View<'_>) -> SessionNames {
         .at_home(setup.home.as_deref())
 }
 
-/// Where `top` comes to stand after `motion`, with `rows` rows of which `height` are shown.
+/// The new value of `top` after `motion`, for `rows` rows of which `height` are visible.
 fn moved(top: usize, motion: Motion, rows: usize, height: usize) -> usize {
     let page = height.saturating_sub(2).max(1);
     let to = match motion {

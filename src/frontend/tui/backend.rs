@@ -21,7 +21,7 @@ pub struct Screen<W: Write> {
     inner: CrosstermBackend<W>,
     /// Whether it can show ASCII only.
     ascii: bool,
-    /// What it shows: what an emoji has overrun is written again from here.
+    /// What is on the screen: whatever an emoji overwrites is written again from here.
     shown: Shown,
 }
 
@@ -31,10 +31,10 @@ impl<W: Write> Screen<W> {
         Self { inner: CrosstermBackend::new(writer), ascii, shown: Shown::default() }
     }
 
-    /// Writes bytes that are no cells.
+    /// Writes bytes that are not cells.
     ///
     /// # Errors
-    /// Where they cannot be written.
+    /// If they cannot be written.
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.inner.write_all(bytes)?;
         Backend::flush(&mut self.inner)
@@ -49,7 +49,7 @@ impl<W: Write> Screen<W> {
             cell.set_symbol(&plain);
         }
         let cells = UnicodeWidthStr::width(cell.symbol()).max(1) as u16;
-        // What a wide character covers is not told, and is not there any more.
+        // The cells that a wide character covers are not reported, and their old contents are gone.
         for covered in x.saturating_add(1)..x.saturating_add(cells) {
             self.shown.put(covered, y, Cell::EMPTY);
         }
@@ -81,7 +81,7 @@ impl Shown {
     }
 }
 
-/// Cells that some terminal may take for a cluster whose width is in dispute; `None` where all agree.
+/// Cells that some terminal may use for a cluster whose width is disputed; `None` if all agree.
 fn disputed(symbol: &str) -> Option<usize> {
     if symbol.len() < 3 {
         return None;
@@ -115,7 +115,7 @@ impl<W: Write> Backend for Screen<W> {
         }
         let mut open = BTreeSet::new();
         for (x, y, cell) in content {
-            // What a cluster had left behind it is not in the way of the next only where all terminals agree on it.
+            // An old cluster of disputed width may have covered more cells; they must be written again too.
             let before = before(&self.shown, x, y).unwrap_or(1) as u16;
             self.keep(x, y, cell);
             open.extend((x..x.saturating_add(before)).map(|x| (y, x)));
@@ -141,7 +141,7 @@ impl<W: Write> Backend for Screen<W> {
             batch.extend((x..end).map(|x| (x, y, blank.clone())));
             flush(&mut self.inner, &mut batch)?;
             batch.push((x, y, cell.clone()));
-            // A batch begins by placing the cursor, so nothing depends on where the cluster has left it.
+            // A batch begins by placing the cursor, so nothing depends on where the cluster left it.
             flush(&mut self.inner, &mut batch)?;
             let behind = usize::from(x) + usize::from(cells)..usize::from(x) + most;
             let width = usize::from(size.width).max(1);

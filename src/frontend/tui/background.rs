@@ -57,7 +57,7 @@ impl Ear {
         !self.answered && self.asked.is_some_and(|asked| now < asked + patience)
     }
 
-    /// Takes an event; gives what it turns out to be, in order.
+    /// Takes an event; returns the events it turns out to be, in order.
     pub fn take(&mut self, event: Event, now: Duration) -> Vec<Heard> {
         let mut heard = self.settle(now);
         let Event::Key(key) = &event else {
@@ -151,7 +151,7 @@ enum Piece {
     End,
 }
 
-/// Whether an answer that reads `text` so far can go on with `c`.
+/// Whether `c` can continue an answer that reads `text` so far.
 fn goes_on(text: &str, c: char) -> bool {
     ["11;rgb:", "11;rgba:"].iter().any(|head| match text.get(head.len()..) {
         Some(_) if text.starts_with(head) => c.is_ascii_hexdigit() || c == '/',

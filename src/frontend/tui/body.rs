@@ -21,9 +21,9 @@ use std::ops::Range;
 pub struct PaneRow {
     /// Which.
     pub pane: Pane,
-    /// What stands in its border.
+    /// Its title in the border.
     pub title: for<'a> fn(&'a Ui, View<'a>) -> Vec<Span<'static>>,
-    /// What it shows in so many columns and rows.
+    /// Its contents for a number of columns and rows.
     pub rows: for<'a> fn(&'a Ui, View<'a>, usize, usize) -> Content<'a>,
     /// Keys that do something here and not in every pane.
     pub keys: &'static [(&'static str, &'static str)],
@@ -67,7 +67,7 @@ impl<'a> Content<'a> {
 pub enum Rows<'a> {
     /// All of them.
     All(Vec<Row>),
-    /// So many, drawn when they are needed.
+    /// This many, drawn when they are needed.
     Lazy(usize, Box<dyn Fn(Range<usize>) -> Vec<Row> + 'a>),
 }
 
@@ -97,7 +97,7 @@ pub struct Body {
     pub below: usize,
 }
 
-/// Where the rows of a pane that scroll lie.
+/// The extent of a pane's scrolling rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Extent {
     /// How many there are.
@@ -114,7 +114,7 @@ fn ink(ui: &Ui) -> Ink {
     Ink(ui.setup.theme)
 }
 
-/// The screen as it is now; `None` where it is too small.
+/// The screen as it is now; `None` if it is too small.
 pub fn screen(ui: &Ui) -> Option<Screen> {
     layout::screen(ui.size, ui.arrangement())
 }
@@ -160,7 +160,7 @@ fn laid<'a>(ui: &'a Ui, view: View<'a>, pane: Pane, inner: Rect) -> (Content<'a>
     (content, extent)
 }
 
-/// Where the rows of a pane lie; `None` where it is not shown.
+/// The extent of a pane's rows; `None` if it is not shown.
 pub fn extent(ui: &Ui, view: View<'_>, pane: Pane) -> Option<Extent> {
     let inner = layout::inner(screen(ui)?.place_of(pane)?);
     Some(laid(ui, view, pane, inner).1)
@@ -188,7 +188,7 @@ pub fn lines(rows: impl Iterator<Item = Row>) -> String {
     lines.join("\n").trim_end().to_owned()
 }
 
-/// The pane at a place on the screen, and the row of it that lies there, where one does.
+/// The pane at a position on the screen, and its row there, if any.
 pub fn at(ui: &Ui, view: View<'_>, place: Position) -> Option<(Pane, Option<usize>)> {
     let (pane, rect) = screen(ui)?.panes.into_iter().find(|(_, rect)| rect.contains(place))?;
     let inner = layout::inner(rect);
@@ -202,12 +202,12 @@ pub fn place_of_row(ui: &Ui, view: View<'_>, row: usize) -> Option<Name> {
     ui.laid(view, tree_width(ui))?.place(row)
 }
 
-/// Cells that a row of the policy has, or would have where it is not shown.
+/// Width of a row of the policy pane, or what it would be if the pane is hidden.
 pub fn tree_width(ui: &Ui) -> usize {
     pane_width(ui, Pane::Tree)
 }
 
-/// Cells that a line of the log has, or would have where it is not shown.
+/// Width of a line of the log pane, or what it would be if the pane is hidden.
 pub fn log_width(ui: &Ui) -> usize {
     pane_width(ui, Pane::Log)
 }
@@ -283,7 +283,7 @@ fn compare_rows<'a>(ui: &'a Ui, view: View<'a>, width: usize, _: usize) -> Conte
     Content::plain(compare::rows(ink(ui), view, &source, width))
 }
 
-/// The log wrapped; only its end where the pane follows it.
+/// The log, wrapped; only its end if the pane follows it.
 fn log_rows<'a>(ui: &'a Ui, _: View<'a>, width: usize, height: usize) -> Content<'a> {
     let ink = ink(ui);
     let following = !ui.scroll.contains_key(&Pane::Log) && ui.focus != Pane::Log;
@@ -303,7 +303,7 @@ fn log_rows<'a>(ui: &'a Ui, _: View<'a>, width: usize, height: usize) -> Content
     Content { top, ..Content::plain(rows) }
 }
 
-/// Rows of the overlay, and where those on the screen lie.
+/// Rows of the overlay, and the extent of the visible ones.
 pub fn overlay(ui: &Ui) -> (Vec<Row>, Extent) {
     let inner = layout::inner(overlay_area(ui.size));
     let width = usize::from(inner.width);
@@ -322,12 +322,12 @@ pub fn overlay_width(ui: &Ui) -> usize {
     usize::from(layout::inner(overlay_area(ui.size)).width)
 }
 
-/// The place of the panes: all that lies between the title and the prompt.
+/// The area of the panes: everything between the title and the prompt.
 pub fn overlay_area(area: Rect) -> Rect {
     Rect { x: area.x, y: area.y.saturating_add(1), width: area.width, height: area.height.saturating_sub(3) }
 }
 
-/// What is said where nothing fits: the size there is, and the size that is needed.
+/// Shown if nothing fits: the current size, and the size that is needed.
 pub fn too_small(ui: &Ui) -> Vec<Row> {
     let (width, height) = (ui.size.width, ui.size.height);
     let text = format!("This terminal is {width}×{height}; {}×{} are needed. q quits.", LEAST.0, LEAST.1);

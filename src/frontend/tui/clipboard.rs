@@ -5,7 +5,7 @@
 /// Most bytes sent: some terminals drop a sequence that is longer.
 pub const MOST_BYTES: usize = 48 * 1024;
 
-/// As much of a text as is sent: whole lines, or the beginning of the first where that alone is too long.
+/// As much of a text as is sent: whole lines, or the beginning of the first if that alone is too long.
 pub fn fitting(text: &str) -> &str {
     if text.len() <= MOST_BYTES {
         return text;
@@ -16,7 +16,7 @@ pub fn fitting(text: &str) -> &str {
     end.and_then(|end| head.get(..end)).unwrap_or(head)
 }
 
-/// The sequence that makes a terminal put what is [`fitting`] of `text` into its clipboard.
+/// The sequence that makes a terminal put the [`fitting`] part of `text` into its clipboard.
 pub fn sequence(text: &str) -> String {
     format!("\x1b]52;c;{}\x07", base64(fitting(text).as_bytes()))
 }

@@ -107,7 +107,7 @@ fn draw_pane(ui: &Ui, view: View<'_>, pane: Pane, rect: Rect, screen: &Screen, f
     put(frame, inner, body.rows);
 }
 
-/// A border; the one with the focus is told by its lines too, not by its colour alone.
+/// A border; focus changes its lines too, not only its colour.
 fn bordered(ink: Ink, focused: bool) -> Block<'static> {
     let lines = if focused { BorderType::Thick } else { BorderType::Rounded };
     Block::bordered().border_type(lines).border_style(ink.0.border(focused))
@@ -236,7 +236,7 @@ fn draw_popup(ui: &Ui, prompt: &Prompt, screen: &Screen, frame: &mut Frame<'_>) 
     put(frame, layout::inner(rect), rows);
 }
 
-/// The line above the key bar while nothing is typed: what is being done, what was done, or what to do next.
+/// The line above the key bar while nothing is typed: what is running, what was done, or what to do next.
 fn status(ui: &Ui, view: View<'_>, width: usize) -> Row {
     let ink = Ink(ui.setup.theme);
     if ui.confirm {

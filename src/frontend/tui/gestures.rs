@@ -53,7 +53,7 @@ impl App {
         self.search = Some(search);
     }
 
-    /// Copies what is seen: what lies over the panes, else the selected row of the policy, else the pane.
+    /// Copies what is visible: the overlay, else the selected row of the policy, else the pane.
     pub(super) fn copy(&mut self, view: View<'_>, effects: &mut Vec<Effect>) {
         let selected = self.selected.as_ref().filter(|_| self.focus == Pane::Tree);
         let row = selected.and_then(|place| self.laid(view, body::tree_width(self))?.row_of(place));
@@ -76,8 +76,8 @@ impl App {
         effects.push(Effect::Copy(kept.to_owned()));
     }
 
-    /// The wheel scrolls what it is over; a click gives a pane the focus and selects a row of the policy. Gives whether
-    /// it did anything.
+    /// The wheel scrolls what is under the pointer; a click focuses a pane and selects a row of the policy. Returns
+    /// whether anything changed.
     pub(super) fn mouse(&mut self, mouse: MouseEvent, view: View<'_>) -> bool {
         let by = match mouse.kind {
             MouseEventKind::ScrollUp => Motion::Up(WHEEL),

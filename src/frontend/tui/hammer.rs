@@ -28,7 +28,7 @@ impl Hammer {
         Self { app: App::new(setup, 80, 24), client }
     }
 
-    /// Presses what `data` stands for, and shows `look` each cell of the screen it comes to.
+    /// Feeds the events encoded in `data`, and shows `look` every cell of each drawn screen.
     pub fn press(&mut self, data: &[u8], look: impl FnMut(&str)) {
         let mut rest = data;
         for _ in 0..MOST_EVENTS {
@@ -47,7 +47,7 @@ impl Hammer {
         terminal.backend().buffer().content().iter().map(Cell::symbol).for_each(look);
     }
 
-    /// Whether the front end goes on.
+    /// Whether the front end continues.
     fn told(&mut self, msg: Msg) -> bool {
         for effect in self.app.update(msg, view(&self.client)) {
             match effect {

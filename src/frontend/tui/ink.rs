@@ -78,8 +78,8 @@ pub fn cells(spans: &[Span<'_>]) -> usize {
     spans.iter().map(|s| width::width(&s.content)).sum()
 }
 
-/// Wraps `row` at `limit` cells. Continuation rows start with `indent` spaces. Gives at least one row, none wider than
-/// `limit`.
+/// Wraps `row` at `limit` cells. Continuation rows start with `indent` spaces. Returns at least one row, none wider
+/// than `limit`.
 pub fn wrap(row: &Row, limit: usize, indent: usize) -> Vec<Row> {
     if cells(&row.spans) <= limit || limit == 0 {
         return vec![row.clone()];
@@ -149,7 +149,7 @@ pub fn selected_row(mut row: Row, style: Style) -> Row {
     row.style(style)
 }
 
-/// Puts `right` at the right end of a row of `limit` cells; `left` is cut where both do not fit.
+/// Puts `right` at the right end of a row of `limit` cells; `left` is cut if both do not fit.
 pub fn spread(left: Row, right: Row, limit: usize) -> Row {
     let own = cells(&right.spans);
     if own >= limit {

@@ -11,7 +11,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// How long one look at the terminal lasts before the thread asks whether it is still wanted.
+/// How long one poll of the terminal lasts before the thread checks whether it is still wanted.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// Events read ahead of the screen.
@@ -28,10 +28,10 @@ pub struct Keyboard {
 }
 
 impl Keyboard {
-    /// Begins to read.
+    /// Starts reading.
     ///
     /// # Errors
-    /// Where the system gives no thread.
+    /// If the system cannot start a thread.
     pub fn start() -> io::Result<Self> {
         let (sink, events) = sync_channel(AHEAD);
         let stop = Arc::new(AtomicBool::new(false));
@@ -40,10 +40,10 @@ impl Keyboard {
         Ok(Self { events: Some(events), stop, thread: Some(thread) })
     }
 
-    /// The next event within `wait`; `None` where there is none.
+    /// The next event within `wait`; `None` on timeout.
     ///
     /// # Errors
-    /// Where the terminal cannot be read.
+    /// If the terminal cannot be read.
     pub fn next(&self, wait: Duration) -> io::Result<Option<Event>> {
         let Some(events) = &self.events else { return Ok(None) };
         match events.recv_timeout(wait) {

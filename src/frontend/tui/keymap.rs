@@ -38,7 +38,7 @@ pub enum Action {
     Cancel,
     /// Stop the program as a job (Ctrl-Z).
     Suspend,
-    /// Draw everything anew.
+    /// Redraw everything.
     Redraw,
     /// Close what is open, drop the selection.
     Escape,
@@ -245,7 +245,7 @@ pub fn available(view: View<'_>, selected: Option<&Name>, recorded: bool) -> Vec
     keys
 }
 
-/// Whether a command would do something now: what it needs is there, and there is something left to do.
+/// Whether a command would do something now: what it needs is loaded, and there is something left to do.
 fn possible(spec: &CommandSpec, view: View<'_>, selected: Option<&Name>, recorded: bool) -> bool {
     let has = report::absent::has(view.state, !recorded);
     // What moves in a recording needs neither model nor samples.

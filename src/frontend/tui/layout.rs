@@ -4,7 +4,7 @@
 
 use ratatui::layout::{Constraint, Layout, Rect};
 
-/// Least size at which something is drawn: one pane at a time.
+/// Smallest size at which anything is drawn: one pane at a time.
 pub const LEAST: (u16, u16) = (40, 12);
 
 /// Size from which three panes are on the screen.
@@ -53,12 +53,12 @@ impl Pane {
     }
 }
 
-/// What is looked at.
+/// What the user looks at.
 #[derive(Clone, Copy, Debug)]
 pub struct Arrangement {
     /// The pane at the shared place of a small screen.
     pub tab: Pane,
-    /// The pane with the focus: the one that is shown where there is room for one.
+    /// The pane with the focus: the one that is shown if there is room for only one.
     pub focus: Pane,
     /// Whether it has the whole screen anyway.
     pub zoomed: bool,
@@ -71,7 +71,7 @@ pub struct Screen {
     pub title: Rect,
     /// Panes that are shown, borders included.
     pub panes: Vec<(Pane, Rect)>,
-    /// The panes that share one place, where some do; that place shows one of them.
+    /// The panes that share one place, if any; that place shows one of them.
     pub shared: &'static [Pane],
     /// The prompt or status line.
     pub prompt: Rect,
@@ -96,7 +96,7 @@ pub const fn too_small(area: Rect) -> bool {
     area.width < LEAST.0 || area.height < LEAST.1
 }
 
-/// Where everything goes; `None` where the screen is too small.
+/// Where everything goes; `None` if the screen is too small.
 pub fn screen(area: Rect, looked_at: Arrangement) -> Option<Screen> {
     if too_small(area) {
         return None;

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 /// Most lines kept.
 const MOST_LINES: usize = 2000;
 
-/// Cells at which documents for the log are written: hardly anything is wrapped before it is drawn.
+/// Width of documents for the log: so wide that hardly anything is wrapped before it is drawn.
 pub const WIDE: usize = 10_000;
 
 /// A gap to the right edge keeps one blank; the pane widens it to what there is room for.

@@ -139,8 +139,8 @@ fn show(
     }
 }
 
-/// The terminal while it is ours: what is drawn on, and what is read. The keyboard rests before the guard gives it
-/// back.
+/// The terminal while it is ours: where we draw, and where we read. The keyboard stops reading before the guard
+/// restores the terminal.
 struct Console {
     keyboard: Option<Keyboard>,
     ear: Ear,
@@ -166,7 +166,7 @@ impl Console {
         Ok(console)
     }
 
-    /// What comes from the terminal within `wait`; `None` where nothing does.
+    /// Messages from the terminal within `wait`; `None` on timeout.
     fn hear(&mut self, wait: Duration) -> io::Result<Option<Vec<Msg>>> {
         let input = self.keyboard.as_ref().map_or(Ok(None), |keyboard| keyboard.next(wait))?;
         let now = self.start.elapsed();
@@ -179,7 +179,7 @@ impl Console {
         Ok((!nothing).then(|| heard.into_iter().filter_map(message).collect()))
     }
 
-    /// Asks the terminal for its background and waits a little for the answer; gives what came meanwhile.
+    /// Asks the terminal for its background and waits a little for the answer; returns what arrived meanwhile.
     fn ask_background(&mut self) -> io::Result<Vec<Msg>> {
         self.ear.asked(self.start.elapsed());
         self.screen.backend_mut().send(background::QUESTION)?;
@@ -194,7 +194,8 @@ impl Console {
         Ok(inbox)
     }
 
-    /// Before the terminal is given back: an answer that is still on its way must not be typed to whoever reads next.
+    /// Called before the terminal is restored: an answer still on its way must not reach the next reader as typed
+    /// input.
     fn finish(&mut self) -> io::Result<()> {
         self.await_answer(background::LONGER).map(drop)
     }
@@ -223,7 +224,7 @@ impl Console {
             edited = editor.open(&place, &interrupt);
             Ok(())
         })?;
-        // The `reload` tells what changed.
+        // The `reload` reports what changed.
         client.policy_changed();
         Ok(match edited {
             Ok(()) => Msg::Line(EngineCommand::Reload.to_string()),
@@ -239,7 +240,7 @@ impl Console {
     }
 }
 
-/// Does what the app asked for, and puts what came of it into `inbox`; gives the leave where that ends the front end.
+/// Performs an effect of the app and puts any results into `inbox`; returns how to leave if it ends the front end.
 fn perform(
     effects: Vec<Effect>,
     client: &mut Client,
@@ -283,7 +284,7 @@ fn message(heard: Heard) -> Option<Msg> {
         Heard::Event(Input::Paste(text)) => Some(Msg::Paste(text)),
         Heard::Event(Input::Mouse(mouse)) => Some(Msg::Mouse(mouse)),
         Heard::Event(Input::FocusGained) => Some(Msg::Focus),
-        // The size is asked for before every frame: not every terminal tells of a change.
+        // The size is queried before every frame: not every terminal reports a change.
         Heard::Event(Input::Resize(..) | Input::FocusLost) => None,
     }
 }

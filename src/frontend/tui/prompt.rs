@@ -9,7 +9,7 @@ use tui_input::{Input, InputRequest};
 /// Longest line that can be typed or pasted, in characters.
 const MOST_CHARS: usize = 4000;
 
-/// One way to go on.
+/// One completion.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate {
     /// The bytes of the line that it replaces.
@@ -25,7 +25,7 @@ pub struct Candidate {
 /// What the command language says of a line that is still being typed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Advice {
-    /// Ways to go on.
+    /// Completions.
     pub candidates: Vec<Candidate>,
     /// What would come next, shown behind the cursor.
     pub hint: String,
@@ -80,7 +80,7 @@ impl Prompt {
         self.search
     }
 
-    /// What stands before the line.
+    /// The prefix of the line.
     pub const fn sigil(&self) -> &'static str {
         if self.search { "/" } else { ":" }
     }
@@ -170,7 +170,7 @@ impl Prompt {
         Typed::Open
     }
 
-    /// Takes pasted text as part of the line; what is in lines is not for the prompt.
+    /// Inserts pasted text into the line; text with line breaks is not handled here.
     pub fn paste(&mut self, text: &str, adviser: Adviser<'_>) {
         for c in text.trim_end_matches(['\r', '\n']).chars().take(MOST_CHARS) {
             self.insert(if matches!(c, '\r' | '\n') { ' ' } else { c });

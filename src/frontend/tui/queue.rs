@@ -13,7 +13,7 @@ pub enum Waiting {
     Command(EngineCommand),
     /// A script that is to be run after what is running now.
     Script(FrontendCommand),
-    /// A line of a script that was run from so many others.
+    /// A line of a script, and how deep scripts are nested.
     Line(ScriptLine, usize),
 }
 
@@ -21,7 +21,7 @@ pub enum Waiting {
 #[derive(Clone, Debug, Default)]
 pub struct Queue {
     waiting: VecDeque<Waiting>,
-    /// Whether a script is being read, whose lines come before everything else.
+    /// Whether a script is being read; its lines come before everything else.
     reading: bool,
 }
 
@@ -54,7 +54,7 @@ impl Queue {
         }
     }
 
-    /// The next to carry out.
+    /// The next to run.
     pub fn next(&mut self) -> Option<Waiting> {
         if self.reading { None } else { self.waiting.pop_front() }
     }

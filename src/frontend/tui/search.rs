@@ -73,7 +73,7 @@ pub fn text_of(row: &Row) -> String {
     row.spans.iter().map(|s| s.content.as_ref()).collect()
 }
 
-/// Where `text` holds `wanted`; upper and lower case matter only where `wanted` has upper case.
+/// Matches of `wanted` in `text`; case matters only if `wanted` has upper case.
 fn matches(text: &str, wanted: &str) -> Vec<Range<usize>> {
     let exact = wanted.chars().any(char::is_uppercase);
     let same = |a: char, b: char| a == b || (!exact && a.to_lowercase().eq(b.to_lowercase()));

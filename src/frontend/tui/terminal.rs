@@ -114,7 +114,7 @@ impl Guard {
         Self { changes, previous, on }
     }
 
-    /// Gives the terminal back for a while, as for a job that is stopped.
+    /// Gives the terminal back temporarily, as when a job is stopped.
     pub fn release(&self) -> io::Result<()> {
         lock(&self.changes).undo()
     }
@@ -124,7 +124,7 @@ impl Guard {
         lock(&self.changes).make()
     }
 
-    /// What gives the terminal back where the program has to end while its owner cannot: callable on any thread.
+    /// Restores the terminal if the program has to end while its owner cannot: callable on any thread.
     pub fn farewell(&self) -> Arc<dyn Fn() + Send + Sync> {
         let changes = Arc::clone(&self.changes);
         Arc::new(move || drop(lock(&changes).undo()))
@@ -176,7 +176,7 @@ fn lock(changes: &Mutex<Changes>) -> std::sync::MutexGuard<'_, Changes> {
     changes.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Stops the program as a job, as Ctrl-Z does outside raw mode; returns when it goes on.
+/// Stops the program as a job, as Ctrl-Z does outside raw mode; returns when it is resumed.
 #[cfg(unix)]
 pub fn stop() -> io::Result<()> {
     signal_hook::low_level::raise(signal_hook::consts::SIGTSTP)

@@ -28,7 +28,7 @@ use std::time::Duration;
 pub struct Setup {
     /// Name of the session, for the title line.
     pub session: Untrusted,
-    /// Whether a recorded session is shown and no model is there.
+    /// Whether a recorded session is shown, without a model.
     pub recorded: bool,
     /// How many facts that session has.
     pub events: usize,
@@ -122,7 +122,7 @@ impl Ui {
         layout::too_small(self.size)
     }
 
-    /// The layout of the tree for a pane of `width` cells; made anew only where a fact changed it.
+    /// The layout of the tree for a pane of `width` cells; recomputed only after a fact changed it.
     pub fn laid(&self, view: View<'_>, width: usize) -> Option<Rc<Laid>> {
         let mut kept = self.laid.borrow_mut();
         *kept = Laid::of(view, width, kept.take());

@@ -44,7 +44,7 @@ impl<'a> View<'a> {
         steps.iter().enumerate().rev().find(|(_, s)| s.node.id == *node).map(|(i, s)| (i, s.as_ref()))
     }
 
-    /// A node as it was asked, where the walk asked it; else as the policy of the walk has it.
+    /// A node as it was asked, if the walk asked it; else as in the policy of the walk.
     pub fn node(self, id: &Name) -> Option<&'a Node> {
         let asked = self.step_of(id).and_then(|(place, _)| self.basis.of_step(place)?.node(id.as_str()));
         asked.or_else(|| self.policy()?.node(id.as_str()))
@@ -58,7 +58,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The gold answer of the current sample at `node`, where somebody gave one.
+    /// The gold answer of the current sample at `node`, if there is one.
     pub fn gold_answer(self, node: &Name) -> Option<&'a Name> {
         self.walk()?.gold_answer(node)
     }

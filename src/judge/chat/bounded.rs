@@ -65,7 +65,7 @@ pub(super) fn add_to(environment: &mut Environment<'_>) {
     environment.remove_global("debug");
 }
 
-/// Refuses what would exhaust the stack of the compiler, or make it compute without a limit.
+/// Refuses what would exhaust the compiler's stack, or make it compute without limit.
 fn check_tokens(source: &str, syntax: SyntaxConfig) -> Result<(), Error> {
     let wrong = |what: &str| Error::new(ErrorKind::SyntaxError, what.to_owned());
     let (mut tokens, mut branches) = (0, 0);
@@ -104,7 +104,7 @@ fn check_tokens(source: &str, syntax: SyntaxConfig) -> Result<(), Error> {
     Ok(())
 }
 
-/// The same instructions, with a look at every value that one of them leaves.
+/// The same instructions, with a check after every one that leaves a value.
 fn guarded<'a>(from: &Instructions<'a>) -> Result<Instructions<'a>, Error> {
     let all: Vec<&Instruction<'a>> = (0..).map_while(|at| from.get(at)).collect();
     let mut starts = Vec::with_capacity(all.len());
@@ -127,7 +127,7 @@ fn guarded<'a>(from: &Instructions<'a>) -> Result<Instructions<'a>, Error> {
     Ok(out)
 }
 
-/// What stands for an instruction; `moved` says where the target of a jump is now.
+/// The replacement of an instruction; `moved` maps the old target of a jump to the new one.
 fn instructions_for<'a>(
     instruction: &Instruction<'a>,
     moved: impl Fn(u32) -> u32,
@@ -350,7 +350,7 @@ mod tests {
         assert!(run(&nested).is_ok());
     }
 
-    /// All of the above in a process of its own: the most memory that it ever holds.
+    /// All of the above in a separate process, to measure its peak memory.
     #[cfg(target_os = "linux")]
     #[test]
     fn hostile_templates_hold_less_than_64_megabytes() {

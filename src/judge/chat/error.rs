@@ -17,7 +17,7 @@ pub enum ChatError {
     /// The model file has none: it is a base model, or an incomplete conversion.
     #[error("the model file has no chat template")]
     Missing,
-    /// The name asked for is none of ours.
+    /// The requested name is not one of ours.
     #[error("there is no chat template `{name}`")]
     UnknownName {
         /// The name.
@@ -31,7 +31,7 @@ pub enum ChatError {
         /// The token's spelling.
         token: &'static str,
     },
-    /// The model cannot read the format, since it takes other tokens where the format has this one.
+    /// The model cannot read the format, because it reads other tokens where the format has this one.
     #[error(
         "the chat template `{template}` needs the control token `{token}` (type {file_type} in the model file), but the model \
          reads `{instead}` in its place"
@@ -46,7 +46,7 @@ pub enum ChatError {
         /// The spelling of what is read.
         instead: Escaped,
     },
-    /// The embedded template is none of the known formats.
+    /// The embedded template is not one of the known formats.
     #[error(
         "the model file has a chat template of its own (sha256 {sha256}). The model would read: {} The template: {}",
         shape.escaped(),

@@ -13,13 +13,13 @@ pub(super) struct Family {
     pub(super) middle: &'static str,
     /// After the user content, up to where the model writes.
     pub(super) close: &'static str,
-    /// Before the user content where there is no system content.
+    /// Before the user content if there is no system content.
     pub(super) open_user: &'static str,
     /// Spellings in the above that must be tokens of the model.
     pub(super) needs: &'static [&'static str],
 }
 
-/// What stands between system and user content where they share a turn.
+/// The text between system and user content if they share a turn.
 pub(super) const BLANK_LINE: &str = "\n\n";
 
 /// The name that chooses the model file's own template, whatever it is.
@@ -127,7 +127,7 @@ pub(super) const FAMILIES: &[Family] = &[
         open_user: "<|im_start|>user\n",
         needs: &["<|im_start|>", "<|im_end|>", "<think>", "</think>"],
     },
-    // As it stands in files that were converted with a mended template.
+    // As in files that were converted with a corrected template.
     Family {
         name: "smollm3-mended",
         open: "<|im_start|>system\n## Metadata\n\nKnowledge Cutoff Date: June 2025\nReasoning Mode: /no_think\n\n## Custom Instructions\n\n",

@@ -59,7 +59,7 @@ fn is_mark(tokenizer: &Tokenizer, id: u32, spelling: &str, token_type: TokenType
 
 /// Whether the text of a token is read as that token.
 fn comes_out_of_text(tokenizer: &Tokenizer, id: u32, spelling: &str) -> bool {
-    // Behind another piece of text, where no space is put in front.
+    // As if after another piece of text, where no space is prepended.
     tokenizer.encode(spelling, false, Some(id)) == [id]
 }
 
@@ -106,7 +106,7 @@ fn file_type(metadata: &Metadata, id: u32) -> Result<&'static str, ChatError> {
     Ok(code.and_then(TokenType::from_code).map_or("missing", TokenType::name))
 }
 
-/// The special token that is read where `token` should be.
+/// The special token that is read in place of `token`.
 fn instead(tokenizer: &Tokenizer, ids: &[u32], token: &str) -> Escaped {
     let ids: BTreeSet<u32> = ids.iter().copied().collect();
     let mut longest = String::new();

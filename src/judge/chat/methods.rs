@@ -44,7 +44,8 @@ fn casefold(c: char) -> String {
         '\u{13a0}'..='\u{13f5}' | '\u{13f8}'..='\u{13fd}' | '\u{ab70}'..='\u{abbf}' => c.to_uppercase().collect(),
         _ => {
             let upper: String = c.to_lowercase().flat_map(char::to_uppercase).collect();
-            // Letter by letter: the final sigma is one of the things that folding does away with.
+            // Letter by letter, because lowercasing a whole string would bring back the final sigma, which folding
+            // removes.
             upper.chars().flat_map(char::to_lowercase).collect()
         }
     }
@@ -52,7 +53,7 @@ fn casefold(c: char) -> String {
 
 /// Python's `swapcase`, in which a letter of title case stays as it is.
 fn swapcase(text: &str) -> String {
-    // How a sigma is lowered depends on what stands around it, so the whole text is lowered at once.
+    // How a sigma is lowercased depends on its neighbours, so the whole text is lowercased at once.
     let lowered = text.to_lowercase();
     let mut lowered = lowered.chars();
     let mut out = String::with_capacity(text.len());

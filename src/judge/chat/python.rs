@@ -33,7 +33,7 @@ const fn day() -> DateTime {
     date(2024, 7, 26).at(0, 0, 0, 0)
 }
 
-/// `strftime` of C and Python. What goes by the locale is as in the locale C; there is no time zone.
+/// `strftime` of C and Python, in the C locale and without a time zone.
 fn today(format: &str) -> Result<String, Error> {
     let mut plain = String::new();
     let mut chars = format.chars();
@@ -231,7 +231,7 @@ impl Writer<'_, '_, '_> {
         }
     }
 
-    /// What stands before the item with the number `n`.
+    /// The text before item number `n`.
     fn gap(&mut self, n: usize, style: &Json<'_>, depth: usize) -> Result<(), Error> {
         if n > 0 {
             self.push(style.comma)?;

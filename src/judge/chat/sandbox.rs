@@ -52,7 +52,7 @@ pub(super) fn without_marks(template: &str) -> Cow<'_, str> {
 pub(super) struct Around {
     /// Before the first content.
     pub(super) open: String,
-    /// Between system and user content; `None` where only user content was rendered.
+    /// Between system and user content; `None` if only user content was rendered.
     pub(super) middle: Option<String>,
     /// After the user content.
     pub(super) close: String,
@@ -96,7 +96,7 @@ impl<'a> Sandbox<'a> {
         Ok(Self { environment, program, system: format!("S{digest}"), user: format!("U{digest}"), bos, eos })
     }
 
-    /// Renders one system turn (if `with_system`) and one user turn, up to where the model writes.
+    /// Renders one system turn (if `with_system`) and one user turn, up to where the model starts writing.
     pub(super) fn render(&self, with_system: bool, content: Content) -> Result<Around, ChatError> {
         let message = |role: &str, text: &str| {
             let content = match content {
@@ -130,7 +130,7 @@ impl<'a> Sandbox<'a> {
         Ok(Around { open: open.to_owned(), middle: Some(middle.to_owned()), close: close.to_owned() })
     }
 
-    /// Splits `text` at the only place where `sentinel` stands.
+    /// Splits `text` at the only occurrence of `sentinel`.
     fn split<'t>(&self, text: &'t str, role: &'static str, sentinel: &str) -> Result<(&'t str, &'t str), ChatError> {
         match text.matches(sentinel).count() {
             1 => text.split_once(sentinel).ok_or(ChatError::Content { role, times: 0 }),

@@ -66,7 +66,7 @@ impl ChatTemplate {
         Self { name, open, middle, close, open_user, digest }
     }
 
-    /// Puts the begin-of-text token in front where the model wants one and the template did not write it.
+    /// Prepends the begin-of-text token if the model wants one and the template did not write it.
     pub(super) fn with_bos(self, tokenizer: &Tokenizer) -> Self {
         let Some(bos) = tokenizer.bos().filter(|_| tokenizer.adds_bos()) else { return self };
         let bos = tokenizer.token_text(bos);
@@ -97,14 +97,14 @@ impl ChatTemplate {
             Some((begin, FAMILIES.iter().find(same)?))
         });
         let (begin, family) = known.ok_or_else(|| unknown(source, &around, middle))?;
-        // Without system content the file may write what it likes (a persona, say), so the format's own opening is
+        // Without system content the file's template may add anything (a persona, say), so the format's own opening is
         // used.
         let open_user = [begin, family.open_user].concat();
         Ok((Self::new(family.name, &around.open, middle, &around.close, &open_user), Some(family)))
     }
 }
 
-/// Renders with and without system content; contents are strings, or lists of parts where the template cannot do with
+/// Renders with and without system content; contents are strings, or lists of parts if the template cannot handle
 /// strings.
 fn both(sandbox: &Sandbox<'_>) -> Result<(Around, String), ChatError> {
     let as_text = both_as(sandbox, Content::Text);

@@ -18,7 +18,7 @@ pub(super) fn is_loopback(uri: &Uri) -> bool {
     host.eq_ignore_ascii_case("localhost") || bare.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
 }
 
-/// Whether what is sent to the address can be read by nobody on the way: a token may travel there.
+/// Whether nobody on the way can read what is sent to the address, so that a token may go there.
 pub(super) fn is_private(uri: &Uri) -> bool {
     uri.scheme_str() == Some("https") || is_loopback(uri)
 }

@@ -18,7 +18,8 @@ use ureq::typestate::WithoutBody;
 use ureq::{Agent, Body, RequestBuilder};
 
 const REDIRECTS: usize = 8;
-/// Tries in a row that bring no byte further than any try before. A server that begins anew each time brings none.
+/// How many attempts in a row may fail to get further than any before. A server that starts over each time does not get
+/// further.
 const TRIES: u32 = 4;
 const CHUNK: usize = 1 << 17;
 
@@ -67,7 +68,7 @@ struct Download<'a> {
     hasher: Hasher,
     /// The server has answered at least once.
     reached: bool,
-    /// Times that the file was begun anew after a part of it was there.
+    /// How often the download started over after a part was there.
     anew: u32,
 }
 
@@ -76,7 +77,7 @@ struct Answer {
     status: StatusCode,
     headers: HeaderMap,
     body: Body,
-    /// The hub's name for the content; for large files their sha256. Empty where it gives none.
+    /// The hub's name for the content; for large files their sha256. Empty if it gives none.
     etag: String,
 }
 
@@ -121,7 +122,7 @@ impl<'a> Download<'a> {
         Ok(new)
     }
 
-    /// Goes on where the partial file ends; returns the digest the hub claims, where it claims one.
+    /// Resumes at the end of the partial file; returns the digest that the hub claims, if any.
     fn go_on(&mut self, progress: &mut dyn FnMut(Progress), cancel: &Cancel) -> Result<Option<Digest>, SourceError> {
         if cancel.is_cancelled() {
             return Err(SourceError::Cancelled);
@@ -131,7 +132,7 @@ impl<'a> Download<'a> {
         let other = self.have > 0 && fs::read_to_string(&tag_file).ok().as_ref() != Some(&answer.etag);
         let complete = answer.status == StatusCode::RANGE_NOT_SATISFIABLE && content_size(&answer) == Some(self.have);
         if self.have > 0 && (other || (answer.status == StatusCode::RANGE_NOT_SATISFIABLE && !complete)) {
-            // What is there belongs to other content, or is longer than the file: it is of no use.
+            // The partial file belongs to other content, or is longer than the file: it is useless.
             self.truncate()?;
             answer = self.ask(progress, cancel)?;
         }
@@ -143,7 +144,7 @@ impl<'a> Download<'a> {
                 content_size(&answer)
             }
             StatusCode::OK => {
-                // The server does not do ranges: what is there is replaced, not appended to.
+                // The server does not support ranges: the partial file is replaced, not appended to.
                 self.truncate()?;
                 answer.headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok())
             }
@@ -199,7 +200,7 @@ impl<'a> Download<'a> {
         Err(SourceError::Final("the server redirects in circles".to_owned()))
     }
 
-    /// A request for everything from `have` on, to the hub or to where it redirects.
+    /// A request for everything from byte `have` on, to the hub or to where it redirects.
     fn request(&self, uri: &Uri) -> RequestBuilder<WithoutBody> {
         let mut request = self.agent.get(uri.clone()).header(header::ACCEPT_ENCODING, "identity");
         request = request.header(header::USER_AGENT, concat!("crossexam/", env!("CARGO_PKG_VERSION")));
@@ -274,8 +275,7 @@ enum Token<'a> {
     KeptBack,
 }
 
-/// The body in chunks, read on a thread of its own, so that a server that falls silent keeps nobody from hearing a
-/// cancel.
+/// The body in chunks, read on a separate thread, so that a silent server does not block a cancel.
 fn chunks_of(body: Body) -> Result<Receiver<io::Result<Vec<u8>>>, SourceError> {
     let (out, chunks) = sync_channel(AHEAD);
     let mut reader = body.into_reader();
@@ -284,7 +284,7 @@ fn chunks_of(body: Body) -> Result<Receiver<io::Result<Vec<u8>>>, SourceError> {
         loop {
             let read = reader.read(&mut buffer).map(|n| buffer.get(..n).unwrap_or_default().to_vec());
             let last = read.as_ref().map_or(true, Vec::is_empty);
-            // An empty chunk is the end, which the end of the channel tells.
+            // An empty chunk is the end; closing the channel signals it.
             let gone = !read.as_ref().is_ok_and(Vec::is_empty) && out.send(read).is_err();
             if last || gone {
                 return;

@@ -10,7 +10,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Where the hub is where nothing else is said.
+/// Address of the hub by default.
 pub const DEFAULT_ENDPOINT: &str = "https://huggingface.co";
 
 /// How to fetch.
@@ -30,7 +30,7 @@ pub struct Options {
     pub programs: Programs,
     /// Longest time to connect, and longest silence while reading.
     pub timeout: Duration,
-    /// Silence of a server, or of pip, after which the user is told of it.
+    /// How long a server, or pip, may be silent before the user is told.
     pub patience: Duration,
     /// Wait before the first retry; each further one waits that much longer.
     pub retry_wait: Duration,
@@ -75,14 +75,14 @@ pub struct Fetched {
     pub sha256: Digest,
     /// What that was compared with, and found equal.
     pub compared: Compared,
-    /// The source it was fetched from; `None` where it was there already.
+    /// The source it was fetched from; `None` if it was there already.
     pub from: Option<Source>,
     /// Its digest was not known before and is recorded from now on.
     pub recorded: bool,
 }
 
 impl Fetched {
-    /// What there is to say about a file whose digest was not known before; `None` where it was.
+    /// The message about a file whose digest was not known before; `None` if it was.
     pub fn first_seen(&self) -> Option<String> {
         let compared = match self.compared {
             Compared::Pinned | Compared::Recorded => return None,
@@ -105,7 +105,7 @@ pub enum State {
     Missing,
     /// The file is there and its digest is the expected one.
     Right(Digest, Compared),
-    /// The file is there and there is nothing to compare its digest with.
+    /// The file exists, and there is nothing to compare its digest with.
     Unknown(Digest),
     /// The file is there and is not the right one.
     Wrong {
@@ -117,7 +117,7 @@ pub enum State {
 /// Why a file could not be fetched.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
-    /// Stopped on request; what was downloaded is kept and the next try goes on from there.
+    /// Stopped on request; what was downloaded is kept, and the next attempt resumes there.
     #[error("cancelled")]
     Cancelled,
     /// The models folder cannot be used.

@@ -70,7 +70,7 @@ impl<'a> Store<'a> {
         Ok(recorded.map(|(_, digest)| (digest, Compared::Recorded)))
     }
 
-    /// In what way the file cannot be the one that is meant, where its digest says nothing; `Err` after a cancel.
+    /// Why the file cannot be the right one although no digest says so; `Err` after a cancel.
     fn misfit(&self, file: &Path, cancel: &Cancel) -> Result<Option<String>, Stopped> {
         let family = self.manifest.architecture.as_str();
         let read = GgufFile::open(file, cancel)
@@ -144,7 +144,7 @@ impl<'a> Store<'a> {
             fs::rename(file, &path)
         };
         move_in().map_err(|e| folder("cannot write", &path, e))?;
-        // Not every system can sync a folder; what is lost without it is the name, never part of the file.
+        // Not every system can sync a folder; without it only the name may be lost, never part of the file.
         let _synced = File::open(&self.options.models_dir).and_then(|dir| dir.sync_all()).is_ok();
         match compared {
             Compared::Pinned | Compared::Recorded => Ok(false),

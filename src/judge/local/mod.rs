@@ -142,7 +142,7 @@ impl LocalJudge {
         pieces
     }
 
-    /// Everything the model reads before the answer, the rationale (where there was one) included.
+    /// Everything the model reads before the answer, including the rationale, if any.
     fn whole(&self, question: &Question, rationale: Option<&str>) -> Vec<Piece> {
         let prompt = &question.prompt;
         let mut pieces = self.opening(prompt, question.mode);

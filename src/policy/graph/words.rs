@@ -5,7 +5,7 @@
 use crate::policy::{Leaf, Node};
 use crate::text::{Escaped, Untrusted};
 
-/// What stands on each edge of a node, and whether it is the `unsure` route.
+/// The label of each edge of a node, and whether it is the `unsure` route.
 pub fn labels(node: &Node) -> impl Iterator<Item = (String, bool)> {
     node.edges().map(|edge| match (edge.answer, &node.unsure) {
         (None, Some(unsure)) => (format!("unsure (margin < {})", unsure.margin), true),

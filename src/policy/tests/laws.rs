@@ -7,7 +7,7 @@ use crate::policy::*;
 use proptest::prelude::*;
 use std::fmt::Write as _;
 
-/// What holds for every text: parsing ends, places lie inside the files, and there is a policy exactly where there is
+/// What holds for every text: parsing ends, positions lie inside the files, and there is a policy exactly if there is
 /// no error.
 fn holds(text: &str) {
     let parsed = parse_alone(text);

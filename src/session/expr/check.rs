@@ -24,7 +24,7 @@ pub(super) fn check(expr: &Expr<'_>, machine: &Machine<'_>, at: &Vocabulary<'_>)
     each(expr, &mut |part| node(part, machine, at), &mut |path| name(path, at).map(|_| ()))
 }
 
-/// Checks that every name is one of the table, whatever there is of it here.
+/// Checks that every name is in the table, whether or not it has a value here.
 pub(super) fn names_only(expr: &Expr<'_>) -> Result<(), Complaint> {
     let anywhere = Vocabulary { moment: Moment::Breakpoint, ..Vocabulary::default() };
     each(expr, &mut |_| Ok(()), &mut |path| name(path, &anywhere).map(|_| ()))
@@ -50,11 +50,11 @@ fn each(
     Ok(())
 }
 
-/// Checks one part that is no name, without what it is made of.
+/// Checks one part that is not a name, without its sub-expressions.
 fn node(expr: &Expr<'_>, machine: &Machine<'_>, at: &Vocabulary<'_>) -> Result<(), Complaint> {
     match expr {
         Expr::Call(call) => {
-            // A name that is none is the likelier mistake.
+            // An unknown name is the likelier mistake.
             if let Some(path) = path(&call.expr) {
                 name(&path, at)?;
             }
@@ -153,7 +153,7 @@ fn spelt(path: &[&str]) -> String {
     parts.fold(first, |name, part| member(&format!("{name}."), part))
 }
 
-/// Finds a name, or says that there is none.
+/// Finds a name, or reports that there is none.
 fn name<'e>(path: &[&'e str], at: &Vocabulary<'_>) -> Result<Named<'e>, Complaint> {
     let named = |variable| Named { path: path.to_vec(), variable };
     match find(path) {
@@ -267,7 +267,7 @@ fn compare(left: &Expr<'_>, op: Op, right: &Expr<'_>, at: &Vocabulary<'_>) -> Re
     }
 }
 
-/// A name against a value that stands in the expression.
+/// A name compared with a literal in the expression.
 fn equals(named: &Named<'_>, value: &Value, op: Op, at: &Vocabulary<'_>) -> Result<(), Complaint> {
     let shown = named.shown();
     if value.is_none() {

@@ -12,7 +12,7 @@ use minijinja::value::{Enumerator, Object};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Where an expression is evaluated: the values at one point of a session.
+/// The context of an expression: the values at one point of a session.
 #[derive(Clone, Debug, Default)]
 pub struct Context {
     values: BTreeMap<&'static str, Entry>,
@@ -29,7 +29,7 @@ impl Entry {
         Self::Map(entries.into_iter().map(|(key, value)| (key, Self::Value(value.into()))).collect())
     }
 
-    /// The value for minijinja; `name` is what it is called, with a dot at the end.
+    /// The value for minijinja; `name` is its full name, with a trailing dot.
     fn value(&self, name: String, absent: &Absent) -> Value {
         match self {
             Self::Value(value) => value.clone(),
@@ -131,7 +131,7 @@ impl Context {
         let sides = [("llm", agreement.llm), ("classifier", agreement.classifier)];
         let known = sides.into_iter().filter_map(|(side, it)| Some((side.to_owned(), it?.as_str())));
         self.set_map("confusion", known);
-        // Without the LLM's verdict a cell would say what the classifier alone comes to.
+        // Without the LLM's verdict, a cell would be based on the classifier alone.
         if let Some(cell) = llm.and(agreement.cell) {
             self.set("cell", cell.as_str());
         }
@@ -184,7 +184,7 @@ impl Context {
         }
     }
 
-    /// The values for minijinja, and where it is noted which unknown ones were read.
+    /// The values for minijinja, and the log of which unknown ones were read.
     pub(super) fn root(&self) -> (Value, Absent) {
         let absent = Absent::default();
         let mut values = BTreeMap::new();
@@ -240,7 +240,7 @@ impl Object for Map {
     }
 
     fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
-        // Names that are none of ours are left to minijinja, which knows them as globals or not at all.
+        // Names other than ours are left to minijinja, which knows them as globals or not at all.
         if self.name.is_empty() && !names::is_root(key) {
             return None;
         }

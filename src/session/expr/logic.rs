@@ -71,7 +71,7 @@ fn chain(expr: &Expr<'_>, decides: bool, part: &mut Part<'_>) -> Result<Truth, C
     Ok(known)
 }
 
-/// The names of which a part itself asks whether they are known: `gold is none`.
+/// The names that a part itself tests for being known: `gold is none`.
 pub(super) fn asked(expr: &Expr<'_>) -> Vec<String> {
     let mut found = Vec::new();
     let mut waiting = vec![(expr, false)];

@@ -77,10 +77,10 @@ pub struct Condition<'s> {
 }
 
 impl<'s> Condition<'s> {
-    /// Reads it.
+    /// Parses it.
     ///
     /// # Errors
-    /// Where it cannot be read or uses unknown names.
+    /// If it does not parse or uses unknown names.
     pub fn read(source: &'s str) -> Result<Self, Complaint> {
         let expr = syntax::parse(source)?;
         check::names_only(&expr)?;

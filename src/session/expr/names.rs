@@ -6,7 +6,7 @@
 /// One name.
 #[derive(Clone, Copy, Debug)]
 pub struct Variable {
-    /// As it is written; a part in capitals stands for any name of its kind, as in `p.ANSWER`.
+    /// As it is written; a part in capitals is a placeholder for any name of its kind, as in `p.ANSWER`.
     pub name: &'static str,
     /// What its value is.
     pub kind: Kind,
@@ -26,7 +26,7 @@ impl Variable {
         self.name.split('.')
     }
 
-    /// The name up to the part in capitals, with the dot: `p.`; the whole name where there is none.
+    /// The name up to the part in capitals, with the dot: `p.`; the whole name if there is none.
     pub fn fixed(&self) -> &'static str {
         self.keys.and_then(|_| self.name.rfind('.')).and_then(|dot| self.name.get(..=dot)).unwrap_or(self.name)
     }
@@ -227,7 +227,7 @@ pub static NAMES: &[Variable] = &[
     row("hits", Count, Stop, "how often the breakpoint has stopped", "hits < 5"),
 ];
 
-/// Filters that are worth knowing, each with what it makes of a value.
+/// Useful filters, each with what it does to a value.
 pub static FILTERS: &[(&str, &str)] = &[
     ("lower", "the text in small letters"),
     ("upper", "the text in capitals"),

@@ -10,13 +10,13 @@ use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Va
 
 pub(super) use minijinja::machinery::ast::{BinOpKind, CallArg, CompareOpKind, Expr, UnaryOpKind};
 
-/// Fuel that a part costs whose evaluation failed, where minijinja does not say how much it used.
+/// Fuel charged for a part whose evaluation failed, if minijinja does not report how much it used.
 const COST_OF_A_FAILURE: u64 = 500;
 
-/// Reads an expression.
+/// Parses an expression.
 ///
 /// # Errors
-/// Where it is empty, too long, or none.
+/// If it is empty, too long, or not an expression.
 pub(super) fn parse(source: &str) -> Result<Expr<'_>, Complaint> {
     if source.len() > MAX_LENGTH {
         let len = source.len();
@@ -101,7 +101,7 @@ impl<'s> Machine<'s> {
         Self { env, source, fuel: FUEL }
     }
 
-    /// Gives it the whole allowance again, for the next time the expression is evaluated.
+    /// Restores the full allowance of fuel for the next evaluation.
     pub(super) fn refuel(&mut self) {
         self.fuel = FUEL;
     }

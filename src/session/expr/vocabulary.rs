@@ -26,11 +26,11 @@ pub enum Moment {
 pub struct Vocabulary<'a> {
     /// Where it is evaluated.
     pub moment: Moment,
-    /// The policies under which that happens; none where none is loaded.
+    /// The policies in force there; empty if none is loaded.
     pub policies: &'a [&'a Policy],
-    /// The one node whose answers are looked at, where it is one.
+    /// The one node whose answers are relevant, if there is one.
     pub node: Option<&'a Node>,
-    /// All samples; `None` where they are not known.
+    /// All samples; `None` if they are not known.
     pub samples: Option<&'a [Sample]>,
     /// Thresholds set in the session.
     pub thresholds: &'a [(Name, f64)],
@@ -46,8 +46,7 @@ impl<'a> Vocabulary<'a> {
         }
     }
 
-    /// All words of one sort, `key` being the part in capitals of the name they are for; `None` where they cannot be
-    /// told.
+    /// All words of one sort, `key` being the part in capitals of the name they are for; `None` if they are unknown.
     pub(super) fn words(&self, words: Words, key: Option<&str>) -> Option<Vec<&'a str>> {
         let nodes = || self.policies.iter().flat_map(|policy| &policy.nodes);
         let leaves = || self.policies.iter().flat_map(|policy| &policy.leaves);
@@ -97,7 +96,7 @@ impl<'a> Vocabulary<'a> {
         }
     }
 
-    /// All names as they can be typed at this place, each with what it means: for completion.
+    /// All names that can be typed at this point, with their meaning: for completion.
     pub fn variables(&self) -> Vec<(String, String)> {
         let mut found: Vec<(String, String)> = Vec::new();
         let mut seen: HashSet<String> = HashSet::new();
@@ -118,7 +117,7 @@ impl<'a> Vocabulary<'a> {
     }
 }
 
-/// A part of a name as it is written: `p.yes`, or `p["not sure"]` where the part is no plain word.
+/// A part of a name as it is written: `p.yes`, or `p["not sure"]` if the part is not a plain word.
 pub(super) fn member(fixed: &str, key: &str) -> String {
     let mut letters = key.chars();
     let plain = letters.next().is_some_and(|c| c.is_alphabetic() || c == '_')

@@ -63,7 +63,7 @@ pub enum JournalError {
         /// The session.
         path: PathBuf,
     },
-    /// The file was written by a version whose form is another one.
+    /// The file was written by a version with another format.
     #[error(
         "{} has session format {major}.{minor}, and this version reads format {}",
         shown(path),
@@ -103,7 +103,7 @@ pub enum JournalError {
         /// The most bytes it may have.
         most: u64,
     },
-    /// A write failed earlier; the session goes on on the screen but is no longer recorded.
+    /// A write failed earlier; the session continues on the screen but is no longer recorded.
     #[error("{} is no longer recorded, because a write failed: {}", shown(path), Escaped::line(why))]
     Poisoned {
         /// The file.

@@ -24,7 +24,7 @@ pub struct Journal {
     path: PathBuf,
     /// Bytes that were acknowledged.
     len: u64,
-    /// The most there may be: what is longer could not be read again.
+    /// The size limit: a longer file could not be read again.
     most: u64,
     next_seq: u64,
     prev: Digest,
@@ -112,7 +112,7 @@ impl Journal {
                 poisoned: None,
             }),
             Err(e) => {
-                // Nothing was acknowledged, so nothing is lost with it; where it cannot be removed, reading it says so.
+                // Nothing was acknowledged, so nothing is lost with it; if it cannot be removed, reading it says so.
                 disk.remove(path).ok();
                 Err(e)
             }
@@ -157,7 +157,7 @@ impl Journal {
     }
 
     fn write(&mut self, line: &[u8]) -> Result<(), JournalError> {
-        // Looked at before, so that nothing is written for nobody, and again when it is on the disk, before it is
+        // Checked before the write, so that nothing is written in vain, and again when it is on the disk, before it is
         // acknowledged.
         self.still_there()?;
         let written = self.file.size().and_then(|size| {
@@ -205,7 +205,7 @@ fn copy_bytes(disk: &dyn Disk, own: &Path, mut bytes: Vec<u8>, path: &Path, forc
     };
     let result = replace(disk, path, &bytes);
     if result.is_err() && reserved.is_some() {
-        // The empty file that held the name is ours; where it cannot be removed it stays, empty.
+        // The empty file that reserved the name is ours; if it cannot be removed it stays, empty.
         disk.remove(path).ok();
     }
     result
@@ -217,7 +217,7 @@ fn replace(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Result<(), JournalErro
     let written = write_all(&mut *file, 0, bytes).and_then(|()| file.sync());
     let moved = written.and_then(|()| disk.rename(&temporary, path));
     if let Err(source) = moved {
-        // What is left of the copy is of no use; where it cannot be removed it does no harm.
+        // The incomplete copy is useless; if it cannot be removed it does no harm.
         disk.remove(&temporary).ok();
         return Err(JournalError::Io { action: "write", path: path.to_owned(), source });
     }
@@ -268,8 +268,7 @@ pub fn of_bytes(path: &Path, bytes: &[u8]) -> Result<(Vec<Fact>, Recovery), Jour
     Ok((scan.facts, scan.recovery))
 }
 
-/// The file of a session with these facts, given as JSON text that need not be any: for trying what reading makes of
-/// it.
+/// A session file with these facts, given as JSON text that need not be valid facts: for testing the reader.
 #[doc(hidden)]
 pub fn framed(facts: &[&[u8]]) -> Vec<u8> {
     let mut file = record::encode(0, None, &Fact::Opened { program: String::new(), at: String::new() });

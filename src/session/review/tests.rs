@@ -59,7 +59,7 @@ fn what_reviewers_leave_is_kept_beside_the_recording_and_stands_where_it_was_lef
     assert_eq!(placed, 3, "a note of the recording itself is none of a review, whatever it says");
     assert_eq!(std::fs::read(&path).expect("read"), before, "the recording stays as it is");
 
-    // Another day: the same reviewer goes on, and somebody else cannot at the same time.
+    // Another day: the same reviewer continues, and nobody else can at the same time.
     let mut other = Reviewer::new(path.clone(), "Ana Müller/1".into());
     let again = "2026-01-03T00:00:00Z";
     assert!(matches!(other.keep(&note("x", Some(1)), again), Err(JournalError::Locked { .. })));

@@ -49,7 +49,7 @@ pub(super) fn of_line() -> Value {
     })
 }
 
-/// Holds a generated page against the file that is published; `UPDATE_DOCS=1` writes the file anew.
+/// Compares a generated page with the published file; `UPDATE_DOCS=1` rewrites the file.
 fn published(name: &str, page: &str) {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
     if std::env::var_os("UPDATE_DOCS").is_some() {

@@ -13,7 +13,7 @@ use crate::stats::{Cell, Confusion};
 use crate::text::width;
 use ratatui::text::Span;
 
-/// The whole pane, `width` cells wide; `source` tells where the values of a walk come from.
+/// The whole pane, `width` cells wide; `source` gives the provenance of a walk's values.
 pub fn rows(ink: Ink, view: View<'_>, source: &dyn Fn(&Walk) -> Provenance, width: usize) -> Vec<Row> {
     let Some(walk) = view.walk() else {
         return wrap(&Row::from(ink.own(Role::Muted, "Nothing to compare yet.")), width, 0);
@@ -39,7 +39,7 @@ pub fn rows(ink: Ink, view: View<'_>, source: &dyn Fn(&Walk) -> Provenance, widt
     rows
 }
 
-/// Where the verdict comes from, in a word where `room` cells are enough for it.
+/// The provenance of the verdict, in one word, if `room` cells are enough for it.
 fn origin_span(ink: Ink, source: Provenance, room: usize) -> Option<Span<'static>> {
     let (role, symbol) = origin(source);
     let long = format!("  {symbol} {source}");
@@ -65,7 +65,7 @@ pub const fn mark(cell: Cell) -> (Role, &'static str) {
     }
 }
 
-/// A side against gold, where both decide.
+/// A side against gold, if both decide.
 fn against(ink: Ink, confusion: Option<Confusion>) -> Vec<Span<'static>> {
     let Some(confusion) = confusion else { return Vec::new() };
     let (role, symbol) = if confusion.is_wrong() { (Role::Bad, "✗") } else { (Role::Good, "✓") };

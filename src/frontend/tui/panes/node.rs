@@ -23,13 +23,13 @@ const BAR_CELLS: usize = 40;
 pub struct Subject<'a> {
     /// The node.
     pub id: Name,
-    /// Its text, where the policy is known.
+    /// Its text, if the policy is known.
     pub node: Option<&'a Node>,
     /// Its step in the current walk, with its place from 0.
     pub step: Option<(usize, &'a Step)>,
     /// Whether it is being asked right now.
     pub asking: bool,
-    /// How the loaded policy asks it otherwise than what is shown.
+    /// How the loaded policy's question differs from the one shown.
     pub stale: Option<Stale>,
 }
 
@@ -51,7 +51,7 @@ pub fn subject<'a>(view: View<'a>, selected: Option<&Name>, activity: &Activity)
     Some(Subject { node, step, asking, stale, id })
 }
 
-/// What stands in the pane's border.
+/// The title in the pane's border.
 pub fn title(ink: Ink, subject: Option<&Subject<'_>>) -> Vec<Span<'static>> {
     let Some(subject) = subject else {
         return vec![Span::raw("Node")];

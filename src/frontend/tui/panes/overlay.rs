@@ -7,7 +7,7 @@ use crate::command::spec::Group;
 use crate::frontend::tui::keymap;
 use crate::report::{Doc, Line, Role};
 
-/// Column of the help screen in which it is said what a key of the view does.
+/// Column of the help screen in which the keys of the view are described.
 const VIEW: usize = 17;
 /// Column in which the line of a key of a command begins.
 const LINE: usize = 9;
@@ -23,7 +23,7 @@ pub struct Overlay {
     pub doc: Doc,
     /// First row shown.
     pub top: usize,
-    /// Where the continuation of a line that is too long begins.
+    /// Where the continuation of a long line begins.
     pub indent: usize,
 }
 

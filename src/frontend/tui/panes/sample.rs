@@ -71,7 +71,7 @@ fn nothing(ink: Ink, view: View<'_>, width: usize) -> Vec<Row> {
     wrap(&Row::from(ink.own(Role::Hint, text)), width, 0)
 }
 
-/// What stands in the pane's border: place in the file and id.
+/// The title in the pane's border: position in the file, and id.
 pub fn title(ink: Ink, view: View<'_>) -> Vec<Span<'static>> {
     let Some(walk) = view.walk() else {
         return vec![Span::raw("Sample")];
@@ -82,7 +82,7 @@ pub fn title(ink: Ink, view: View<'_>) -> Vec<Span<'static>> {
     spans
 }
 
-/// What stands in the lower border: how many hidden characters the content has, where it has any.
+/// The text in the lower border: how many hidden characters the content has, if any.
 pub fn warning(ink: Ink, view: View<'_>) -> Option<Span<'static>> {
     let count = hidden(&view.walk()?.sample);
     (count > 0).then(|| ink.own(Role::Warning, format!("⚠ {} shown as <U+…>", plural(count, "hidden character"))))

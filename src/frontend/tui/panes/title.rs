@@ -9,7 +9,7 @@ use crate::report::conditions::base_name;
 use crate::text::{Escaped, Untrusted};
 use ratatui::text::Span;
 
-/// On a narrower screen the program's own name gives way.
+/// On a narrower screen the program's own name is dropped.
 const NARROW: usize = 80;
 
 /// The line, `width` cells wide.
@@ -35,11 +35,11 @@ pub fn row(ink: Ink, view: View<'_>, session: &Untrusted, recorded: Option<usize
     spread(Row::from(left), Row::from(right), width)
 }
 
-/// One thing that the line tells.
+/// One part of the line.
 struct Item {
-    /// The highest falls away first where there is no room.
+    /// The highest is dropped first if there is no room.
     rank: u8,
-    /// What stands before it.
+    /// The separator before it.
     before: &'static str,
     spans: Vec<Span<'static>>,
 }
@@ -50,11 +50,11 @@ impl Item {
     }
 }
 
-/// What the line tells, from left to right.
+/// The parts of the line, from left to right.
 fn items(ink: Ink, view: View<'_>, session: &Untrusted) -> Vec<Item> {
     let state = view.state;
     let mut items = Vec::new();
-    // What the walk on the screen was made under; what is loaded beside it where that is something else.
+    // The conditions of the current walk, and beside them what is loaded if that differs.
     let under = view.walk().map_or_else(|| state.conditions(), |walk| (*walk.conditions).clone());
     match &under.policy {
         Some(policy) => {
@@ -78,7 +78,7 @@ fn items(ink: Ink, view: View<'_>, session: &Untrusted) -> Vec<Item> {
     if let Some(walk) = view.walk() {
         let of = state.samples.as_ref().map_or(String::new(), |(_, count, _)| format!("/{count}"));
         items.push(Item::new(2, vec![ink.own(Role::Text, format!("sample {}{of}", walk.number()))]));
-        // The sample pane has it too, and which walk this is stands nowhere else.
+        // The sample pane shows it too, but nothing else shows which walk this is.
         items.push(Item { before: " ", ..Item::new(4, short(ink, Role::Muted, &walk.sample.id, 20)) });
         let fork = walk.forked_from.map_or(String::new(), |(from, _)| format!(" from {}", from.0));
         items.push(Item::new(3, vec![ink.own(Role::Text, format!("walk {}{fork}", walk.id.0))]));

@@ -17,28 +17,28 @@ use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// Cells of a row that are kept for what stands behind its indentation.
+/// Cells of a row reserved for what follows its indentation.
 const WORDS: usize = 18;
 
 /// Most levels of one block in the pane.
 const LEVELS: usize = 16;
 
-/// The tree of a walk, laid out once for all frames until a fact changes it, another walk is looked at, or the pane
-/// gets another width.
+/// The tree of a walk, laid out once for all frames until a fact changes it, another walk is selected, or the pane's
+/// width changes.
 pub struct Laid {
     policy: Arc<Policy>,
     facts: u64,
-    /// In a recording the walk that is looked at changes without a fact.
+    /// In a recording the selected walk changes without a fact.
     walk: Option<WalkId>,
     levels: usize,
     tree: WalkTree,
-    /// Rows on which a selection can stand, from the top.
+    /// Rows that can be selected, from the top.
     stops: Vec<usize>,
     index: HashMap<Name, usize>,
 }
 
 impl Laid {
-    /// The layout for a pane of `width` cells; `kept` is taken where it still holds.
+    /// The layout for a pane of `width` cells; `kept` is reused if it is still valid.
     pub fn of(view: View<'_>, width: usize, kept: Option<Rc<Self>>) -> Option<Rc<Self>> {
         let policy = view.basis.policy.as_ref()?;
         let levels = (width.saturating_sub(WORDS) / 3).clamp(2, LEVELS);
@@ -96,7 +96,7 @@ fn id(policy: &Policy, spot: Spot) -> &Name {
     }
 }
 
-/// How much is said at the right of a row: less where it would take the room of the name.
+/// How much is shown at the right of a row: less if it would take room from the name.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Said {
     /// All of it.
@@ -169,7 +169,7 @@ impl Painter<'_> {
         spread(Row::from(left), Row::from(right), width)
     }
 
-    /// The lines before a row, its answer in a column, and its probability where the node was asked.
+    /// The tree lines before a row, its answer in a column, and its probability if the node was asked.
     fn start(&self, at: usize, row: &layout::Row) -> Vec<Span<'static>> {
         let (Some((rails, elbow)), Some((node, edge))) = (self.tree.rails(at), row.edge) else { return Vec::new() };
         let line = |lit, glyphs| if lit { self.ink.own(Role::Answer, glyphs) } else { self.ink.faint(glyphs) };
@@ -211,7 +211,7 @@ impl Painter<'_> {
         spans
     }
 
-    /// What stands at the right of an answered node: low coverage, an override, agreement with the gold answer.
+    /// The text at the right of an answered node: low coverage, an override, agreement with the gold answer.
     fn verdict_of_gold(&self, node: &Name, step: &Step, said: Said) -> Vec<Span<'static>> {
         let mut spans = Vec::new();
         if step.judgement.as_ref().is_some_and(|j| j.readout.low_coverage()) {
@@ -276,7 +276,7 @@ fn word(edge: Edge<'_>) -> &str {
     edge.answer.map_or("unsure", Name::as_str)
 }
 
-/// Cells of the widest answer, so that what follows them stands in a column.
+/// Width of the widest answer, so that what follows is aligned in a column.
 fn pad(node: &Node) -> usize {
     node.edges().map(|e| width::width(word(e))).max().unwrap_or(0).min(12)
 }

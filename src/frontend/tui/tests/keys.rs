@@ -112,7 +112,7 @@ fn a_note_leaves_a_mark_at_its_node_in_the_tree() {
     assert!(mark(&stage));
 }
 
-/// What stands in the line above the key bar.
+/// The line above the key bar.
 fn status(stage: &Stage) -> String {
     let shown = stage.draw().backend().to_string();
     let row = shown.lines().rev().nth(1).expect("a status line");
@@ -300,7 +300,7 @@ fn keys_about_a_node_are_about_the_selected_one_and_say_which() {
     let at_the_leaf = |stage: &mut Stage| stage.facts(to_the_leaf());
     for (select, node) in [("", "deceptive"), ("<home>", "is_report"), ("<home>j", "asks_for_value")] {
         for (key, line) in [("x", "x prompt of "), ("t", "x tokens of "), ("b", "break "), ("u", "until ")] {
-            // With nothing selected, breakpoints are about where the walk stands.
+            // With nothing selected, breakpoint keys act on the walk's position.
             let node = if select.is_empty() && matches!(key, "b" | "u") { "clean" } else { node };
             check(at_the_leaf, &format!("{select}{key}"), &[&format!("{line}{node}")]);
         }

@@ -22,7 +22,7 @@ use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use std::sync::Arc;
 
-/// An app with a session behind it, without an engine: facts and notices are played to it.
+/// An app with a session but no engine: facts and notices are fed to it.
 struct Stage {
     app: App,
     state: SessionState,

@@ -43,7 +43,7 @@ fn at_a_leaf_that_disagrees_with_the_gold_label() {
     snapshots("leaf", |stage| stage.facts(to_the_leaf()));
 }
 
-/// A name can be long and the screen narrow: what stands at the right gives way before the name does.
+/// A name can be long and the screen narrow: text at the right gives way before the name does.
 #[test]
 fn on_a_narrow_screen_a_node_keeps_its_name_beside_what_is_said_of_it() {
     for width in [40, 60, 80, 100, 120] {

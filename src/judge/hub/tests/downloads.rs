@@ -205,7 +205,7 @@ fn a_token_is_not_sent_over_http_to_another_machine_and_the_user_is_told() {
 fn a_server_without_ranges_that_always_breaks_off_is_given_up() {
     let (dir, content) = (dir(), content());
     let served = content.clone();
-    // It begins anew every time, so every try brings bytes, and none of them is new.
+    // It starts over every time, so every attempt brings bytes, but no new ones.
     let hub = Hub::start(move |_, request| Reply {
         cut: request.path.starts_with("/cdn").then_some(100_000),
         ..usual(&Request { from: 0, ..request.clone() }, &served)

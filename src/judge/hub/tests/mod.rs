@@ -33,8 +33,7 @@ struct Reply {
     status: u16,
     headers: Vec<(&'static str, String)>,
     body: Vec<u8>,
-    /// Nothing is sent, not even the status, or no more than half of the body where there is one; until the client
-    /// goes.
+    /// Sends nothing, not even the status, or half of the body if there is one; until the client disconnects.
     stall: bool,
     /// Bytes of the body after which the connection is dropped.
     cut: Option<usize>,
@@ -190,8 +189,8 @@ fn content() -> Vec<u8> {
     bytes
 }
 
-/// A manifest of a hub source, with the hash of `right` where it is given (else with the size of [`content`]), and of a
-/// wheel where wanted.
+/// A manifest with a hub source and, if `wheel`, a wheel source; with the hash of `right` if given, else with the size
+/// of [`content`].
 fn manifest(right: Option<&[u8]>, wheel: bool) -> Manifest {
     let sha256 =
         right.map_or("size = 400000\n".to_owned(), |c| format!("sha256 = \"{}\"\nsize = {}\n", Digest::of(c), c.len()));
@@ -242,7 +241,7 @@ fn says(e: FetchError, expected: &str) {
     assert!(shown.contains(expected), "{expected}: {shown}");
 }
 
-/// The notes told while `manifest` is fetched, and how that ended.
+/// The notes reported while `manifest` is fetched, and the result.
 fn notes(manifest: &Manifest, options: &Options) -> (Vec<String>, Result<Fetched, FetchError>) {
     let mut notes = Vec::new();
     let mut take = |progress: Progress| {

@@ -28,7 +28,7 @@ fn python_with_wheel(dir: &Path, wheel: &[u8]) -> OsString {
     python(dir, &script)
 }
 
-/// A zip file with these members; the size the directory gives for each is `told` where that is set.
+/// A zip file with these members; its directory claims the size `told` for each, if that is set.
 fn zip_of(members: &[(&str, &[u8])], deflate: bool, told: Option<u32>) -> Vec<u8> {
     let (mut file, mut directory) = (Vec::new(), Vec::new());
     for (name, content) in members {

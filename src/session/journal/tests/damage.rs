@@ -191,7 +191,7 @@ fn line_breaks_changed_to_cr_lf_are_named_and_taking_them_back_restores_the_sess
     let changed = text.replace('\n', "\r\n");
     let error = scan(changed.as_bytes()).map(|_| ()).expect_err("damaged").to_string();
     assert!(error.contains("line 1") && error.contains("CR LF") && error.contains("sed"), "{error}");
-    // As `cat` of a good beginning and a changed rest gives it.
+    // As `cat` of a good beginning and a changed rest would produce.
     let (first, rest) = text.split_once('\n').expect("two lines");
     let mixed = format!("{first}\n{}\n", rest.replace('\n', "\r\n"));
     let recovery = scan(mixed.as_bytes()).expect("a header").recovery;

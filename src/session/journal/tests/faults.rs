@@ -24,7 +24,7 @@ fn facts() -> Vec<Fact> {
     arbitrary::one_of_each().into_iter().take(9).collect()
 }
 
-/// What a program was told.
+/// What the program learned about its writes.
 #[derive(Debug, Default)]
 struct Told {
     /// How many facts were acknowledged.
@@ -81,7 +81,7 @@ fn write(journal: &mut Journal, facts: &[Fact], told: &mut Told, mut failed: boo
     failed
 }
 
-/// Opens the session on what is left of the disk and compares it with what was told.
+/// Opens the session on what is left of the disk and compares it with what was acknowledged.
 fn check(disk: &SimDisk, facts: &[Fact], told: &Told, case: &str) {
     match Journal::resume_on(Arc::new(disk.clone()), Path::new(PATH)) {
         Ok((mut journal, back, recovery)) => {
@@ -89,7 +89,7 @@ fn check(disk: &SimDisk, facts: &[Fact], told: &Told, case: &str) {
             assert!(back.len() <= told.tried, "{case}: facts that were never written");
             assert_eq!(back, facts[..back.len()], "{case}");
             assert_eq!(recovery.damage, None, "{case}");
-            // What was shown once stays, also where the program before this one had left it in memory only.
+            // Facts that were read once stay, even if the previous process had left them in memory only.
             outlives(&disk.power_cut(&mut choices(0)), &back, case);
             journal.append(&facts[1]).unwrap_or_else(|e| panic!("{case}: {e}"));
             let more: Vec<Fact> = back.iter().chain([&facts[1]]).cloned().collect();
@@ -99,7 +99,7 @@ fn check(disk: &SimDisk, facts: &[Fact], told: &Told, case: &str) {
         Err(JournalError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
             assert_eq!(told.acknowledged, 0, "{case}: the file is gone");
         }
-        // Zeros where the header was to be written, or a mixture of it and zeros.
+        // Zeros in place of the header, or a mixture of it and zeros.
         Err(JournalError::NotASession { .. } | JournalError::Damaged { .. } | JournalError::Version { .. }) => {
             assert_eq!(told.acknowledged, 0, "{case}: unreadable");
         }
@@ -125,7 +125,7 @@ fn check(disk: &SimDisk, facts: &[Fact], told: &Told, case: &str) {
 fn outlives(left: &SimDisk, facts: &[Fact], case: &str) {
     let (_, back, recovery) = Journal::resume_on(Arc::new(left.clone()), Path::new(PATH))
         .unwrap_or_else(|e| panic!("{case}, opened again, then the power was cut: {e}"));
-    // A torn end whose removal did not reach the disk may come back; it is found again.
+    // A torn end whose removal did not reach the disk may come back; it is then found again.
     assert_eq!((back.as_slice(), recovery.damage), (facts, None), "{case}, opened again, then the power was cut");
 }
 
