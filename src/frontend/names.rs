@@ -10,6 +10,7 @@ use crate::domain::{Name, Sample, path_text};
 use crate::policy::Policy;
 use crate::session::SessionState;
 use crate::session::expr::{Moment, Vocabulary};
+use std::collections::HashSet;
 use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 use std::sync::Arc;
 
@@ -67,6 +68,7 @@ impl SessionNames {
         for tagged in state.tags.iter().rev() {
             push(&mut names.tags, tagged.tag.as_str(), String::new());
         }
+        [&mut names.samples, &mut names.scores, &mut names.tags].into_iter().for_each(keep_first);
         names.sample = sample.cloned();
         names.thresholds = state.thresholds_now().to_vec();
         names.policy = policy;
@@ -130,11 +132,14 @@ impl Names for SessionNames {
     }
 }
 
-/// Adds a name that is not there yet.
 fn push(list: &mut Listed, name: &str, doc: String) {
-    if !list.iter().any(|(n, _)| n == name) {
-        list.push((name.to_owned(), doc));
-    }
+    list.push((name.to_owned(), doc));
+}
+
+/// Leaves of each name the first. A session can have very many walks of one sample, so no name is looked for in a list.
+fn keep_first(list: &mut Listed) {
+    let mut seen = HashSet::new();
+    list.retain(|(name, _)| seen.insert(name.clone()));
 }
 
 /// Files and folders whose path begins with `begun`, the first ones by name; hidden ones only if a dot was typed. `~`
@@ -188,6 +193,17 @@ mod tests {
             assert_eq!(listed(begun, home), found, "{begun}");
         }
         assert_eq!(listed("~", None), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_name_is_listed_once_however_often_it_stands_in_the_session() {
+        let mut list: Listed = Vec::new();
+        for number in 0..100_000 {
+            push(&mut list, &format!("post-{}", number / 2), format!("sample {number}"));
+        }
+        // Looking through the list for each of them took minutes in this profile.
+        keep_first(&mut list);
+        assert_eq!((list.len(), list[1].0.as_str(), list[1].1.as_str()), (50_000, "post-1", "sample 2"));
     }
 
     #[test]

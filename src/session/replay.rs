@@ -25,6 +25,9 @@ pub enum Stride {
 /// How often a state is kept, in facts, so that going back does not fold from the start.
 const KEEP_EVERY: usize = 256;
 
+/// States are kept further apart where there would be more than this many: each may be as large as the recording.
+const MOST_KEPT: usize = 16;
+
 /// A recorded session and a position in it: that many facts have happened.
 #[derive(Clone, Debug)]
 pub struct Replay {
@@ -33,7 +36,9 @@ pub struct Replay {
     state: SessionState,
     /// The walk that was current in the recording, where another one was selected for looking.
     instead_of: Option<Option<WalkId>>,
-    /// States at 0, `KEEP_EVERY`, twice that, …, as far as the cursor has been.
+    /// How many facts lie between two states that are kept.
+    every: usize,
+    /// States at 0, `every`, twice that, …, as far as the cursor has been.
     kept: Vec<SessionState>,
 }
 
@@ -42,6 +47,7 @@ impl Replay {
     pub fn new(facts: Vec<Fact>) -> Self {
         let state = SessionState::default();
         Self {
+            every: facts.len().div_ceil(MOST_KEPT).max(KEEP_EVERY),
             facts: facts.into_iter().map(Arc::new).collect(),
             at: 0,
             instead_of: None,
@@ -133,14 +139,14 @@ impl Replay {
     pub fn insert(&mut self, fact: Fact) {
         self.state.apply(&fact);
         self.facts.insert(self.at, Arc::new(fact));
-        self.kept.truncate(self.at / KEEP_EVERY + 1);
+        self.kept.truncate(self.at / self.every + 1);
         self.at += 1;
         self.keep_state();
     }
 
     /// Keeps the recorded state at this position, if it is one of those to be kept.
     fn keep_state(&mut self) {
-        if self.at == self.kept.len() * KEEP_EVERY {
+        if self.at == self.kept.len() * self.every {
             let current = self.instead_of.unwrap_or(self.state.current);
             self.kept.push(SessionState { current, ..self.state.clone() });
         }
@@ -153,9 +159,9 @@ impl Replay {
         }
         let position = position.min(self.facts.len());
         if position < self.at {
-            let nearest = (position / KEEP_EVERY).min(self.kept.len() - 1);
+            let nearest = (position / self.every).min(self.kept.len() - 1);
             self.state = self.kept.get(nearest).cloned().unwrap_or_default();
-            self.at = nearest * KEEP_EVERY;
+            self.at = nearest * self.every;
         }
         while self.at < position {
             if let Some(fact) = self.facts.get(self.at) {
@@ -200,6 +206,7 @@ fn moves(fact: &Fact) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::{Content, Sample};
     use crate::session::Step;
     use crate::session::arbitrary;
     use proptest::prelude::*;
@@ -274,6 +281,22 @@ mod tests {
             replay.seek(position);
             assert_eq!((replay.position(), replay.state()), (position, &folded(&facts[..position])), "at {position}");
         }
+    }
+
+    #[test]
+    fn a_recording_of_very_many_walks_costs_what_its_size_is() {
+        let sample = Sample::new("s", Content::Text("x".into()));
+        let root = crate::domain::Name::new("root").expect("a name");
+        let start =
+            |n: u32| Fact::WalkStarted { walk: WalkId(n), index: 0, sample: sample.clone(), root: root.clone() };
+        let count = 50_000;
+        // Looking for a free number among all walks, and a state for every 256 facts, took minutes and gigabytes.
+        let mut replay = Replay::new((1..=count).map(start).collect());
+        replay.seek(usize::MAX);
+        assert_eq!((replay.state().walks.len(), replay.state().current), (count as usize, Some(WalkId(count))));
+        assert!(replay.kept.len() <= MOST_KEPT + 1, "{}", replay.kept.len());
+        replay.back(Stride::Walk);
+        assert_eq!(replay.state().current, Some(WalkId(count - 1)));
     }
 
     #[test]

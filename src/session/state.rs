@@ -5,6 +5,8 @@
 use super::fact::{Breakpoint, Fact, LeafReached, PolicyRecord, Stamp, Step, Subject, Taken, WalkId};
 use crate::domain::{Mode, ModelInfo, Name, Sample, Target};
 use crate::text::Untrusted;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 /// A note as it stands.
@@ -44,6 +46,8 @@ pub struct SessionState {
     pub mode: Mode,
     /// All walks, in the order they were started.
     pub walks: Vec<Walk>,
+    /// Where each stands in `walks`: a recording can have very many.
+    pub(super) numbers: HashMap<WalkId, usize>,
     /// The walk commands act on.
     pub current: Option<WalkId>,
     /// All breakpoints, by id.
@@ -179,6 +183,13 @@ impl Walk {
         self.steps.len() <= self.read_back && self.read_back > 0
     }
 
+    /// Nothing was made under its judge and mode as long as it has no steps, so it takes those of `now`.
+    fn refresh_without_steps(&mut self, now: &Conditions) {
+        if self.steps.is_empty() {
+            self.conditions = Arc::new(Conditions { policy: self.conditions.policy.clone(), ..now.clone() });
+        }
+    }
+
     /// Whether a person answered any of its nodes.
     pub fn overridden(&self) -> bool {
         self.steps.iter().any(|s| s.taken == Taken::Overridden)
@@ -194,6 +205,7 @@ impl Default for SessionState {
             model: None,
             mode: Mode::Rationale { max_tokens: Mode::DEFAULT_RATIONALE_TOKENS },
             walks: Vec::new(),
+            numbers: HashMap::new(),
             current: None,
             breakpoints: Vec::new(),
             displays: Vec::new(),
@@ -275,13 +287,14 @@ impl SessionState {
             }
             Fact::SteppedBack { walk, to } => {
                 self.stopped_at = None;
+                let now = self.conditions();
                 if let Some(w) = self.walk_mut(*walk) {
                     w.steps.truncate(*to);
                     w.under.truncate(*to);
                     w.read_back = w.read_back.min(*to);
                     w.leaf = None;
+                    w.refresh_without_steps(&now);
                 }
-                self.refresh_walks_without_steps();
             }
             Fact::WalkSelected { walk } => {
                 if self.walk(*walk).is_some() {
@@ -289,11 +302,10 @@ impl SessionState {
                     self.current = Some(*walk);
                 }
             }
-            Fact::BreakpointSet(breakpoint) => {
-                self.breakpoints.retain(|b| b.id != breakpoint.id);
-                self.breakpoints.push(breakpoint.clone());
-                self.breakpoints.sort_by_key(|b| b.id);
-            }
+            Fact::BreakpointSet(breakpoint) => match self.breakpoints.binary_search_by_key(&breakpoint.id, |b| b.id) {
+                Ok(at) => self.breakpoints.get_mut(at).into_iter().for_each(|old| old.clone_from(breakpoint)),
+                Err(at) => self.breakpoints.insert(at, breakpoint.clone()),
+            },
             Fact::BreakpointDeleted { id } => self.breakpoints.retain(|b| b.id != *id),
             Fact::BreakpointHit { id, .. } => {
                 self.stopped_at = Some(*id);
@@ -332,7 +344,7 @@ impl SessionState {
 
     /// A walk by its number.
     pub fn walk(&self, id: WalkId) -> Option<&Walk> {
-        self.walks.iter().find(|w| w.id == id)
+        self.walks.get(*self.numbers.get(&id)?)
     }
 
     /// How many notes and tags are about step `place` of a walk, from 0, counted where the step was made: a branch
@@ -358,20 +370,18 @@ impl SessionState {
     }
 
     fn walk_mut(&mut self, id: WalkId) -> Option<&mut Walk> {
-        self.walks.iter_mut().find(|w| w.id == id)
+        self.walks.get_mut(*self.numbers.get(&id)?)
     }
 
     /// Nothing was made under the judge and mode of a walk without steps yet, so it takes the new ones.
     fn refresh_walks_without_steps(&mut self) {
-        let (model, mode) = (self.model.clone(), self.mode);
-        for walk in self.walks.iter_mut().filter(|w| w.steps.is_empty()) {
-            walk.conditions =
-                Arc::new(Conditions { policy: walk.conditions.policy.clone(), model: model.clone(), mode });
-        }
+        let now = self.conditions();
+        self.walks.iter_mut().for_each(|walk| walk.refresh_without_steps(&now));
     }
 
     fn start(&mut self, walk: Walk) {
-        if self.walk(walk.id).is_none() {
+        if let Entry::Vacant(free) = self.numbers.entry(walk.id) {
+            free.insert(self.walks.len());
             self.stopped_at = None;
             self.current = Some(walk.id);
             self.walks.push(walk);
