@@ -1,7 +1,7 @@
-//! Methods of strings that chat templates expect of Python, beyond minijinja's own list of them or in place of what has
-//! no bound there.
+//! String methods that chat templates expect from Python: those that minijinja lacks, and bounded versions of those
+//! that it does not bound.
 //!
-//! Must pay for a text before it is there, and must never cut one.
+//! Must charge fuel for a text before making it, and must never truncate one.
 
 use super::python::{Writer, wrong};
 use minijinja::value::{Tuple, from_args};

@@ -1,4 +1,4 @@
-//! Who reads first, on a tiny model.
+//! Which question is prefilled first, on a tiny model.
 
 use super::*;
 use crate::domain::{Name, Piece, Prompt};
