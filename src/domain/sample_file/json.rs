@@ -2,14 +2,15 @@
 //!
 //! Must be made by [`Raw::read`], which finds every syntax error: code that takes values apart may rely on valid JSON.
 
-use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 use std::fmt;
 
 /// One value as spelt in the line.
 #[derive(Clone, Copy)]
 pub(super) struct Raw<'a> {
-    text: &'a str,
-    at: usize,
+    line: &'a str,
+    value: &'a RawValue,
 }
 
 impl<'a> Raw<'a> {
@@ -18,27 +19,23 @@ impl<'a> Raw<'a> {
     /// # Errors
     /// Every syntax error, bad escape, number out of range, and nesting deeper than `serde_json` allows.
     pub fn read(line: &'a str) -> serde_json::Result<Self> {
-        serde_json::from_str::<Checked>(line).map(|Checked| Self::trimmed(line, 0))
-    }
-
-    fn trimmed(text: &'a str, at: usize) -> Self {
-        let rest = text.trim_ascii_start();
-        Self { text: rest.trim_ascii_end(), at: at + (text.len() - rest.len()) }
+        let Checked = serde_json::from_str(line)?;
+        Ok(Self { line, value: serde_json::from_str(line)? })
     }
 
     /// Byte offset in the line.
     pub fn at(self) -> usize {
-        self.at
+        self.text().as_ptr().addr().saturating_sub(self.line.as_ptr().addr())
     }
 
     /// The JSON text as it was written.
     pub fn text(self) -> &'a str {
-        self.text
+        self.value.get()
     }
 
     /// What it is, for error messages.
     pub fn kind(self) -> &'static str {
-        match self.text.as_bytes().first() {
+        match self.text().as_bytes().first() {
             Some(b'{') => "an object",
             Some(b'[') => "a list",
             Some(b'"') => "a text",
@@ -50,62 +47,64 @@ impl<'a> Raw<'a> {
 
     /// Whether it is null.
     pub fn is_null(self) -> bool {
-        self.text == "null"
+        self.text() == "null"
     }
 
     /// The bool, if it is one.
     pub fn bool(self) -> Option<bool> {
-        self.text.parse().ok()
+        self.text().parse().ok()
     }
 
     /// The decoded text, if it is one.
     pub fn string(self) -> Option<String> {
-        serde_json::from_str(self.text).ok()
+        serde_json::from_str(self.text()).ok()
     }
 
     /// The number, if it is one; JSON numbers are always finite.
     pub fn number(self) -> Option<f64> {
-        serde_json::from_str::<serde_json::Number>(self.text).ok()?.as_f64().filter(|n| n.is_finite())
+        serde_json::from_str::<serde_json::Number>(self.text()).ok()?.as_f64().filter(|n| n.is_finite())
     }
 
     /// A whole number as it was written.
     pub fn whole_number(self) -> Option<String> {
-        let digits = self.text.strip_prefix('-').unwrap_or(self.text);
-        digits.bytes().all(|b| b.is_ascii_digit()).then(|| self.text.to_owned())
+        let digits = self.text().strip_prefix('-').unwrap_or(self.text());
+        digits.bytes().all(|b| b.is_ascii_digit()).then(|| self.text().to_owned())
     }
 
     /// The members of an object, keys decoded, in the order written, repeated keys included.
     pub fn members(self) -> Option<Vec<(String, Self)>> {
-        self.text.strip_prefix('{')?;
-        let mut parts = self.parts();
-        let mut members = Vec::new();
-        while let (Some(key), Some(value)) = (parts.next(), parts.next()) {
-            members.push((key.string()?, value));
-        }
-        Some(members)
+        let Members(members) = serde_json::from_str(self.text()).ok()?;
+        Some(members.into_iter().map(|(key, value)| (key, Self { value, ..self })).collect())
     }
 
     /// The elements of a list.
     pub fn elements(self) -> Option<Vec<Self>> {
-        self.text.strip_prefix('[')?;
-        Some(self.parts().collect())
+        let elements: Vec<&RawValue> = serde_json::from_str(self.text()).ok()?;
+        Some(elements.into_iter().map(|value| Self { value, ..self }).collect())
+    }
+}
+
+/// An object as a list, so that order and repetition stay.
+struct Members<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Self(Vec::new()))
+    }
+}
+
+impl<'de: 'a, 'a> Visitor<'de> for Members<'a> {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
     }
 
-    /// The values one level down, keys included: one after each bracket, comma or colon, as far as `serde_json` reads
-    /// one.
-    fn parts(self) -> impl Iterator<Item = Self> {
-        let mut next = 1;
-        std::iter::from_fn(move || {
-            let rest = Self::trimmed(self.text.get(next..)?, self.at + next);
-            let mut values = serde_json::Deserializer::from_str(rest.text).into_iter::<IgnoredAny>();
-            values.next()?.ok()?;
-            let part = Self { text: rest.text.get(..values.byte_offset())?, at: rest.at };
-            let after = part.at + part.text.len() - self.at;
-            // Skip the one separator between two values, or the bracket after the last.
-            let gap = self.text.get(after..)?;
-            next = after + (gap.len() - gap.trim_ascii_start().len()) + 1;
-            Some(part)
-        })
+    fn visit_map<A: MapAccess<'de>>(mut self, mut object: A) -> Result<Self, A::Error> {
+        while let Some(member) = object.next_entry()? {
+            self.0.push(member);
+        }
+        Ok(self)
     }
 }
 
