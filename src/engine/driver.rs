@@ -25,8 +25,8 @@ pub trait Driver {
     /// Asks the running command to stop.
     fn cancel(&self);
 
-    /// A handle with which a signal handler stops the running command; `None` if no command takes any time.
-    fn canceller(&self) -> Option<Canceller>;
+    /// A handle with which a signal handler stops the running command.
+    fn canceller(&self) -> Canceller;
 
     /// The total number of facts, including those to come; `None` if they are still being made.
     fn length(&self) -> Option<usize> {
@@ -79,8 +79,8 @@ impl Driver for Live {
         self.host.cancel();
     }
 
-    fn canceller(&self) -> Option<Canceller> {
-        Some(self.host.canceller())
+    fn canceller(&self) -> Canceller {
+        self.host.canceller()
     }
 
     fn is_recorded(&self) -> bool {

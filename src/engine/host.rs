@@ -75,13 +75,20 @@ pub enum Stop {
 }
 
 /// Stops the running command from anywhere, a signal handler's thread included. Never reaches a later command.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Canceller(Arc<Mutex<Cancel>>);
 
 impl Canceller {
     /// Asks the running command to stop.
     pub fn cancel(&self) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).cancel();
+    }
+
+    /// The flag of the command that begins to run now.
+    pub(super) fn renew(&self) -> Cancel {
+        let cancel = Cancel::new();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&cancel);
+        cancel
     }
 }
 
@@ -101,7 +108,7 @@ impl Host {
     pub fn start(engine: Engine) -> std::io::Result<Self> {
         let (commands, todo) = sync_channel::<(Ticket, EngineCommand)>(WAITING_COMMANDS);
         let (out, events) = sync_channel(WAITING_EVENTS);
-        let running = Canceller(Arc::new(Mutex::new(Cancel::new())));
+        let running = Canceller::default();
         let current = running.clone();
         let policies = engine.policies.clone();
         let worker = std::thread::Builder::new().name("engine".to_owned()).spawn(move || {
@@ -187,8 +194,7 @@ impl Drop for Host {
 
 fn work(mut engine: Engine, todo: &Receiver<(Ticket, EngineCommand)>, out: &SyncSender<Event>, current: &Canceller) {
     while let Ok((ticket, command)) = todo.recv() {
-        let cancel = Cancel::new();
-        *current.0.lock().unwrap_or_else(PoisonError::into_inner) = cancel.clone();
+        let cancel = current.renew();
         let mut open = out.send(Event::Notice(Notice::Started(ticket))).is_ok();
         let mut emit = |event: Event| open &= out.send(event).is_ok();
         // A fault in one command must not take the session down: it becomes a failed command.

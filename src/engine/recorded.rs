@@ -8,7 +8,8 @@ mod review;
 use super::prompt::{self, Asked};
 use super::{Canceller, Driver, Event, Failure, Notice, Stop, Ticket, annotate};
 use crate::command::{EngineCommand, ExamineWhat, Has, Need, SampleRef, Times};
-use crate::domain::{Examination, Name, Target};
+use crate::domain::{Cancel, Examination, Name, Target};
+use crate::judge::Progress;
 use crate::policy::Policy;
 use crate::session::expr::{self, Moment, Vocabulary};
 use crate::session::replay::{Replay, Stride};
@@ -30,6 +31,9 @@ pub struct Recorded {
     reviewer: Option<Arc<Mutex<Reviewer>>>,
     home: Option<PathBuf>,
     waiting: VecDeque<Waiting>,
+    running: Canceller,
+    /// The flag of the command in flight.
+    cancel: Cancel,
 }
 
 /// What the command in flight still has to report.
@@ -40,6 +44,13 @@ enum Waiting {
     /// The facts of the recording up to this position. Each is applied when it is delivered, so that the receiver sees
     /// the session as it was then.
     To(usize),
+    /// The facts up to the beginning of the next walk whose sample fits.
+    Search {
+        ticket: Ticket,
+        condition: String,
+        /// Where the search has come to.
+        at: usize,
+    },
 }
 
 impl Recorded {
@@ -55,6 +66,8 @@ impl Recorded {
             reviewer: None,
             home: None,
             waiting: VecDeque::new(),
+            running: Canceller::default(),
+            cancel: Cancel::new(),
         }
     }
 
@@ -64,7 +77,7 @@ impl Recorded {
         Self { reviewer: Some(Arc::new(Mutex::new(reviewer))), home, ..self }
     }
 
-    fn carry_out(&mut self, command: &EngineCommand) -> Result<Stop, Failure> {
+    fn carry_out(&mut self, ticket: Ticket, command: &EngineCommand) -> Result<Stop, Failure> {
         use EngineCommand as C;
         let refused = || Failure::missing(Need::Live, Has::default());
         match command {
@@ -72,7 +85,7 @@ impl Recorded {
             C::Step(Times(count)) | C::Next(Times(count)) => self.forward(Stride::Step, *count),
             C::Continue | C::Finish | C::Run => self.forward(Stride::Stop, 1),
             C::NextSample(None) => self.forward(Stride::Walk, 1),
-            C::NextSample(Some(condition)) => self.next_sample_where(condition),
+            C::NextSample(Some(condition)) => self.next_sample_where(ticket, condition),
             C::Back(Times(count)) => self.back(Stride::Step, *count),
             C::PreviousSample => self.back(Stride::Walk, 1),
             C::Walk(id) => self.look_at(WalkId(*id)),
@@ -108,29 +121,56 @@ impl Recorded {
         moved(to != self.replay.position())
     }
 
-    /// To the beginning of the next walk whose sample fits.
-    fn next_sample_where(&mut self, condition: &str) -> Result<Stop, Failure> {
-        let state = self.replay.state();
-        let policy = state.policy.as_ref().and_then(|record| self.policies.of(record));
+    /// To the beginning of the next walk whose sample fits. Each condition may take as long as any expression, so the
+    /// samples are tried one by one while events are asked for.
+    fn next_sample_where(&mut self, ticket: Ticket, condition: &str) -> Result<Stop, Failure> {
+        let policy = self.replay.state().policy.as_ref().and_then(|record| self.policies.of(record));
         let policies: Vec<&Policy> = policy.as_deref().into_iter().collect();
         let known = Vocabulary { moment: Moment::Sample, policies: &policies, ..Vocabulary::default() };
         expr::check(condition, &known)?;
-        let mut condition = expr::Condition::read(condition)?;
-        for (at, fact) in self.replay.facts().iter().enumerate().skip(self.replay.position()) {
-            if let Fact::WalkStarted { index, sample, .. } = &**fact
-                && condition.holds(&expr::Context::of_sample(state, *index, sample))?
-            {
-                self.waiting.push_back(Waiting::To(at + 1));
-                return Ok(Stop::Done);
+        let (condition, at) = (condition.to_owned(), self.replay.position());
+        self.waiting.push_back(Waiting::Search { ticket, condition, at });
+        Ok(Stop::Done)
+    }
+
+    /// Tries the next walk from `at` on.
+    fn search(&mut self, ticket: Ticket, condition: String, at: usize) -> Result<(), Failure> {
+        let facts = self.replay.facts();
+        let next = facts.iter().enumerate().skip(at).find_map(|(at, fact)| match &**fact {
+            Fact::WalkStarted { index, sample, .. } => Some((at + 1, *index, sample)),
+            _ => None,
+        });
+        let Some((at, index, sample)) = next else {
+            return Err(Failure::user("no later walk of the recording is of a sample that fits")
+                .hinted("it holds the samples that were selected; sample goes to an earlier one"));
+        };
+        let context = expr::Context::of_sample(self.replay.state(), index, sample);
+        if expr::Condition::read(&condition)?.holds(&context)? {
+            self.waiting.push_front(Waiting::To(at));
+            return Ok(());
+        }
+        let permille = (at.saturating_mul(1000) / facts.len().max(1)).min(1000) as u16;
+        self.waiting.push_front(Waiting::Search { ticket, condition, at });
+        let progress = Progress::Loading { what: "trying the samples", permille };
+        self.waiting.push_front(Waiting::Event(Event::Notice(Notice::Progress(ticket, progress))));
+        Ok(())
+    }
+
+    /// The command in flight ends with this, wherever it has come to.
+    fn fail(&mut self, failure: Failure) {
+        for waiting in &mut self.waiting {
+            if let Waiting::Event(Event::Notice(Notice::Done { result, .. })) = waiting {
+                *result = Err(failure.clone());
             }
         }
-        Err(Failure::user("no later walk of the recording is of a sample that fits")
-            .hinted("it holds the samples that were selected; sample goes to an earlier one"))
     }
 
     fn back(&mut self, stride: Stride, count: u32) -> Result<Stop, Failure> {
-        let taken = (0..count).take_while(|_| self.replay.back(stride) > 0).count();
-        moved(taken > 0)
+        let (from, to) = (self.replay.position(), self.replay.behind(stride, count));
+        if to != from {
+            self.replay.seek(to);
+        }
+        moved(to != from)
     }
 
     /// To the beginning of the first walk of a sample, wherever it is.
@@ -236,6 +276,14 @@ impl Driver for Recorded {
         loop {
             match self.waiting.pop_front() {
                 Some(Waiting::Event(event)) => return Some(event),
+                Some(Waiting::To(_) | Waiting::Search { .. }) if self.cancel.is_cancelled() => {
+                    self.fail(Failure::cancelled());
+                }
+                Some(Waiting::Search { ticket, condition, at }) => {
+                    if let Err(failure) = self.search(ticket, condition, at) {
+                        self.fail(failure);
+                    }
+                }
                 Some(Waiting::To(position)) if self.replay.position() < position => {
                     self.waiting.push_front(Waiting::To(position));
                     return self.replay.forward(Stride::Fact).first().cloned().map(Event::Fact);
@@ -243,8 +291,9 @@ impl Driver for Recorded {
                 Some(Waiting::To(_)) => {}
                 None => {
                     let (ticket, command) = self.commands.pop_front()?;
+                    self.cancel = self.running.renew();
                     self.tell(Event::Notice(Notice::Started(ticket)));
-                    let result = self.carry_out(&command);
+                    let result = self.carry_out(ticket, &command);
                     self.tell(Event::Notice(Notice::Done { ticket, result }));
                 }
             }
@@ -259,10 +308,12 @@ impl Driver for Recorded {
         &self.policies
     }
 
-    fn cancel(&self) {}
+    fn cancel(&self) {
+        self.running.cancel();
+    }
 
-    fn canceller(&self) -> Option<Canceller> {
-        None
+    fn canceller(&self) -> Canceller {
+        self.running.clone()
     }
 
     fn length(&self) -> Option<usize> {
@@ -435,6 +486,31 @@ mod tests {
     }
 
     #[test]
+    fn a_movement_stops_where_it_is_when_it_is_cancelled_and_the_next_command_does_not_see_it() {
+        // Movements over thousands of steps, which nothing stopped.
+        for line in ["step 4000000000", "next-sample where sample.number > 1000", "until nowhere_near"] {
+            let mut client = of_many_walks();
+            let Ok(Some(Command::Engine(command))) = parse(line) else { panic!("{line} is no command of the engine") };
+            let (from, ticket) = (client.replay.position(), client.submit(command));
+            assert_eq!(client.event(Duration::ZERO), Some(Event::Notice(Notice::Started(ticket))), "{line}");
+            let canceller = client.canceller();
+            if line.starts_with("until") {
+                // It takes no longer than reading the recording does, and has ended.
+                canceller.cancel();
+            } else {
+                assert!(!matches!(client.event(Duration::ZERO), Some(Event::Notice(Notice::Done { .. })) | None));
+                canceller.cancel();
+                let next = client.event(Duration::ZERO);
+                let done = Notice::Done { ticket, result: Err(Failure::cancelled()) };
+                assert_eq!(next, Some(Event::Notice(done)), "{line}");
+                assert!(client.replay.position() <= from + 1, "{line}: it stops where it is");
+            }
+            while client.event(Duration::ZERO).is_some() {}
+            run(&mut client, "next-sample").1.expect("an old request stops no later command");
+        }
+    }
+
+    #[test]
     fn nobody_can_leave_notes_about_facts_that_are_in_no_file() {
         for line in ["note x", "tag x", "save /x.jsonl"] {
             let failure = run(&mut example(), line).1.expect_err(line);
@@ -454,6 +530,15 @@ mod tests {
         assert_eq!(walk(&client), Some(1), "what failed moves nobody");
         run(&mut client, "next-sample where sample.number > 0").1.expect("the third walk begins again");
         assert_eq!(walk(&client), Some(3));
+    }
+
+    /// Walks of one sample without a step.
+    fn of_many_walks() -> Recorded {
+        let sample = crate::domain::Sample::new("s", crate::domain::Content::Text("x".into()));
+        let root = Name::new("root").expect("a name");
+        let start =
+            |n: u32| Fact::WalkStarted { walk: WalkId(n), index: 0, sample: sample.clone(), root: root.clone() };
+        Recorded::new((1..=100).map(start).collect())
     }
 
     /// A walk that is begun twice, with a step taken back, and a branch that is abandoned.

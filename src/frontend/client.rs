@@ -82,8 +82,8 @@ impl Client {
         self.driver.cancel();
     }
 
-    /// What a signal handler holds to stop the running command; `None` for a recorded session.
-    pub fn canceller(&self) -> Option<Canceller> {
+    /// What a signal handler holds to stop the running command.
+    pub fn canceller(&self) -> Canceller {
         self.driver.canceller()
     }
 

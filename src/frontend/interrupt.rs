@@ -162,9 +162,9 @@ impl Interrupt {
         flag
     }
 
-    /// From now on signals stop what this engine runs, or nothing.
-    pub fn watch(&self, canceller: Option<Canceller>) {
-        lock(&self.0.told).engine = canceller;
+    /// From now on signals stop what this engine runs.
+    pub fn watch(&self, canceller: Canceller) {
+        lock(&self.0.told).engine = Some(canceller);
     }
 
     /// Sets what restores the terminal, for as long as somebody has taken it over.

@@ -89,6 +89,18 @@ impl Replay {
         to
     }
 
+    /// The position after the last `count` stops of that kind before the position, or the start.
+    pub fn behind(&self, stride: Stride, count: u32) -> usize {
+        let mut to = self.at;
+        for _ in 0..count {
+            to = (1..to).rev().find(|p| self.is_stop(*p, stride)).unwrap_or(0);
+            if to == 0 {
+                break;
+            }
+        }
+        to
+    }
+
     /// The next position to which a walk comes in a session that `fits`: after a [`Stride::Move`], or at the end.
     pub fn next_place(&self, fits: impl Fn(&SessionState) -> bool) -> Option<usize> {
         let mut state = self.state.clone();
@@ -118,8 +130,7 @@ impl Replay {
     /// Moves back to the last stop of that kind before the position, or to the start; returns how many facts were
     /// undone.
     pub fn back(&mut self, stride: Stride) -> usize {
-        let from = self.at;
-        let to = (1..from).rev().find(|p| self.is_stop(*p, stride)).unwrap_or(0);
+        let (from, to) = (self.at, self.behind(stride, 1));
         self.seek(to);
         from - to
     }

@@ -129,7 +129,12 @@ fn show(
             wait = Duration::ZERO;
         }
         inbox.push(Msg::Tick(start.elapsed()));
+        // What a fact shows can take long: a key must not wait for thousands of them.
+        let taken = Instant::now();
         for _ in 0..MOST_EVENTS {
+            if taken.elapsed() > FRAME {
+                break;
+            }
             let Some(event) = client.event(Duration::ZERO) else { break };
             let effects = app.update(Msg::Event(event), view(client));
             if let Some(leave) = perform(effects, client, console, remember, &mut inbox)? {
