@@ -88,8 +88,13 @@ pub fn compare(walk: &Walk, page: Page) -> Doc {
         let note = against(Some(verdict), sample, Confusion::of(Some(verdict.outcome), gold));
         doc.push(verdict_row(who.as_str(), verdict, note, Line::new().with(Role::Muted, "recorded")));
     }
-    if let Some(cell) = agreement.cell {
-        doc.push(cell_row(cell));
+    // As everywhere: without the LLM's verdict, a cell would be based on the classifier alone.
+    match agreement.cell.filter(|_| walk.leaf.is_some()) {
+        Some(cell) => doc.push(cell_row(cell)),
+        None if abstains(walk) => doc.push(
+            row("cell").column(Role::Muted, "none", WHAT).with(Role::Muted, "escalate and undetermined decide nothing"),
+        ),
+        None => {}
     }
     doc.extend(gold_path(walk, page));
     doc
@@ -135,6 +140,14 @@ fn gold_path(walk: &Walk, page: Page) -> Doc {
 pub fn agreement(walk: &Walk) -> Agreement {
     let llm = walk.leaf.as_ref().map(|leaf| leaf.verdict.outcome);
     Agreement::of(walk.sample.classified(&walk.thresholds), llm, walk.sample.gold.outcome)
+}
+
+/// Whether the walk has a verdict, and that or another side decides nothing although it is there.
+fn abstains(walk: &Walk) -> bool {
+    let sample = walk.sample.as_ref();
+    let Some(leaf) = &walk.leaf else { return false };
+    let sides = [Some(leaf.verdict.outcome), sample.classified(&walk.thresholds), sample.gold.outcome];
+    sides.into_iter().flatten().any(|outcome| outcome.violates().is_none())
 }
 
 /// The cell, in words.
@@ -207,7 +220,8 @@ fn verdict_row(who: &str, value: &Verdict, note: (Role, String), why: Line) -> L
     row(who).join(what).with(note.0, note.1).with(Role::Text, gap).join(why)
 }
 
-/// One verdict against gold: `right (tp)`, `wrong (fn)`, or why there is no comparison.
+/// One verdict against gold: `right (tp)`, `wrong (fn)`, neither if one of the two decides nothing, or nothing without
+/// gold.
 fn against(verdict: Option<&Verdict>, sample: &Sample, confusion: Option<Confusion>) -> (Role, String) {
     match confusion {
         Some(c) if c.is_wrong() => (Role::Bad, format!("wrong ({})", c.as_str())),
@@ -217,6 +231,9 @@ fn against(verdict: Option<&Verdict>, sample: &Sample, confusion: Option<Confusi
             }
             _ => (Role::Good, format!("right ({})", c.as_str())),
         },
+        None if verdict.is_some() && sample.gold.outcome.is_some() => {
+            (Role::Muted, "neither right nor wrong".to_owned())
+        }
         None => (Role::Muted, String::new()),
     }
 }

@@ -33,7 +33,7 @@ pub const TABLE: &[Key] = &[
         "gold",
         "an outcome (`violating`, `non_violating`, `escalate`, `undetermined`), or true or false",
         "not known",
-        "what a human decided; true is violating, false is non_violating",
+        "what a human decided; true is violating, false is non_violating; with `escalate` or `undetermined` no verdict is right or wrong",
     ),
     key(
         "gold_violates",

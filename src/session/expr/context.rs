@@ -131,6 +131,10 @@ impl Context {
         let sides = [("llm", agreement.llm), ("classifier", agreement.classifier)];
         let known = sides.into_iter().filter_map(|(side, it)| Some((side.to_owned(), it?.as_str())));
         self.set_map("confusion", known);
+        // As with a cell, an escalation is neither right nor wrong, so `wrong` is not known then.
+        if let Some(confusion) = agreement.llm {
+            self.set("wrong", confusion.is_wrong());
+        }
         // Without the LLM's verdict, a cell would be based on the classifier alone.
         if let Some(cell) = llm.and(agreement.cell) {
             self.set("cell", cell.as_str());
@@ -161,9 +165,6 @@ impl Context {
         if let Some(action) = &leaf.action {
             self.set("action", action.as_str());
         }
-        if let Some(gold) = walk.sample.gold.outcome {
-            self.set("wrong", disagree(gold, leaf.verdict.outcome));
-        }
     }
 
     fn add_step(&mut self, step: &Step) {
@@ -193,11 +194,6 @@ impl Context {
         }
         (Value::from_object(Map { name: String::new(), keys: Vec::new(), values, absent: absent.clone() }), absent)
     }
-}
-
-/// Two decided outcomes that differ, or a decided one against one that was not decided.
-fn disagree(gold: Outcome, verdict: Outcome) -> bool {
-    gold != verdict
 }
 
 fn pair((key, value): &(Name, Name)) -> (String, String) {

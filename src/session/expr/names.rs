@@ -176,7 +176,13 @@ pub static NAMES: &[Variable] = &[
     row("label", Word(Words::Label), Leaf, "the LLM's policy label", "label != gold_label"),
     row("severity", Count, Leaf, "how severe the policy says it is", "severity >= 3"),
     row("action", Word(Words::Action), Leaf, "what the policy says to do", "action is none"),
-    row("wrong", Truth, Leaf, "whether the LLM's outcome is not gold's", "wrong and margin > 0.5"),
+    row(
+        "wrong",
+        Truth,
+        Leaf,
+        "whether the LLM decides against gold; not known if one of them is escalate or undetermined",
+        "wrong and margin > 0.5",
+    ),
     row("cell", Word(Words::Cell), Leaf, "who agrees with whom: see help words", "cell == \"llm_wrong\""),
     row("confusion.llm", Word(Words::Confusion), Leaf, "the LLM against gold", "confusion.llm == \"fp\""),
     row(
