@@ -330,7 +330,7 @@ mod tests {
     use super::*;
     use crate::command::{Command, parse};
     use crate::domain::{Part, Piece, TopToken};
-    use crate::session::{Subject, journal, review};
+    use crate::session::{Subject, journal};
     use std::path::Path;
 
     fn example() -> Recorded {
@@ -447,8 +447,10 @@ mod tests {
         std::fs::copy(example, &path).expect("copied");
         let before = std::fs::read(&path).expect("read");
         let open = || {
-            let (facts, _) = review::merged(&path, journal::read(&path).expect("a session").0);
-            Recorded::new(facts).reviewed_by(Reviewer::new(path.clone(), "ana".into()), Some(dir.path().to_owned()))
+            let (facts, recovery) = journal::read(&path).expect("a session");
+            let reviewer = Reviewer::new(path.clone(), recovery.first_line, "ana".into());
+            let (facts, _) = reviewer.merged(facts);
+            Recorded::new(facts).reviewed_by(reviewer, Some(dir.path().to_owned()))
         };
         let mut client = open();
         let (own, length) = (client.state().notes.len(), client.length());

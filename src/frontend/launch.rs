@@ -29,7 +29,7 @@ use crate::llm::device::{self, Processor};
 use crate::llm::linear::Arithmetic;
 use crate::report::theme::Theme;
 use crate::report::{ansi, plain};
-use crate::session::{Reviewer, journal, review};
+use crate::session::{Reviewer, journal};
 use crate::text::Untrusted;
 use crate::text::ascii::AsciiWriter;
 use exit::Stopped;
@@ -323,7 +323,8 @@ fn run_replay(args: &ReplayArgs, env: &Environment, interrupt: &Interrupt) -> Re
         None => newest_session(args.sessions_dir.as_ref().unwrap_or(&env.sessions_dir))?,
     };
     if args.plain || !screen.full {
-        let replay = replay::Replay { path: &path, width: 100, theme: screen.theme };
+        let author = session::author(args.author.as_deref(), env);
+        let replay = replay::Replay { path: &path, width: 100, theme: screen.theme, author };
         return Ok(replay.run(&mut screen.out(false), &mut Messages::new())?);
     }
     let (facts, recovery) = journal::read(&path).map_err(Stopped::from)?;
@@ -331,11 +332,11 @@ fn run_replay(args: &ReplayArgs, env: &Environment, interrupt: &Interrupt) -> Re
         writeln!(Messages::new(), "note: {notice}")?;
     }
     let name = Untrusted::new(path_text::of(&path));
-    let (facts, reviews) = review::merged(&path, facts);
+    let reviewer = Reviewer::new(path.clone(), recovery.first_line, session::author(args.author.as_deref(), env));
+    let (facts, reviews) = reviewer.merged(facts);
     for told in reviews {
         writeln!(Messages::new(), "note: {}", told.escaped())?;
     }
-    let reviewer = Reviewer::new(path.clone(), session::author(args.author.as_deref(), env));
     let client = Client::reviewed(facts, reviewer, env.home.clone());
     let opened = Opened { client, name, recorded: false, startup: Vec::new() };
     show(opened, env, &screen, Leave::SwitchToTui, interrupt)

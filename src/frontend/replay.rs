@@ -7,13 +7,13 @@ use super::words;
 use crate::domain::path_text;
 use crate::report::theme::Theme;
 use crate::report::{Basis, Doc, Page, ansi, transcript};
-use crate::session::{Fact, Policies, Recovery, SessionState, journal, review};
-use crate::text::Escaped;
+use crate::session::{Fact, Policies, Recovery, Reviewer, SessionState, journal};
+use crate::text::{Escaped, Untrusted};
 use std::io::{self, Write};
 use std::path::Path;
 
 /// How a session is printed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Replay<'a> {
     /// The session file.
     pub path: &'a Path,
@@ -21,6 +21,8 @@ pub struct Replay<'a> {
     pub width: usize,
     /// The looks; plain text without them.
     pub theme: Option<Theme>,
+    /// The reader, whose own review is read before those of others.
+    pub author: Untrusted,
 }
 
 impl Replay<'_> {
@@ -36,7 +38,8 @@ impl Replay<'_> {
                 return Ok(1);
             }
         };
-        let (facts, reviews) = review::merged(self.path, facts);
+        let reviewer = Reviewer::new(self.path.to_owned(), recovery.first_line, self.author.clone());
+        let (facts, reviews) = reviewer.merged(facts);
         self.print(&facts, out)?;
         out.flush()?;
         for told in reviews {
@@ -145,7 +148,7 @@ mod tests {
 
     fn replayed(path: &Path) -> (u8, String, String) {
         let (mut out, mut err) = (Vec::new(), Vec::new());
-        let replay = Replay { path, width: 78, theme: None };
+        let replay = Replay { path, width: 78, theme: None, author: "ana".into() };
         let code = replay.run(&mut out, &mut err).expect("memory takes everything");
         let text = |bytes| String::from_utf8(bytes).expect("text");
         (code, text(out), text(err).replace(&path.parent().expect("a folder").display().to_string(), "DIR"))

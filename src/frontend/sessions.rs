@@ -6,7 +6,7 @@
 use crate::domain::path_text;
 use crate::report::conditions::base_name;
 use crate::report::{Doc, Line, Role, number::plural};
-use crate::session::{SessionState, journal};
+use crate::session::{SessionState, journal, review};
 use crate::text::{Untrusted, width};
 use std::cmp::Reverse;
 use std::io;
@@ -96,7 +96,11 @@ fn row(entry: &Entry) -> Doc {
         Ok((facts, recovery)) => {
             let mut state = SessionState::default();
             facts.iter().for_each(|fact| state.apply(fact));
-            doc.push(content(line, &state).untrusted(Role::Text, &name));
+            let reviews = match review::beside(&entry.path).len() {
+                0 => String::new(),
+                count => format!("  {}", plural(count, "review")),
+            };
+            doc.push(content(line, &state).untrusted(Role::Text, &name).with(Role::Muted, reviews));
             if recovery.damage.is_some() {
                 recovery.notices().last().into_iter().for_each(|damage| doc.push(unread(damage.as_str())));
             }

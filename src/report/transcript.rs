@@ -113,7 +113,7 @@ pub fn brief(state: &SessionState, basis: &Basis, fact: &Fact, page: Page) -> Do
             return doc;
         }
         Fact::Tagged { on, tag, by } => in_review(line.with(Role::Good, "tagged"), by.as_ref())
-            .with(Role::Muted, format!(" {}: ", subject(*on)))
+            .with(Role::Muted, format!(" on {}: ", subject(*on)))
             .with(Role::Value, tag),
         Fact::Examined { node, found, .. } => examined(found).with(Role::Muted, " of ").with(Role::Node, node),
         Fact::Cancelled { node, .. } => line

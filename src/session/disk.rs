@@ -87,6 +87,21 @@ pub fn private_folder(dir: &Path) -> io::Result<()> {
 /// The largest file that is taken for a session; so a session never grows beyond it.
 pub(super) const MOST_BYTES: u64 = 1 << 30;
 
+/// How much a session may grow while it is read.
+const MOST_GROWTH: u64 = 16 << 20;
+
+/// All bytes from the place of `file` on, no more than it says it has and may grow by: files of the kernel say that
+/// they are empty and never end.
+fn bounded(file: &File) -> io::Result<Vec<u8>> {
+    let most = file.metadata()?.len().saturating_add(MOST_GROWTH).min(MOST_BYTES);
+    let mut bytes = Vec::new();
+    file.take(most + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it has no end, or more bytes than it says"));
+    }
+    Ok(bytes)
+}
+
 /// The real file system.
 pub(super) struct Os;
 
@@ -127,7 +142,7 @@ impl Disk for Os {
     }
 
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        fs::read(Self::regular(path)?)
+        bounded(&File::open(Self::regular(path)?)?)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -183,10 +198,8 @@ impl DiskFile for File {
     }
 
     fn read_all(&mut self) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
         self.seek(SeekFrom::Start(0))?;
-        self.read_to_end(&mut bytes)?;
-        Ok(bytes)
+        bounded(self)
     }
 
     fn write_at(&mut self, at: u64, bytes: &[u8]) -> io::Result<usize> {
@@ -200,5 +213,17 @@ impl DiskFile for File {
 
     fn sync(&mut self) -> io::Result<()> {
         self.sync_data()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_file_that_says_it_is_empty_and_never_ends_is_given_up() {
+        // Either the limit ends it or the kernel, which gives no odd number of bytes of it.
+        Os.read(Path::new("/proc/self/pagemap")).expect_err("it has no end");
     }
 }

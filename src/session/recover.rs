@@ -42,7 +42,7 @@ pub(super) fn scan(path: &Path, bytes: &[u8]) -> Result<Scan, JournalError> {
         last: 0,
         prev: header.digest,
         next_seq: 1,
-        recovery: Recovery { version: header.version, ..Recovery::default() },
+        recovery: Recovery { version: header.version, first_line: Some(header.digest), ..Recovery::default() },
     };
     while let Some(rest) = bytes.get(scan.good as usize..).filter(|rest| !rest.is_empty()) {
         let line = first_line(rest);

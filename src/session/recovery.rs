@@ -2,7 +2,7 @@
 //!
 //! Must only report; `recover` does the detection.
 
-use crate::domain::path_text;
+use crate::domain::{Digest, path_text};
 use crate::text::{Escaped, Untrusted};
 use std::path::{Path, PathBuf};
 
@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 pub struct Recovery {
     /// Version of the file's form, major and minor.
     pub version: (u32, u32),
+    /// Digest of the first line, by which the session is known under any name.
+    pub first_line: Option<Digest>,
     /// An incomplete last record.
     pub tail: Option<Tail>,
     /// The first damaged record; the facts are those before it.

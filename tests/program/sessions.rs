@@ -76,7 +76,9 @@ fn example_sessions_show_a_whole_walk_and_can_be_gone_through_both_ways() {
 fn example_sessions_are_printed_without_a_model() {
     for path in sessions() {
         let (mut out, mut err) = (Vec::new(), Vec::new());
-        let code = replay::Replay { path: &path, width: 100, theme: None }.run(&mut out, &mut err).expect("memory");
+        let code = replay::Replay { path: &path, width: 100, theme: None, author: "ana".into() }
+            .run(&mut out, &mut err)
+            .expect("memory");
         assert_eq!((code, String::from_utf8_lossy(&err).as_ref()), (0, ""), "{}", path.display());
         let text = String::from_utf8(out).expect("text");
         assert!(text.contains("recorded"), "{}: no value is marked as recorded", path.display());

@@ -7,7 +7,7 @@ use crate::command::{Has, Need};
 use crate::domain::{Name, path_text};
 use crate::engine::{Event, Failure, Stop, annotate, host};
 use crate::session::review::is_of_a_review;
-use crate::session::{Fact, Reviewer, Stamp, Subject, journal};
+use crate::session::{Fact, JournalError, Reviewer, Stamp, Subject, journal};
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 impl Recorded {
@@ -28,7 +28,7 @@ impl Recorded {
         let mut reviewer = self.reviewer()?;
         let at = host::now();
         let fact = fact(Stamp { author: reviewer.author().clone(), at: at.clone(), after: Some(after) });
-        reviewer.keep(&fact, &at)?;
+        reviewer.keep(&fact, &at).map_err(unkept)?;
         drop(reviewer);
         self.replay.insert(fact.clone());
         self.tell(Event::Fact(Arc::new(fact)));
@@ -38,7 +38,7 @@ impl Recorded {
     /// Copies the recording as it is; what reviews say stays beside it.
     pub(super) fn save(&mut self, path: &str) -> Result<Stop, Failure> {
         let path = path_text::at_home(path, self.home.as_deref());
-        journal::copy(self.reviewer()?.recording(), &path_text::path(&path))?;
+        journal::copy(self.reviewer()?.recording()?, &path_text::path(&path))?;
         self.tell(Event::Fact(Arc::new(Fact::Saved { path: path.into() })));
         Ok(Stop::Done)
     }
@@ -48,4 +48,16 @@ impl Recorded {
         let reviewer = self.reviewer.as_ref().ok_or_else(|| Failure::missing(Need::Live, Has::default()))?;
         Ok(reviewer.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// What to do about a review that cannot be written is not what to do about a session.
+fn unkept(error: JournalError) -> Failure {
+    let own_file = matches!(error, JournalError::Io { .. } | JournalError::Exists { .. });
+    let failure = Failure::from(error);
+    if !own_file {
+        return failure;
+    }
+    failure.hinted(
+        "notes go to a file beside the recording: copy it to a folder you can write, or take another name with --author",
+    )
 }

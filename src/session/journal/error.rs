@@ -39,6 +39,18 @@ pub enum JournalError {
         /// The session.
         path: PathBuf,
     },
+    /// The file that is shown was replaced by another one.
+    #[error("{} is another session by now than the one that is shown", shown(path))]
+    Replaced {
+        /// The recording.
+        path: PathBuf,
+    },
+    /// A review may not be a link, which could lead to any file of the user's.
+    #[error("{} is a link", shown(path))]
+    Link {
+        /// The review.
+        path: PathBuf,
+    },
     /// The file is about another session than the one that is reviewed.
     #[error("{} is a review of another session", shown(path))]
     OtherSession {
@@ -137,6 +149,8 @@ impl JournalError {
                 _ => "everything acknowledged before is kept; choose another file with --session",
             },
             Self::Exists { .. } => "choose another name",
+            Self::Replaced { .. } => "open it again with `replay`",
+            Self::Link { .. } => "remove it, or review under another name with --author",
             Self::OtherSession { .. } => {
                 "move it to the session it is about, or review under another name with --author"
             }
