@@ -19,8 +19,8 @@ pub enum Wanted<'a> {
     Leaves,
     /// Answers of this node.
     Answers(&'a str),
-    /// Ids of samples.
-    Samples,
+    /// Ids of samples that begin so.
+    Samples(&'a str),
     /// Numbers of breakpoints.
     Breakpoints,
     /// Numbers of displayed expressions.
@@ -321,7 +321,7 @@ fn argument(arg: &'static ArgSpec, announced: bool, word: &Token, typed: &str, n
         ArgKind::Sample => {
             // An id that reads as a number would select the sample of that number.
             let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-            let ids = all(Wanted::Samples, "").into_iter();
+            let ids = all(Wanted::Samples(&word.text), "").into_iter();
             ids.map(|c| if number(&c.insert) { Completion { insert: lex::quoted(&c.insert), ..c } } else { c })
                 .collect()
         }
@@ -377,7 +377,7 @@ mod tests {
                 Wanted::Leaves => &["clean", "remove"],
                 Wanted::Answers("intent") => &["yes", "not sure"],
                 Wanted::Answers(_) => &["yes", "no"],
-                Wanted::Samples => &["post 1", "post-2", "2024"],
+                Wanted::Samples(_) => &["post 1", "post-2", "2024"],
                 Wanted::Breakpoints => &["1", "2"],
                 Wanted::Displays | Wanted::Walks => &["1"],
                 Wanted::Scores => &["scam"],

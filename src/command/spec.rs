@@ -323,12 +323,12 @@ commands! {
 
         Node(node: Option<Name>) {
             name: "node",
-            summary: "Show a node: question, guidance, answers and where they lead",
+            summary: "Show a node: question, guidance, answers and where they lead; or what a leaf says",
             group: Group::Look,
             help: "Without a node: the one that is asked next, at a leaf the one answered last, as `info node`. A node that the walk \
                    has asked is shown as it was asked.",
             examples: &[("node", "shows the next node"), ("node deceptive", "shows the node `deceptive`")],
-            args: &[ArgSpec::optional("NODE", K::Node)],
+            args: &[ArgSpec::optional("NODE", K::Place)],
             keys: &[key("i", "node {node}", "node")],
             needs: &[Need::Policy],
         }

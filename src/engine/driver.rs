@@ -3,7 +3,7 @@
 //!
 //! Must not look at what a command is; that is for the engine and for the recording.
 
-use super::{Canceller, Event, Host, Ticket};
+use super::{Canceller, Event, Host, SampleIds, Ticket};
 use crate::command::EngineCommand;
 use crate::session::{Fact, Policies, SessionState};
 use std::time::Duration;
@@ -21,6 +21,11 @@ pub trait Driver {
 
     /// The policies behind them, parsed once.
     fn policies(&self) -> &Policies;
+
+    /// The ids of the loaded samples; none in a recording, which holds only the samples that were selected.
+    fn sample_ids(&self) -> SampleIds {
+        SampleIds::default()
+    }
 
     /// Asks the running command to stop.
     fn cancel(&self);
@@ -73,6 +78,10 @@ impl Driver for Live {
 
     fn policies(&self) -> &Policies {
         &self.policies
+    }
+
+    fn sample_ids(&self) -> SampleIds {
+        self.host.sample_ids()
     }
 
     fn cancel(&self) {

@@ -2,7 +2,7 @@
 //!
 //! Must hold the one worker thread and the one clock of the program, and must not interpret commands.
 
-use super::{Engine, Failure};
+use super::{Engine, Failure, SampleIds};
 use crate::command::EngineCommand;
 use crate::domain::{Cancel, Name};
 use crate::judge::Progress;
@@ -100,6 +100,7 @@ pub struct Host {
     submitted: u64,
     running: Canceller,
     policies: Policies,
+    sample_ids: SampleIds,
     worker: Option<JoinHandle<()>>,
 }
 
@@ -111,6 +112,7 @@ impl Host {
         let running = Canceller::default();
         let current = running.clone();
         let policies = engine.policies.clone();
+        let sample_ids = engine.sample_ids.clone();
         let worker = std::thread::Builder::new().name("engine".to_owned()).spawn(move || {
             work(engine, &todo, &out, &current);
         })?;
@@ -121,6 +123,7 @@ impl Host {
             submitted: 0,
             running,
             policies,
+            sample_ids,
             worker: Some(worker),
         })
     }
@@ -162,6 +165,11 @@ impl Host {
     /// The policies that the engine has parsed, to be shared instead of parsed again.
     pub fn policies(&self) -> Policies {
         self.policies.clone()
+    }
+
+    /// The ids of the samples that the engine has loaded.
+    pub fn sample_ids(&self) -> SampleIds {
+        self.sample_ids.clone()
     }
 
     /// What a signal handler holds to stop the running command.

@@ -27,6 +27,7 @@ pub use driver::{Driver, Live};
 pub use failure::Failure;
 pub use host::{Canceller, Event, Host, Notice, Stop, Ticket};
 pub use recorded::Recorded;
+pub use samples::SampleIds;
 pub use setup::{Builtin, policy_of_file};
 
 use crate::command::{EngineCommand, Has, Need, Times};
@@ -65,6 +66,7 @@ pub struct Engine {
     policy: Option<Arc<Policy>>,
     policies: Policies,
     samples: Option<SampleSet>,
+    sample_ids: SampleIds,
     judge: Option<Box<dyn Judge>>,
     breakpoints_made: u32,
     displays_made: u32,
@@ -103,6 +105,9 @@ impl Engine {
         }));
         let policies = Policies::default();
         let policy = state.policy.as_ref().and_then(|record| policies.of(record));
+        let samples = setup::samples_again(&parts.facts, parts.builtins);
+        let sample_ids = SampleIds::default();
+        sample_ids.set(samples.as_ref().map_or(&[], |set| &set.samples));
         Self {
             source: parts.source,
             journal: parts.journal,
@@ -112,7 +117,8 @@ impl Engine {
             state,
             policy,
             policies,
-            samples: setup::samples_again(&parts.facts, parts.builtins),
+            samples,
+            sample_ids,
             judge: None,
             breakpoints_made,
             displays_made,

@@ -9,6 +9,24 @@ use crate::policy::Policy;
 use crate::session::expr::{self, Moment, Vocabulary};
 use crate::session::state::Walk;
 use crate::session::{Fact, WalkId};
+use crate::text::Untrusted;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The ids of the loaded samples, in file order, for completion; clones share them.
+#[derive(Clone, Debug, Default)]
+pub struct SampleIds(Arc<Mutex<Arc<[Untrusted]>>>);
+
+impl SampleIds {
+    /// Those that are loaded now.
+    pub fn now(&self) -> Arc<[Untrusted]> {
+        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn set(&self, samples: &[Sample]) {
+        let ids = samples.iter().map(|sample| sample.id.clone()).collect();
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = ids;
+    }
+}
 
 /// All good samples of one file.
 pub(super) struct SampleSet {

@@ -153,6 +153,7 @@ impl Engine {
         let samples: Vec<_> = loaded.samples.into_iter().map(|(_, sample)| sample).collect();
         let fact = Fact::SamplesLoaded { path: path.into(), count: samples.len(), bad, faults, sha256: loaded.sha256 };
         self.record(run, fact)?;
+        self.sample_ids.set(&samples);
         self.samples = Some(SampleSet { samples });
         Ok(Stop::Done)
     }

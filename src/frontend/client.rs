@@ -6,7 +6,7 @@
 use super::watch::Watch;
 use crate::command::EngineCommand;
 use crate::domain::path_text;
-use crate::engine::{Canceller, Driver, Event, Host, Live, Notice, Recorded, Ticket};
+use crate::engine::{Canceller, Driver, Event, Host, Live, Notice, Recorded, SampleIds, Ticket};
 use crate::report::Basis;
 use crate::session::{Fact, Reviewer, SessionState};
 use std::path::{Path, PathBuf};
@@ -16,6 +16,7 @@ use std::time::Duration;
 pub struct Client {
     driver: Box<dyn Driver>,
     basis: Basis,
+    sample_ids: SampleIds,
     home: Option<PathBuf>,
     watch: Watch,
 }
@@ -43,7 +44,8 @@ impl Client {
 
     fn new(driver: Box<dyn Driver>) -> Self {
         let basis = Basis::of(driver.state(), driver.policies());
-        Self { driver, basis, home: None, watch: Watch::default() }
+        let sample_ids = driver.sample_ids();
+        Self { driver, basis, sample_ids, home: None, watch: Watch::default() }
     }
 
     /// The same client with this home folder for `~` in the paths of commands.
@@ -106,6 +108,11 @@ impl Client {
     /// What the facts add up to.
     pub fn state(&self) -> &SessionState {
         self.driver.state()
+    }
+
+    /// The ids of the loaded samples; none in a recording.
+    pub const fn sample_ids(&self) -> &SampleIds {
+        &self.sample_ids
     }
 
     /// The policies behind what the facts add up to.

@@ -7,15 +7,20 @@ use crate::command::arg::Seen;
 use crate::command::complete::{Names, Wanted};
 use crate::command::{CommandSpec, Need};
 use crate::domain::{Name, Sample, path_text};
+use crate::engine::SampleIds;
 use crate::policy::Policy;
 use crate::session::SessionState;
 use crate::session::expr::{Moment, Vocabulary};
+use crate::text::Untrusted;
 use std::collections::HashSet;
 use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 use std::sync::Arc;
 
 /// Most file names offered; a folder with more is not helped by a longer list.
 const MOST_PATHS: usize = 200;
+
+/// Most ids of samples offered.
+const MOST_SAMPLES: usize = 200;
 
 /// Names, each with a few words on it.
 type Listed = Vec<(String, String)>;
@@ -25,7 +30,10 @@ type Listed = Vec<(String, String)>;
 pub struct SessionNames {
     nodes: Vec<(String, String, Listed)>,
     leaves: Listed,
+    /// Those that were selected.
     samples: Listed,
+    /// All that are loaded, in file order; a recording has none.
+    loaded: Arc<[Untrusted]>,
     breakpoints: Listed,
     displays: Listed,
     walks: Listed,
@@ -48,10 +56,13 @@ impl SessionNames {
         if let Some(policy) = &policy {
             names.of_policy(policy);
         }
-        for walk in state.walks.iter().rev() {
-            let id = walk.sample.id.raw();
+        let mut selected: Vec<_> = state.walks.iter().map(|walk| (walk.number(), walk.sample.id.raw())).collect();
+        selected.sort_by_key(|(number, _)| *number);
+        for (number, id) in selected {
             // An id that reads as a number would select another sample: those are offered in quotes by the completion.
-            push(&mut names.samples, id, format!("sample {}", walk.number()));
+            push(&mut names.samples, id, numbered(number));
+        }
+        for walk in state.walks.iter().rev() {
             let end = walk.leaf.as_ref().map_or_else(String::new, |leaf| format!(", {}", leaf.id));
             push(&mut names.walks, &walk.id.0.to_string(), format!("sample {}{end}", walk.number()));
         }
@@ -73,6 +84,23 @@ impl SessionNames {
         names.thresholds = state.thresholds_now().to_vec();
         names.policy = policy;
         names
+    }
+
+    /// Those of a session in which these samples are loaded.
+    #[must_use]
+    pub fn with_samples(self, ids: &SampleIds) -> Self {
+        Self { loaded: ids.now(), ..self }
+    }
+
+    /// The ids of samples that begin so, in file order; a large file has too many to list them all.
+    fn samples(&self, begun: &str) -> Listed {
+        if self.loaded.is_empty() {
+            return self.samples.iter().filter(|(id, _)| id.starts_with(begun)).take(MOST_SAMPLES).cloned().collect();
+        }
+        let mut seen = HashSet::new();
+        let all = self.loaded.iter().map(Untrusted::raw).enumerate();
+        let fits = all.filter(|(_, id)| id.starts_with(begun) && seen.insert(*id)).take(MOST_SAMPLES);
+        fits.map(|(at, id)| (id.to_owned(), numbered(at + 1))).collect()
     }
 
     /// Those of a recorded session, in which some commands are refused.
@@ -115,7 +143,7 @@ impl Names for SessionNames {
             Wanted::Nodes => self.nodes.iter().map(|(id, question, _)| (id.clone(), question.clone())).collect(),
             Wanted::Answers(node) => self.nodes.iter().find(|n| n.0 == node).map(|n| n.2.clone()).unwrap_or_default(),
             Wanted::Leaves => self.leaves.clone(),
-            Wanted::Samples => self.samples.clone(),
+            Wanted::Samples(begun) => self.samples(begun),
             Wanted::Breakpoints => self.breakpoints.clone(),
             Wanted::Walks => self.walks.clone(),
             Wanted::Displays => self.displays.clone(),
@@ -130,6 +158,10 @@ impl Names for SessionNames {
             Wanted::Paths(begun) => paths(begun, self.home.as_deref()),
         }
     }
+}
+
+fn numbered(sample: usize) -> String {
+    format!("sample {sample}")
 }
 
 fn push(list: &mut Listed, name: &str, doc: String) {
@@ -193,6 +225,23 @@ mod tests {
             assert_eq!(listed(begun, home), found, "{begun}");
         }
         assert_eq!(listed("~", None), Vec::<String>::new());
+    }
+
+    #[test]
+    fn of_the_loaded_samples_those_that_begin_so_are_offered_in_file_order_visited_or_not() {
+        let ids = ["post-2", "post-1", "x-1", "post-2"].into_iter().map(Untrusted::from);
+        let names = SessionNames { loaded: ids.collect(), ..SessionNames::default() };
+        let offered = |names: &SessionNames, begun: &str| names.names(Wanted::Samples(begun));
+        let listed = |rows: &[(&str, &str)]| -> Listed {
+            rows.iter().map(|(id, doc)| ((*id).to_owned(), (*doc).to_owned())).collect()
+        };
+        let all = [("post-2", "sample 1"), ("post-1", "sample 2"), ("x-1", "sample 3")];
+        assert_eq!(offered(&names, ""), listed(&all));
+        assert_eq!(offered(&names, "post"), listed(&all[..2]));
+        let many = (0..100_000).map(|number| Untrusted::from(format!("post-{number:06}")));
+        let names = SessionNames { loaded: many.collect(), ..SessionNames::default() };
+        assert_eq!(offered(&names, "").len(), MOST_SAMPLES);
+        assert_eq!(offered(&names, "post-099999"), listed(&[("post-099999", "sample 100000")]));
     }
 
     #[test]

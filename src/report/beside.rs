@@ -32,6 +32,7 @@ pub fn beside(a: &Walk, b: &Walk, page: Page) -> Doc {
         doc.push(rows.step(a, b, place, parted));
     }
     doc.push(rows.row("verdict", end_role(a), &end(a), end_role(b), &end(b)));
+    doc.push(rows.row("gold", gold_role(a), &gold(a), gold_role(b), &gold(b)));
     doc.push(words(a, b, parted));
     doc
 }
@@ -106,6 +107,20 @@ fn end(walk: &Walk) -> String {
         }
         None => "none yet".to_owned(),
     }
+}
+
+/// What a human said, against which both verdicts stand.
+fn gold(walk: &Walk) -> String {
+    let gold = &walk.sample.gold;
+    let label = gold.label.as_ref().map(|label| format!(" {label}")).unwrap_or_default();
+    match gold.outcome {
+        Some(outcome) => format!("{} {outcome}{label}", symbol(outcome)),
+        None => format!("not known{label}"),
+    }
+}
+
+fn gold_role(walk: &Walk) -> Role {
+    walk.sample.gold.outcome.map_or(Role::Muted, Role::of)
 }
 
 fn end_role(walk: &Walk) -> Role {

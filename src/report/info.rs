@@ -6,14 +6,15 @@ use super::absent::{missing, nothing};
 use super::compare::{gold_row, scores as score_rows, verdict};
 use super::number::{count, plural};
 use super::{
-    Basis, Doc, Line, Page, Role, change, conditions, content, node as nodes, transcript, value, walk, walk_tree,
+    Basis, Doc, Line, Page, Role, change, conditions, content, node as nodes, source, transcript, value, walk,
+    walk_tree,
 };
 use crate::command::Need;
 use crate::domain::{Complaint, Mode, Name, Provenance, Target, Verdict};
 use crate::policy::Policy;
-use crate::session::SessionState;
 use crate::session::expr::{self, Context};
 use crate::session::state::Walk;
+use crate::session::{SessionState, SourceFile};
 use crate::text::Untrusted;
 use crate::text::alike::did_you_mean;
 use std::collections::BTreeSet;
@@ -51,8 +52,8 @@ pub fn displays(state: &SessionState) -> Doc {
     Doc(state.displays.iter().map(line).collect())
 }
 
-/// `node NODE` and `info node`: the given node, else the one asked next; at a leaf, the one answered last. Shown as it
-/// was asked, or as it would be under the policy of the walk.
+/// `node NODE` and `info node`: the given node or leaf, else the node asked next; at a leaf, the one answered last. A
+/// node is shown as it was asked, or as it would be under the policy of the walk.
 pub fn node(asked: Option<&Name>, state: &SessionState, basis: &Basis, page: Page) -> Result<Doc, Complaint> {
     let walk = state.walk_now();
     let place = match (asked, walk.map(Walk::frontier)) {
@@ -74,18 +75,20 @@ pub fn node(asked: Option<&Name>, state: &SessionState, basis: &Basis, page: Pag
         }
         (None, None) => policy.root.clone(),
     };
+    if let (None, Some(leaf)) = (policy.node(id.as_str()), policy.leaf(id.as_str())) {
+        let at = record.and_then(|record| source::begins(&id, policy, record).ok());
+        return Ok(nodes::leaf(leaf, at.map(|(file, line)| position(file, line + 1)), page));
+    }
     if let (Some(asked), None) = (asked, policy.node(id.as_str())) {
-        let near = did_you_mean(&policy.names_like(asked.as_str(), false), |name| format!("`{name}`"));
+        let near = did_you_mean(&policy.names_like(asked.as_str(), true), |name| format!("`{name}`"));
         let hint = near.unwrap_or_else(|| "`info policy` lists the nodes.".to_owned());
-        return Err(Complaint::new(format!("the policy has no node `{asked}`")).hinted(hint));
+        return Err(Complaint::new(format!("the policy has no node or leaf `{asked}`")).hinted(hint));
     }
     let node = policy.node(id.as_str()).ok_or_else(|| {
         Complaint::new(format!("the policy of the walk has no node `{id}`"))
             .hinted("The walk was made with another policy; `run` starts it again.")
     })?;
-    let at = record
-        .and_then(|record| record.files.get(node.file))
-        .map(|file| Line::new().untrusted(Role::Muted, &file.path).with(Role::Muted, format!(":{}", node.line)));
+    let at = record.and_then(|record| record.files.get(node.file)).map(|file| position(file, node.line));
     let mut doc = nodes::node(node, policy, at, page);
     let otherwise = match place {
         Some(place) => basis.stale(place).cloned(),
@@ -95,6 +98,10 @@ pub fn node(asked: Option<&Name>, state: &SessionState, basis: &Basis, page: Pag
         doc.words(Line::new().with(Role::Warning, "  ! "), Role::Warning, &change::otherwise(&stale), page.width);
     }
     Ok(doc)
+}
+
+fn position(file: &SourceFile, line: usize) -> Line {
+    Line::new().untrusted(Role::Muted, &file.path).with(Role::Muted, format!(":{line}"))
 }
 
 /// `info policy`

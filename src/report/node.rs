@@ -5,21 +5,15 @@
 use super::compare::verdict;
 use super::number::decimal;
 use super::{Doc, Line, Page, Role, step};
-use crate::domain::Target;
-use crate::policy::{Node, Policy};
+use crate::domain::{Name, Target};
+use crate::policy::{Leaf, Node, Policy};
 use crate::text::width;
 
 /// Everything the policy says about `node`. `place` is its position, as `path:line`.
 pub fn node(node: &Node, policy: &Policy, place: Option<Line>, page: Page) -> Doc {
     let mut doc = Doc::new();
     let head = Line::new().with(Role::Heading, "node ").with(Role::Node, &node.id);
-    doc.push(match place {
-        Some(place) => {
-            let gap = page.width.saturating_sub(head.width() + place.width()).max(2);
-            head.with(Role::Text, " ".repeat(gap)).join(place)
-        }
-        None => head,
-    });
+    doc.push(headed(head, place, page));
     doc.paragraph(margin(2), Role::Content, &node.question, page.width);
     if !node.guidance.is_empty() {
         doc.push(margin(2).with(Role::Key, "guidance"));
@@ -60,6 +54,44 @@ pub fn node(node: &Node, policy: &Policy, place: Option<Line>, page: Page) -> Do
         }
     }
     doc
+}
+
+/// Everything the policy says about `leaf`. `place` is its position, as `path:line`.
+pub fn leaf(leaf: &Leaf, place: Option<Line>, page: Page) -> Doc {
+    let mut doc = Doc::new();
+    doc.push(headed(Line::new().with(Role::Heading, "leaf ").with(Role::Leaf, &leaf.id), place, page));
+    for line in verdict_of(leaf, page.width.saturating_sub(2)).0 {
+        doc.push(margin(2).join(line));
+    }
+    doc
+}
+
+/// What a leaf says: outcome and label, severity, action, rules.
+pub fn verdict_of(leaf: &Leaf, width: usize) -> Doc {
+    let mut doc = Doc(vec![verdict(Line::new(), &leaf.verdict)]);
+    let rules: Vec<&str> = leaf.rule_ids.iter().map(Name::as_str).collect();
+    let values = [
+        ("severity", leaf.severity.map(|severity| severity.to_string())),
+        ("action", leaf.action.as_ref().map(Name::to_string)),
+        ("rules", (!rules.is_empty()).then(|| rules.join(", "))),
+    ];
+    for (key, value) in values {
+        if let Some(value) = value {
+            doc.words(Line::new().column(Role::Key, key, 10), Role::Value, &value, width);
+        }
+    }
+    doc
+}
+
+/// A heading with its position at the right.
+fn headed(head: Line, place: Option<Line>, page: Page) -> Line {
+    match place {
+        Some(place) => {
+            let gap = page.width.saturating_sub(head.width() + place.width()).max(2);
+            head.with(Role::Text, " ".repeat(gap)).join(place)
+        }
+        None => head,
+    }
 }
 
 /// `→ node`, or `→ leaf` with its verdict.

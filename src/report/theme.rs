@@ -112,8 +112,8 @@ impl Theme {
     /// Lines that only divide: borders without the focus, edges not taken, empty parts of bars.
     pub const fn faint(self) -> Look {
         match self {
-            Self::Dark => Look { colour: Some(Colour::DarkGray), ..self.look(Role::Text) },
-            Self::Light => Look { colour: Some(Colour::Gray), ..self.look(Role::Text) },
+            Self::Dark => Look { dim: true, ..self.muted() },
+            Self::Light => self.muted(),
             Self::Either | Self::Mono => Look { dim: true, ..self.look(Role::Text) },
         }
     }
@@ -175,8 +175,13 @@ mod tests {
         use Colour::{Blue, Cyan, DarkGray, Gray, Green, LightBlue, LightCyan, LightGreen, LightMagenta, LightYellow};
         let unreadable_on_light = [Gray, LightCyan, LightGreen, LightYellow, LightBlue, LightMagenta];
         let unreadable_on_dark = [Blue, DarkGray];
-        for role in ROLES {
-            let colour = |theme: Theme| theme.look(role).colour;
+        type Looks = fn(Theme, Role) -> Look;
+        let looks = ROLES.into_iter().map(|role| (Theme::look as Looks, role));
+        // Lines and keys have no role.
+        let lines: [(Looks, Role); 2] =
+            [(|theme, _| theme.faint(), Role::Text), (|theme, _| theme.focus(), Role::Text)];
+        for (look, role) in looks.chain(lines) {
+            let colour = |theme: Theme| look(theme, role).colour;
             for (theme, unreadable) in [
                 (Theme::Light, &unreadable_on_light[..]),
                 (Theme::Dark, &unreadable_on_dark),

@@ -88,7 +88,10 @@ pub const MARKS: &[(&str, &str)] = &[
     ("↳", "here a branch leaves the walk of that number"),
     ("~unsure", "the margin was too small, and the unsure route was taken"),
     ("!low", "coverage is below 0.5; marks that stand beside words stand alone where there is no room: !, ~, ≠"),
-    ("≠", "stale, at a node; in the compare pane: classifier and LLM disagree"),
+    (
+        "≠",
+        "stale, at a node; in the compare pane: classifier and LLM disagree; in `compare N M`: the first step that differs",
+    ),
     ("✓", "right: as gold says"),
     ("✗", "wrong: gold says something else"),
     ("▸", "the answer that was taken"),

@@ -83,6 +83,7 @@ pub fn run(
             return Ok(Leave::Exit(Ended::Cancelled.code()));
         }
         let names = SessionNames::of(runner.client().state(), runner.client().basis().policy.clone(), &setup.models);
+        let names = names.with_samples(runner.client().sample_ids());
         let names = names.recorded(runner.client().is_recorded()).at_home(runner.client().home());
         editor.set_helper(Some(LineHelper::new(names, setup.theme.is_some())));
         let begun = std::mem::take(&mut unfinished);

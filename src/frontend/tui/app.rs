@@ -7,7 +7,6 @@ use super::activity::Activity;
 use super::keymap::{self, Action, Motion, Standing};
 use super::layout::Pane;
 use super::log::WIDE;
-use super::panes::node;
 use super::panes::overlay::Overlay;
 use super::prompt::{Prompt, Typed};
 use super::queue::{Queue, Waiting};
@@ -26,7 +25,6 @@ use crate::report::{Doc, Line, Role};
 use crate::session::Fact;
 use crate::text::Escaped;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, MouseEvent};
-use ratatui::layout::Rect;
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
@@ -162,7 +160,7 @@ impl App {
         match msg {
             Msg::Tick(now) => self.tick(now),
             Msg::Resize(width, height) => {
-                self.size = Rect::new(0, 0, width, height);
+                self.resize(width, height);
                 self.dirty = true;
             }
             Msg::Paste(text) => {
@@ -235,7 +233,8 @@ impl App {
         }
         let standing = Standing {
             view,
-            selected: self.selected.as_ref(),
+            selected: self.target(),
+            recorded: self.setup.recorded,
             activity: &self.activity,
             searching: self.search.is_some(),
             counting: self.count.is_some(),
@@ -267,6 +266,7 @@ impl App {
             Action::Zoom => self.zoomed = !self.zoomed,
             Action::Copy => self.copy(view, effects),
             Action::Digit(_) => {}
+            Action::Refuse(line) => self.say(line),
             Action::Repeat => match self.repeat.clone() {
                 Some(line) => self.line(&line, view, effects),
                 None => self.say(Line::new().with(Role::Muted, "Nothing to repeat yet.")),
@@ -623,8 +623,7 @@ impl App {
     /// Moves the selection in the policy; the node pane follows it.
     fn select(&mut self, motion: Motion, view: View<'_>) {
         let Some(laid) = self.laid(view, body::tree_width(self)) else { return };
-        let subject = node::subject(view, None, &self.activity).map(|s| s.id);
-        let current = self.selected.clone().or_else(|| view.next_node()).or(subject);
+        let row = body::lit_row(self, view, &laid).unwrap_or(0);
         let by = match motion {
             Motion::Up(n) => -(n as isize),
             Motion::Down(n) => n as isize,
@@ -634,7 +633,7 @@ impl App {
             Motion::Bottom => isize::MAX,
             Motion::NextPane | Motion::PreviousPane => 0,
         };
-        self.selected = laid.moved(current.as_ref(), by);
+        self.selected = laid.moved(row, by);
         self.scroll.remove(&Pane::Tree);
         self.scroll.remove(&Pane::Node);
     }
@@ -647,6 +646,8 @@ fn counted(action: Action, count: Option<usize>, view: View<'_>) -> Action {
         Action::Motion(Motion::Up(n)) => Action::Motion(Motion::Up(n.saturating_mul(count))),
         Action::Motion(Motion::Down(n)) => Action::Motion(Motion::Down(n.saturating_mul(count))),
         Action::Line(line) => Action::Line(counted_line(line, count, view)),
+        // The number is what would have been typed.
+        Action::Prompt(line) if line == "sample " => Action::Line(format!("{line}{count}")),
         other => other,
     }
 }
@@ -669,6 +670,7 @@ fn counted_line(line: String, count: usize, view: View<'_>) -> String {
 /// What completion knows.
 fn names(setup: &Setup, view: View<'_>) -> SessionNames {
     SessionNames::of(view.state, view.basis.policy.clone(), &setup.models)
+        .with_samples(view.samples)
         .recorded(setup.recorded)
         .at_home(setup.home.as_deref())
 }

@@ -5,6 +5,7 @@
 //! written over blanks, whatever it may have overwritten is written again, and the cursor is repositioned after it.
 //! Must not decide what is shown, only draw what it is given; in ASCII if the terminal supports no more.
 
+use super::layout;
 use crate::text::ascii;
 use ratatui::backend::{Backend, ClearType, CrosstermBackend, WindowSize};
 use ratatui::buffer::Cell;
@@ -202,10 +203,10 @@ fn flush<W: Write>(inner: &mut CrosstermBackend<W>, batch: &mut Vec<(u16, u16, C
     drawn
 }
 
-/// A size to draw at: what a terminal does not say is taken from [`UNKNOWN`].
+/// A size to draw at: what a terminal does not say is taken from [`UNKNOWN`], and what is too much is left blank.
 pub fn known(size: Size) -> Size {
     let or = |value, unknown| if value == 0 { unknown } else { value };
-    Size { width: or(size.width, UNKNOWN.width), height: or(size.height, UNKNOWN.height) }
+    layout::drawn(Size { width: or(size.width, UNKNOWN.width), height: or(size.height, UNKNOWN.height) })
 }
 
 #[cfg(test)]

@@ -5,12 +5,13 @@
 
 use super::ink::{Ink, Row, selected_row, wrap};
 use super::layout::{self, LEAST, Pane, Screen};
+use super::panes::tree::{Laid, Selected};
 use super::panes::{compare, node, sample};
 use super::search::text_of;
 use super::theme::Styles;
 use super::ui::Ui;
 use super::view::View;
-use crate::domain::Name;
+use crate::domain::Target;
 use crate::report::Role;
 use crate::session::state::Walk;
 use ratatui::layout::{Position, Rect};
@@ -197,9 +198,17 @@ pub fn at(ui: &Ui, view: View<'_>, place: Position) -> Option<(Pane, Option<usiz
     Some((pane, row.map(|row| row + extent.top).filter(|row| *row < extent.rows)))
 }
 
-/// What a row of the policy is about.
-pub fn place_of_row(ui: &Ui, view: View<'_>, row: usize) -> Option<Name> {
-    ui.laid(view, tree_width(ui))?.place(row)
+/// The selection of a row of the policy.
+pub fn selection(ui: &Ui, view: View<'_>, row: usize) -> Option<Selected> {
+    ui.laid(view, tree_width(ui))?.select(row)
+}
+
+/// The row of the policy whose node or leaf keys act on: the selected one, else that of the node in the node pane.
+pub fn lit_row(ui: &Ui, view: View<'_>, laid: &Laid) -> Option<usize> {
+    match &ui.selected {
+        Some(selected) => laid.row(selected),
+        None => laid.row_of(&Target::Node(node::subject(view, None, &ui.activity)?.id)),
+    }
 }
 
 /// Width of a row of the policy pane, or what it would be if the pane is hidden.
@@ -232,14 +241,16 @@ fn tree_title(ui: &Ui, view: View<'_>) -> Vec<Span<'static>> {
 fn tree_rows<'a>(ui: &'a Ui, view: View<'a>, width: usize, height: usize) -> Content<'a> {
     let ink = ink(ui);
     let Some(laid) = ui.laid(view, width) else { return Content::plain(Vec::new()) };
-    let focus = ui.selected.clone().or_else(|| ui.activity.asking().cloned()).or_else(|| view.next_node());
-    let focus = focus.or_else(|| view.walk()?.leaf.as_ref().map(|l| l.id.clone()));
-    let at = focus.and_then(|place| laid.row_of(&place)).unwrap_or(0);
-    let selected = ui.selected.as_ref().map(|_| at);
+    let lit = lit_row(ui, view, &laid);
+    let selected = lit.filter(|_| ui.selected.is_some());
+    let asking = ui.activity.asking();
+    let stands = asking.cloned().map(Target::Node).or_else(|| Some(view.walk()?.frontier()));
+    let at = selected.or_else(|| laid.row_of(&stands?)).or(lit).unwrap_or(0);
     let draw = {
         let laid = laid.clone();
         move |range: Range<usize>| {
-            let rows = laid.rows(ink, view, ui.activity.asking(), range.clone(), width);
+            let lit = lit.filter(|_| selected.is_none());
+            let rows = laid.rows(ink, view, (asking, lit), range.clone(), width);
             let style = |(i, row): (usize, Row)| match selected == Some(range.start + i) {
                 true => selected_row(row, ink.0.selection()),
                 false => row,
@@ -248,6 +259,8 @@ fn tree_rows<'a>(ui: &'a Ui, view: View<'a>, width: usize, height: usize) -> Con
         }
     };
     let top = (at + 1 + height / 3).saturating_sub(height);
+    // What keys act on stays in sight too, if both fit.
+    let top = lit.filter(|lit| at < lit + height).map_or(top, |lit| top.min(lit));
     Content { rows: Rows::Lazy(laid.len(), Box::new(draw)), top, ..Content::plain(Vec::new()) }
 }
 
@@ -256,20 +269,22 @@ fn sample_rows<'a>(ui: &'a Ui, view: View<'a>, width: usize, _: usize) -> Conten
 }
 
 fn node_title(ui: &Ui, view: View<'_>) -> Vec<Span<'static>> {
-    node::title(ink(ui), node::subject(view, ui.selected.as_ref(), &ui.activity).as_ref())
+    node::title(ink(ui), view, node::subject(view, ui.target(), &ui.activity).as_ref())
 }
 
 fn node_rows<'a>(ui: &'a Ui, view: View<'a>, width: usize, height: usize) -> Content<'a> {
     let ink = ink(ui);
-    let subject = node::subject(view, ui.selected.as_ref(), &ui.activity);
-    let rows = node::rows(ink, subject.as_ref(), &ui.activity, width);
+    let subject = node::subject(view, ui.target(), &ui.activity);
     let step = subject.as_ref().and_then(|s| s.step).map(|(i, _)| i);
     let source = view.walk().zip(step).map(|(walk, place)| ui.page(width).source_of(walk, place));
     let mut pinned = node::footer(ink, subject.as_ref(), source, width);
     pinned.truncate(height.saturating_sub(1));
     let mut head = node::question(ink, subject.as_ref(), width);
     head.truncate(height.saturating_sub(pinned.len() + 2).min(3));
-    if head.len() + rows.len() + pinned.len() < height && !pinned.is_empty() {
+    let room = height.saturating_sub(head.len() + pinned.len());
+    // One row stays free between what scrolls and what is pinned.
+    let rows = node::rows(ink, subject.as_ref(), &ui.activity, width, room.saturating_sub(1));
+    if rows.len() < room && !pinned.is_empty() {
         pinned.insert(0, Row::default());
     }
     let spoken = subject.is_some_and(|s| s.asking || s.step.is_some());

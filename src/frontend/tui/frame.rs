@@ -30,7 +30,7 @@ const ALWAYS: [(&str, &str); 3] = [(":", "command"), ("?", "help"), ("q", "quit"
 /// Draws everything.
 pub fn draw(ui: &Ui, view: View<'_>, frame: &mut Frame<'_>) {
     let area = frame.area();
-    if area.as_size() != ui.size.as_size() {
+    if layout::drawn(area.as_size()) != ui.size.as_size() {
         // The terminal changed in between, or is gone: the next frame is for the new size.
         return;
     }
@@ -39,7 +39,7 @@ pub fn draw(ui: &Ui, view: View<'_>, frame: &mut Frame<'_>) {
         let asked = ui.confirm.then(|| status(ui, view, usize::from(area.width)));
         return put(frame, area, body::too_small(ui).into_iter().chain(asked).collect());
     };
-    let width = usize::from(area.width);
+    let width = usize::from(screen.title.width);
     put(
         frame,
         screen.title,
@@ -75,7 +75,7 @@ fn keys(ui: &Ui, view: View<'_>, width: usize) -> Row {
     if ui.activity.busy() {
         return keybar::row(ink, &[("Ctrl-C", "stop")], &ALWAYS, width);
     }
-    let mut keys = keymap::available(view, ui.selected.as_ref(), ui.setup.recorded);
+    let mut keys = keymap::available(view, ui.target(), ui.setup.recorded);
     if !ui.zoomed && body::screen(ui).is_some_and(|s| s.is_single()) {
         keys.insert(0, ("Tab", "next pane"));
     }
@@ -133,7 +133,7 @@ fn heading(ui: &Ui, view: View<'_>, pane: Pane, screen: &Screen, focused: bool, 
     match shared.iter().position(|tab| *tab == pane) {
         Some(_) if cells(&spans) <= room => Row::from(spans),
         place => {
-            let tail = place.map_or(String::new(), |at| format!("{}/{} ", at + 1, shared.len()));
+            let tail = place.map_or(String::new(), |at| format!("pane {}/{} ", at + 1, shared.len()));
             let head: Vec<_> = std::iter::once(Span::raw(" ")).chain(own).chain([Span::raw(" ")]).collect();
             let head = fit_cells(Row::from(head), room.saturating_sub(tail.len()));
             Row::from([head.spans, vec![ink.own(Role::Muted, tail)]].concat())

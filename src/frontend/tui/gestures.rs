@@ -28,8 +28,8 @@ impl App {
             }
         };
         let from = match (self.focus, self.overlay.is_some(), &self.selected) {
-            (Pane::Tree, false, Some(place)) => {
-                self.laid(view, body::tree_width(self)).and_then(|laid| laid.row_of(place)).unwrap_or(0)
+            (Pane::Tree, false, Some(selected)) => {
+                self.laid(view, body::tree_width(self)).and_then(|laid| laid.row(selected)).unwrap_or(0)
             }
             _ => extent.top,
         };
@@ -39,7 +39,7 @@ impl App {
                 let most = extent.rows.saturating_sub(extent.height);
                 let top = row.saturating_sub(extent.height / 3).min(most);
                 if self.overlay.is_none() && self.focus == Pane::Tree {
-                    self.selected = body::place_of_row(self, view, row);
+                    self.selected = body::selection(self, view, row);
                 }
                 let focus = self.focus;
                 match &mut self.overlay {
@@ -56,7 +56,7 @@ impl App {
     /// Copies what is visible: the overlay, else the selected row of the policy, else the pane.
     pub(super) fn copy(&mut self, view: View<'_>, effects: &mut Vec<Effect>) {
         let selected = self.selected.as_ref().filter(|_| self.focus == Pane::Tree);
-        let row = selected.and_then(|place| self.laid(view, body::tree_width(self))?.row_of(place));
+        let row = selected.and_then(|selected| self.laid(view, body::tree_width(self))?.row(selected));
         let text = match (&self.overlay, row) {
             (Some(_), _) => body::lines(body::overlay(self).0.into_iter()),
             (None, Some(row)) => {
@@ -104,7 +104,7 @@ impl App {
         let top = body::extent(self, view, pane).map(|extent| extent.top);
         self.focus_on(pane);
         if let (Pane::Tree, Some(row), Some(top)) = (pane, row, top) {
-            self.selected = body::place_of_row(self, view, row);
+            self.selected = body::selection(self, view, row);
             // The row must not move away from under the pointer.
             self.scroll.insert(Pane::Tree, top);
             self.scroll.remove(&Pane::Node);

@@ -3,12 +3,15 @@
 //! Must not become a second list of commands: a command's key is defined in the command table and nowhere else.
 
 use super::activity::Activity;
+use super::advice;
 use super::panes::node;
 use super::view::View;
+use crate::command::arg::ArgKind;
 use crate::command::spec::{CommandSpec, Group, Key, Scope};
-use crate::command::{Command, EngineCommand, Has, TABLE, parse};
-use crate::domain::{BreakAt, Name};
-use crate::report;
+use crate::command::{Command, EngineCommand, Has, Need, TABLE, parse};
+use crate::domain::{BreakAt, Target};
+use crate::engine::Failure;
+use crate::report::{self, Line, Role};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 /// What a key means outside the prompt and the overlay.
@@ -18,6 +21,8 @@ pub enum Action {
     Line(String),
     /// Open the prompt with this text.
     Prompt(String),
+    /// Do nothing, and say why.
+    Refuse(Line),
     /// Move the view.
     Motion(Motion),
     /// Show the help overlay.
@@ -91,7 +96,9 @@ pub struct Standing<'a> {
     /// The session.
     pub view: View<'a>,
     /// The node or leaf that was selected.
-    pub selected: Option<&'a Name>,
+    pub selected: Option<&'a Target>,
+    /// Whether a recording is shown.
+    pub recorded: bool,
     /// What is going on.
     pub activity: &'a Activity,
     /// Whether a search is on.
@@ -143,9 +150,19 @@ pub fn action(key: KeyEvent, standing: Standing<'_>) -> Option<Action> {
 /// The line of a bound key, with `{node}` filled in. A second `b` at the same place takes the breakpoint away again.
 fn command(spec: &CommandSpec, key: &Key, standing: Standing<'_>) -> Action {
     let view = standing.view;
-    let node = meant(spec.name, standing).map_or_else(String::new, |n| quoted(n.as_str()));
+    if key.prompt && standing.recorded && spec.needs.contains(&Need::Live) {
+        return Action::Refuse(advice::failure(&Failure::missing(Need::Live, Has::default())));
+    }
+    let meant = meant(standing);
+    if let Some(Target::Leaf(id)) = &meant
+        && needs_node(spec, key)
+    {
+        let line = Line::new().with(Role::Warning, "The leaf ").with(Role::Leaf, id);
+        return Action::Refuse(line.with(Role::Warning, format!(" is selected; `{}` needs a node.", spec.name)));
+    }
+    let node = meant.as_ref().map_or_else(String::new, |n| quoted(n.id().as_str()));
     let line = key.line.replace("{node}", &node);
-    if spec.name == "note-at" && meant(spec.name, standing).is_none_or(|node| view.step_of(&node).is_none()) {
+    if spec.name == "note-at" && meant.is_none_or(|node| view.step_of(node.id()).is_none()) {
         // Nothing to note at a node that is not answered: the note is about the walk.
         return Action::Prompt("note ".to_owned());
     }
@@ -160,22 +177,16 @@ fn command(spec: &CommandSpec, key: &Key, standing: Standing<'_>) -> Action {
     Action::Line(line)
 }
 
-/// The node or leaf that a key acts on: the selected one. If none is selected, breakpoints use the place where
-/// execution stands, an answer goes to the node asked next, and everything else to the node in the node pane.
-fn meant(command: &str, standing: Standing<'_>) -> Option<Name> {
+/// The node or leaf that a key acts on, which is what is lit: the selected one, else the node in the node pane.
+fn meant(standing: Standing<'_>) -> Option<Target> {
     let Standing { view, selected, activity, .. } = standing;
-    let subject = || node::subject(view, selected, activity).map(|subject| subject.id);
-    match command {
-        "break" | "tbreak" | "until" => selected.cloned().or_else(|| place(view)),
-        "set answer" if selected.is_none() => view.next_node().or_else(subject),
-        _ => subject(),
-    }
+    selected.cloned().or_else(|| node::subject(view, None, activity).map(|subject| Target::Node(subject.id)))
 }
 
-/// Where execution stands: the node asked next, else the leaf, else the root.
-fn place(view: View<'_>) -> Option<Name> {
-    let leaf = || view.walk()?.leaf.as_ref().map(|l| l.id.clone());
-    view.next_node().or_else(leaf).or_else(|| view.policy().map(|p| p.root.clone()))
+/// Whether a key does nothing at a leaf.
+fn needs_node(spec: &CommandSpec, key: &Key) -> bool {
+    let takes_leaf = |kind| matches!(kind, ArgKind::Place | ArgKind::BreakPlace);
+    key.line.contains("{node}") && !spec.args.iter().any(|arg| takes_leaf(arg.kind))
 }
 
 fn quoted(name: &str) -> String {
@@ -221,7 +232,7 @@ pub fn commands() -> impl Iterator<Item = (&'static str, &'static str, String)> 
 }
 
 /// The keys that do something now, most useful first: key and label.
-pub fn available(view: View<'_>, selected: Option<&Name>, recorded: bool) -> Vec<(&'static str, &'static str)> {
+pub fn available(view: View<'_>, selected: Option<&Target>, recorded: bool) -> Vec<(&'static str, &'static str)> {
     let rank = |spec: &CommandSpec, key: &Key| match (spec.scope, key.prompt, spec.group) {
         (Scope::View, ..) => 9,
         (_, true, _) => 8,
@@ -232,6 +243,7 @@ pub fn available(view: View<'_>, selected: Option<&Name>, recorded: bool) -> Vec
     let mut found: Vec<_> = bindings()
         // Of what `x` shows, a recording has the prompt.
         .filter(|(_, key)| !recorded || !key.line.starts_with("x ") || key.line.starts_with("x prompt"))
+        .filter(|(spec, key)| !(matches!(selected, Some(Target::Leaf(_))) && needs_node(spec, key)))
         .filter(|(spec, key)| key.label != "quit" && possible(spec, view, selected, recorded))
         .map(|(spec, key)| (rank(spec, key), shown(key.key), key.label))
         .collect();
@@ -246,7 +258,7 @@ pub fn available(view: View<'_>, selected: Option<&Name>, recorded: bool) -> Vec
 }
 
 /// Whether a command would do something now: what it needs is loaded, and there is something left to do.
-fn possible(spec: &CommandSpec, view: View<'_>, selected: Option<&Name>, recorded: bool) -> bool {
+fn possible(spec: &CommandSpec, view: View<'_>, selected: Option<&Target>, recorded: bool) -> bool {
     let has = report::absent::has(view.state, !recorded);
     // What moves in a recording needs neither model nor samples.
     let has = if recorded { Has { model: true, samples: true, ..has } } else { has };

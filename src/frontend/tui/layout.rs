@@ -2,7 +2,7 @@
 //!
 //! Must not be kept across frames; every area lies inside the screen it was made for.
 
-use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::layout::{Constraint, Layout, Rect, Size};
 
 /// Smallest size at which anything is drawn: one pane at a time.
 pub const LEAST: (u16, u16) = (40, 12);
@@ -12,6 +12,10 @@ const THREE: (u16, u16) = (80, 24);
 
 /// Size from which all five panes are on the screen at once.
 const FIVE: (u16, u16) = (110, 32);
+
+/// Largest size that is drawn on. A terminal can claim any size; on a larger one the rest stays blank, for every cell
+/// costs memory and time.
+pub const MOST: (u16, u16) = (1000, 500);
 
 /// A pane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -91,6 +95,11 @@ impl Screen {
     }
 }
 
+/// The part of a screen that is drawn on.
+pub fn drawn(screen: Size) -> Size {
+    Size { width: screen.width.min(MOST.0), height: screen.height.min(MOST.1) }
+}
+
 /// Whether nothing can be drawn here but that it is too small.
 pub const fn too_small(area: Rect) -> bool {
     area.width < LEAST.0 || area.height < LEAST.1
@@ -116,7 +125,7 @@ pub fn screen(area: Rect, looked_at: Arrangement) -> Option<Screen> {
 }
 
 fn five(body: Rect) -> Vec<(Pane, Rect)> {
-    let left = (body.width * 35 / 100).clamp(40, 56);
+    let left = part(body.width, 35).clamp(40, 56);
     let [left, right] = Layout::horizontal([Constraint::Length(left), Constraint::Min(0)]).areas(body);
     let low = (body.height / 4).clamp(9, 16);
     let [tree, compare] = Layout::vertical([Constraint::Min(0), Constraint::Length(low)]).areas(left);
@@ -126,10 +135,15 @@ fn five(body: Rect) -> Vec<(Pane, Rect)> {
     vec![(Pane::Tree, tree), (Pane::Sample, sample), (Pane::Node, node), (Pane::Compare, compare), (Pane::Log, log)]
 }
 
+/// So many hundredths of `cells`.
+fn part(cells: u16, percent: u32) -> u16 {
+    (u32::from(cells) * percent.min(100) / 100) as u16
+}
+
 fn folded(body: Rect, tab: Pane) -> Vec<(Pane, Rect)> {
     let low = (body.height / 3).clamp(8, 20);
     let [top, bottom] = Layout::vertical([Constraint::Min(0), Constraint::Length(low)]).areas(body);
-    let left = (top.width * 2 / 5).clamp(32, 56);
+    let left = part(top.width, 40).clamp(32, 56);
     let [tree, node] = Layout::horizontal([Constraint::Length(left), Constraint::Min(0)]).areas(top);
     let tab = if Pane::TABS.contains(&tab) { tab } else { Pane::Sample };
     vec![(Pane::Tree, tree), (Pane::Node, node), (tab, bottom)]

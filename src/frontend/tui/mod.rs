@@ -295,5 +295,5 @@ fn message(heard: Heard) -> Option<Msg> {
 }
 
 fn view(client: &Client) -> View<'_> {
-    View { state: client.state(), basis: client.basis() }
+    View { state: client.state(), basis: client.basis(), samples: client.sample_ids() }
 }

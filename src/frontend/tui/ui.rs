@@ -7,16 +7,16 @@ use super::activity::Activity;
 use super::layout::{self, Arrangement, Pane};
 use super::log::Log;
 use super::panes::overlay::Overlay;
-use super::panes::tree::Laid;
+use super::panes::tree::{Laid, Selected};
 use super::prompt::Prompt;
 use super::search::Search;
 use super::theme::Theme;
 use super::view::View;
-use crate::domain::Name;
+use crate::domain::Target;
 use crate::frontend::editor::Editor;
 use crate::report::{Line, Page};
 use crate::text::Untrusted;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect, Size};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -66,8 +66,8 @@ pub struct Ui {
     pub zoomed: bool,
     /// First rows shown, for panes that were scrolled by hand.
     pub scroll: HashMap<Pane, usize>,
-    /// The node or leaf that was selected in the policy.
-    pub selected: Option<Name>,
+    /// The row that was selected in the policy.
+    pub selected: Option<Selected>,
     /// The layout of the tree as it was drawn last.
     laid: RefCell<Option<Rc<Laid>>>,
     /// What happened.
@@ -93,7 +93,7 @@ impl Ui {
     pub fn new(setup: Setup, width: u16, height: u16) -> Self {
         Self {
             setup,
-            size: Rect::new(0, 0, width, height),
+            size: drawn(width, height),
             now: Duration::ZERO,
             focus: Pane::Tree,
             tab: Pane::Sample,
@@ -112,6 +112,11 @@ impl Ui {
         }
     }
 
+    /// The terminal has this size now.
+    pub fn resize(&mut self, width: u16, height: u16) {
+        self.size = drawn(width, height);
+    }
+
     /// How the panes are put on the screen.
     pub const fn arrangement(&self) -> Arrangement {
         Arrangement { tab: self.tab, focus: self.focus, zoomed: self.zoomed }
@@ -127,6 +132,11 @@ impl Ui {
         let mut kept = self.laid.borrow_mut();
         *kept = Laid::of(view, width, kept.take());
         kept.clone()
+    }
+
+    /// The node or leaf that was selected.
+    pub fn target(&self) -> Option<&Target> {
+        self.selected.as_ref().map(|selected| &selected.target)
     }
 
     /// How a report is to be written for a place of `width` cells.
@@ -154,4 +164,9 @@ impl Ui {
     pub fn say(&mut self, line: Line) {
         self.status = Some(line);
     }
+}
+
+/// The part of a terminal of this size that is drawn on.
+fn drawn(width: u16, height: u16) -> Rect {
+    Rect::from((Position::ORIGIN, layout::drawn(Size { width, height })))
 }

@@ -4,6 +4,7 @@
 
 use crate::change::Stale;
 use crate::domain::{Name, Target};
+use crate::engine::SampleIds;
 use crate::policy::{Node, Policy};
 use crate::report::Basis;
 use crate::session::state::Walk;
@@ -16,6 +17,8 @@ pub struct View<'a> {
     pub state: &'a SessionState,
     /// The policies behind the walk, parsed.
     pub basis: &'a Basis,
+    /// The ids of the loaded samples, for completion.
+    pub samples: &'a SampleIds,
 }
 
 impl<'a> View<'a> {

@@ -4,14 +4,15 @@
 
 use super::compare;
 use crate::change::Stale;
-use crate::domain::{Name, Provenance, Readout};
+use crate::domain::{Name, Provenance, Readout, Target};
 use crate::frontend::tui::activity::Activity;
 use crate::frontend::tui::ink::{Ink, Row, cells, fit, spread, wrap};
 use crate::frontend::tui::view::View;
-use crate::policy::Node;
+use crate::policy::{Leaf, Node};
 use crate::report::Role;
 use crate::report::change::otherwise;
-use crate::report::number::millis;
+use crate::report::node as nodes;
+use crate::report::number::{decimal, millis};
 use crate::session::{Step, Taken};
 use crate::text::{Untrusted, width};
 use ratatui::text::Span;
@@ -19,10 +20,12 @@ use ratatui::text::Span;
 /// Widest answer bar, in cells: longer ones are no easier to compare.
 const BAR_CELLS: usize = 40;
 
-/// Which node the pane shows and what is known of it.
+/// Which node or leaf the pane shows and what is known of it.
 pub struct Subject<'a> {
-    /// The node.
+    /// The node or leaf.
     pub id: Name,
+    /// The leaf, if it is one.
+    pub leaf: Option<&'a Leaf>,
     /// Its text, if the policy is known.
     pub node: Option<&'a Node>,
     /// Its step in the current walk, with its place from 0.
@@ -33,9 +36,16 @@ pub struct Subject<'a> {
     pub stale: Option<Stale>,
 }
 
-/// The node to show: the selected one, else the one being asked, else the one answered last, else the next one.
-pub fn subject<'a>(view: View<'a>, selected: Option<&Name>, activity: &Activity) -> Option<Subject<'a>> {
-    let selected = selected.filter(|id| view.policy().is_none_or(|p| p.node(id.as_str()).is_some()));
+/// What to show: the selected node or leaf, else the node being asked, else the one answered last, else the next one.
+pub fn subject<'a>(view: View<'a>, selected: Option<&Target>, activity: &Activity) -> Option<Subject<'a>> {
+    let selected = match selected {
+        Some(Target::Leaf(id)) => {
+            let leaf = view.policy().and_then(|policy| policy.leaf(id.as_str()));
+            return Some(Subject { id: id.clone(), leaf, node: None, step: None, asking: false, stale: None });
+        }
+        Some(Target::Node(id)) => Some(id).filter(|id| view.policy().is_none_or(|p| p.node(id.as_str()).is_some())),
+        None => None,
+    };
     let id = selected
         .cloned()
         .or_else(|| activity.asking().cloned())
@@ -48,14 +58,19 @@ pub fn subject<'a>(view: View<'a>, selected: Option<&Name>, activity: &Activity)
     // What is being asked is asked under the loaded policy, and shown so before the branch it goes to has a step.
     let loaded = || view.basis.loaded.as_deref().and_then(|policy| policy.node(id.as_str()));
     let node = if asking { loaded() } else { view.node(&id) };
-    Some(Subject { node, step, asking, stale, id })
+    Some(Subject { node, leaf: None, step, asking, stale, id })
 }
 
 /// The title in the pane's border.
-pub fn title(ink: Ink, subject: Option<&Subject<'_>>) -> Vec<Span<'static>> {
+pub fn title(ink: Ink, view: View<'_>, subject: Option<&Subject<'_>>) -> Vec<Span<'static>> {
     let Some(subject) = subject else {
         return vec![Span::raw("Node")];
     };
+    if subject.leaf.is_some() {
+        let reached = view.walk().is_some_and(|w| w.leaf.as_ref().is_some_and(|leaf| leaf.id == subject.id));
+        let tail = if reached { " · reached" } else { " · not reached" };
+        return vec![Span::raw("Leaf "), ink.name(Role::Leaf, &subject.id), ink.own(Role::Muted, tail)];
+    }
     let mut spans = vec![Span::raw("Node "), ink.name(Role::Node, &subject.id)];
     let tail = match (&subject.step, subject.asking) {
         (_, true) => " · being asked".to_owned(),
@@ -84,25 +99,43 @@ fn unmarked(text: &Untrusted) -> Untrusted {
     Untrusted::from(text.raw().replace("[[", "").replace("]]", ""))
 }
 
-/// The part that scrolls: guidance, examples (only before the node is asked) and rationale.
-pub fn rows(ink: Ink, subject: Option<&Subject<'_>>, activity: &Activity, limit: usize) -> Vec<Row> {
+/// The part that scrolls: guidance, examples, the unsure route and the rationale. Examples and route give way to what
+/// the model said if all of it takes more than `room` rows.
+pub fn rows(ink: Ink, subject: Option<&Subject<'_>>, activity: &Activity, limit: usize, room: usize) -> Vec<Row> {
     let Some(subject) = subject else { return Vec::new() };
+    if let Some(leaf) = subject.leaf {
+        return nodes::verdict_of(leaf, limit).0.iter().flat_map(|line| ink.fitted(line, limit, 2)).collect();
+    }
     let mut rows = Vec::new();
     if let Some(node) = subject.node {
         for point in &node.guidance {
             rows.extend(ink.paragraphs(Role::Muted, &unmarked(point), limit, "• "));
         }
-        if subject.step.is_none() && !subject.asking {
-            rows.extend(examples(ink, node, limit));
-        }
     }
+    let mut said = Vec::new();
     if subject.asking {
-        rows.extend(rationale(ink, "Rationale", &activity.text(), limit, true));
-    } else if let Some(said) = subject.step.and_then(|(_, s)| s.judgement.as_ref()?.rationale.as_ref()) {
-        let heading = format!("Rationale ({} tokens, {})", said.tokens, said.stop.as_str().replace('_', " "));
-        rows.extend(rationale(ink, &heading, &said.text, limit, false));
+        said = rationale(ink, "Rationale", &activity.text(), limit, true);
+    } else if let Some(text) = subject.step.and_then(|(_, s)| s.judgement.as_ref()?.rationale.as_ref()) {
+        let heading = format!("Rationale ({} tokens, {})", text.tokens, text.stop.as_str().replace('_', " "));
+        said = rationale(ink, &heading, &text.text, limit, false);
     }
+    if let Some(node) = subject.node.filter(|_| !subject.asking) {
+        let route = route(ink, subject, node, limit);
+        let all = [examples(ink, node, limit), route.clone()].concat();
+        let left = room.saturating_sub(rows.len() + said.len());
+        let fits = |more: &Vec<Row>| subject.step.is_none() || more.len() <= left;
+        rows.extend([all, route].into_iter().find(fits).unwrap_or_default());
+    }
+    rows.extend(said);
     rows
+}
+
+/// Where a sample goes whose margin is too small; the footer says so itself once it went there.
+fn route(ink: Ink, subject: &Subject<'_>, node: &Node, width: usize) -> Vec<Row> {
+    let taken = subject.step.is_some_and(|(_, step)| step.taken == Taken::Unsure);
+    let Some(unsure) = node.unsure.as_ref().filter(|_| !taken) else { return Vec::new() };
+    let text = format!("~ unsure, if the margin is below {} → ", decimal(unsure.margin));
+    wrap(&Row::from(vec![ink.own(Role::Muted, text), ink.name(Role::Muted, unsure.target.id())]), width, 2)
 }
 
 fn examples(ink: Ink, node: &Node, width: usize) -> Vec<Row> {

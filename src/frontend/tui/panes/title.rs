@@ -22,7 +22,7 @@ pub fn row(ink: Ink, view: View<'_>, session: &Untrusted, recorded: Option<usize
     let right = vec![ink.own(if recorded.is_some() { Role::Warning } else { Role::Good }, mark)];
     let head = vec![ink.own(Role::Heading, if width < NARROW { "" } else { " crossexam" })];
     let room = width.saturating_sub(cells(&right) + cells(&head) + 1);
-    let mut items = items(ink, view, session);
+    let mut items = items(ink, view, session, recorded.is_some());
     while items.iter().map(|item| cells(&[Span::raw(item.before)]) + cells(&item.spans)).sum::<usize>() > room {
         let Some(least) = items.iter().enumerate().max_by_key(|(_, item)| item.rank).map(|(i, _)| i) else { break };
         items.remove(least);
@@ -51,7 +51,7 @@ impl Item {
 }
 
 /// The parts of the line, from left to right.
-fn items(ink: Ink, view: View<'_>, session: &Untrusted) -> Vec<Item> {
+fn items(ink: Ink, view: View<'_>, session: &Untrusted, recorded: bool) -> Vec<Item> {
     let state = view.state;
     let mut items = Vec::new();
     // The conditions of the current walk, and beside them what is loaded if that differs.
@@ -72,6 +72,8 @@ fn items(ink: Ink, view: View<'_>, session: &Untrusted) -> Vec<Item> {
     }
     match &under.model {
         Some(model) => items.push(Item::new(5, short(ink, Role::Value, &base_name(&model.name), 28))),
+        // A recording may come to its model further on.
+        None if recorded => {}
         None => items.push(Item::new(5, vec![ink.own(Role::Muted, "no model")])),
     }
     items.push(Item::new(1, vec![ink.own(Role::Text, under.mode.as_str())]));

@@ -2,7 +2,7 @@
 //!
 //! Must not lay the tree out itself, and must draw only the visible rows.
 
-use crate::domain::{BreakAt, Name};
+use crate::domain::{BreakAt, Name, Target};
 use crate::frontend::tui::ink::{Ink, Row, cells, spread};
 use crate::frontend::tui::view::View;
 use crate::policy::{Edge, Leaf, Node, Policy, Spot, layout};
@@ -32,9 +32,19 @@ pub struct Laid {
     walk: Option<WalkId>,
     levels: usize,
     tree: WalkTree,
-    /// Rows that can be selected, from the top.
-    stops: Vec<usize>,
-    index: HashMap<Name, usize>,
+    /// The row in which a node is drawn whole, and of the rows of a leaf the one the walk reached, or the first.
+    places: HashMap<Target, usize>,
+    /// The row of each edge: its node, and its place among the edges of that.
+    edges: HashMap<(usize, usize), usize>,
+}
+
+/// A selected row: the edge it stands for, and what that leads to. A node or leaf has as many rows as edges lead to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selected {
+    /// What keys act on.
+    pub target: Target,
+    /// `None` for the row a block begins with.
+    edge: Option<(usize, usize)>,
 }
 
 impl Laid {
@@ -50,13 +60,11 @@ impl Laid {
             return Some(laid);
         }
         let tree = WalkTree::new(policy, view.walk(), levels);
-        let mut index = HashMap::new();
-        let mut stops = Vec::new();
-        for (at, row) in tree.layout.rows.iter().enumerate().filter(|(at, row)| tree.row_of(row.spot) == Some(*at)) {
-            stops.push(at);
-            index.insert(id(policy, row.spot).clone(), at);
-        }
-        Some(Rc::new(Self { policy: Arc::clone(policy), facts, walk, levels, tree, stops, index }))
+        let rows = || tree.layout.rows.iter().enumerate();
+        let first = rows().filter(|(at, row)| tree.row_of(row.spot) == Some(*at));
+        let places = first.map(|(at, row)| (target(policy, row.spot), at)).collect();
+        let edges = rows().filter_map(|(at, row)| Some((row.edge?, at))).collect();
+        Some(Rc::new(Self { policy: Arc::clone(policy), facts, walk, levels, tree, places, edges }))
     }
 
     /// How many rows the tree has.
@@ -65,34 +73,50 @@ impl Laid {
     }
 
     /// The row of a node or leaf.
-    pub fn row_of(&self, place: &Name) -> Option<usize> {
-        self.index.get(place).copied()
+    pub fn row_of(&self, place: &Target) -> Option<usize> {
+        self.places.get(place).copied()
     }
 
-    /// The place `by` stops on from `place`, or at an end of the tree.
-    pub fn moved(&self, place: Option<&Name>, by: isize) -> Option<Name> {
-        let at = place.and_then(|place| self.stops.binary_search(&self.row_of(place)?).ok()).unwrap_or(0);
-        let to = at.saturating_add_signed(by).min(self.stops.len().saturating_sub(1));
-        self.place(*self.stops.get(to)?)
+    /// The selected row; in another tree, the row of what it led to.
+    pub fn row(&self, selected: &Selected) -> Option<usize> {
+        let own = selected.edge.and_then(|edge| self.edges.get(&edge)).copied();
+        own.filter(|at| self.target(*at).as_ref() == Some(&selected.target)).or_else(|| self.row_of(&selected.target))
     }
 
-    /// What a row is about: its node or leaf.
-    pub fn place(&self, row: usize) -> Option<Name> {
-        self.tree.layout.rows.get(row).map(|row| id(&self.policy, row.spot).clone())
+    /// The selection of the row `by` rows on from `row`, or at an end of the tree.
+    pub fn moved(&self, row: usize, by: isize) -> Option<Selected> {
+        self.select(row.saturating_add_signed(by).min(self.len().saturating_sub(1)))
     }
 
-    /// Draws some of the rows, `width` cells wide. `asking` is the node that is being asked right now.
-    pub fn rows(&self, ink: Ink, view: View<'_>, asking: Option<&Name>, range: Range<usize>, width: usize) -> Vec<Row> {
-        let painter = Painter { ink, view, policy: &self.policy, tree: &self.tree, asking };
+    /// The selection of a row.
+    pub fn select(&self, row: usize) -> Option<Selected> {
+        Some(Selected { target: self.target(row)?, edge: self.tree.layout.rows.get(row)?.edge })
+    }
+
+    fn target(&self, row: usize) -> Option<Target> {
+        self.tree.layout.rows.get(row).map(|row| target(&self.policy, row.spot))
+    }
+
+    /// Draws some of the rows, `width` cells wide. `asking` is the node that is being asked right now, and `lit` the
+    /// row whose node keys act on if none is selected.
+    pub fn rows(
+        &self,
+        ink: Ink,
+        view: View<'_>,
+        (asking, lit): (Option<&Name>, Option<usize>),
+        range: Range<usize>,
+        width: usize,
+    ) -> Vec<Row> {
+        let painter = Painter { ink, view, policy: &self.policy, tree: &self.tree, asking, lit };
         let rows = self.tree.layout.rows.iter().enumerate().take(range.end).skip(range.start);
         rows.map(|(at, row)| painter.row(at, row, width)).collect()
     }
 }
 
-fn id(policy: &Policy, spot: Spot) -> &Name {
+fn target(policy: &Policy, spot: Spot) -> Target {
     match spot {
-        Spot::Node(node) => &policy.nodes[node].id,
-        Spot::Leaf(leaf) => &policy.leaves[leaf].id,
+        Spot::Node(node) => Target::Node(policy.nodes[node].id.clone()),
+        Spot::Leaf(leaf) => Target::Leaf(policy.leaves[leaf].id.clone()),
     }
 }
 
@@ -105,12 +129,19 @@ enum Said {
     Shorter,
     /// The symbols.
     Symbols,
+    /// The symbols without their numbers.
+    Bare,
 }
 
 impl Said {
     /// A symbol with its word.
     fn mark(self, symbol: &str, word: &str) -> String {
-        if self == Self::Symbols { format!(" {symbol}") } else { format!(" {symbol}{word}") }
+        if matches!(self, Self::Symbols | Self::Bare) { format!(" {symbol}") } else { format!(" {symbol}{word}") }
+    }
+
+    /// A symbol with its number.
+    fn numbered(self, symbol: &str, number: impl std::fmt::Display) -> String {
+        if self == Self::Bare { format!(" {symbol}") } else { format!(" {symbol}{number}") }
     }
 
     /// That the gold answer is the same.
@@ -123,7 +154,7 @@ impl Said {
         match self {
             Self::Words => format!(" ✗gold {gold}"),
             Self::Shorter => format!(" ✗{gold}"),
-            Self::Symbols => " ✗".to_owned(),
+            Self::Symbols | Self::Bare => " ✗".to_owned(),
         }
     }
 }
@@ -134,6 +165,7 @@ struct Painter<'a> {
     policy: &'a Policy,
     tree: &'a WalkTree,
     asking: Option<&'a Name>,
+    lit: Option<usize>,
 }
 
 impl Painter<'_> {
@@ -144,21 +176,18 @@ impl Painter<'_> {
             Spot::Leaf(leaf) => {
                 let leaf = &self.policy.leaves[leaf];
                 left.extend(self.leaf(leaf, self.tree.is_taken(at)));
-                right = self.marks(&leaf.id);
+                right = fitting(width.saturating_sub(cells(&left)), |said| self.marks(&leaf.id, said));
             }
             Spot::Node(node) if row.whole => {
                 let step = self.tree.step_of(node).and_then(|place| self.view.walk()?.steps.get(place));
                 let node = &self.policy.nodes[node];
-                left.extend(self.node(node, step.is_some()));
-                let room = width.saturating_sub(cells(&left));
-                for said in [Said::Words, Said::Shorter, Said::Symbols] {
-                    right = self.marks(&node.id);
+                left.extend(self.node(node, step.is_some(), self.lit == Some(at)));
+                right = fitting(width.saturating_sub(cells(&left)), |said| {
+                    let mut right = self.marks(&node.id, said);
                     right.extend(self.version_marks(&node.id, said));
                     right.extend(step.into_iter().flat_map(|step| self.verdict_of_gold(&node.id, step, said)));
-                    if cells(&right) <= room {
-                        break;
-                    }
-                }
+                    right
+                });
             }
             Spot::Node(node) => {
                 left.push(self.ink.own(Role::Muted, "↪ "));
@@ -185,16 +214,16 @@ impl Painter<'_> {
         spans
     }
 
-    fn node(&self, node: &Node, answered: bool) -> [Span<'static>; 2] {
+    /// What is lit is what keys act on, and nothing else: where the walk stands has its own mark.
+    fn node(&self, node: &Node, answered: bool, lit: bool) -> [Span<'static>; 2] {
         let asked = self.asking == Some(&node.id);
         let next = self.view.next_node().as_ref() == Some(&node.id);
-        if asked || next {
-            let symbol = if asked { "◌ " } else { "▶ " };
-            [self.ink.own(Role::Warning, symbol), self.ink.name(Role::Cursor, &node.id)]
-        } else {
-            let role = if answered { Role::Node } else { Role::Text };
-            [self.ink.own(role, if answered { "● " } else { "○ " }), self.ink.name(role, &node.id)]
-        }
+        let (symbol, mark, name) = match (asked || next, answered) {
+            (true, _) => (if asked { "◌ " } else { "▶ " }, Role::Warning, Role::Heading),
+            (false, true) => ("● ", Role::Node, Role::Node),
+            (false, false) => ("○ ", Role::Text, Role::Text),
+        };
+        [self.ink.own(mark, symbol), self.ink.name(if lit { Role::Cursor } else { name }, &node.id)]
     }
 
     /// Whether the answer of a node still stands under the loaded policy, and where a branch begins.
@@ -203,7 +232,7 @@ impl Painter<'_> {
         let own = self.view.step_of(node).map(|(place, _)| place);
         let branch = self.view.walk().filter(|w| w.forked_from.is_some() && own == Some(w.shared()));
         if let Some((from, _)) = branch.and_then(|w| w.forked_from) {
-            spans.push(self.ink.own(Role::Muted, format!(" ↳{}", from.0)));
+            spans.push(self.ink.own(Role::Muted, said.numbered("↳", from.0)));
         }
         if self.view.stale(node).is_some() {
             spans.push(self.ink.own(Role::Warning, said.mark("≠", "stale")));
@@ -231,45 +260,50 @@ impl Painter<'_> {
     }
 
     fn leaf(&self, leaf: &Leaf, taken: bool) -> [Span<'static>; 2] {
-        let reached = taken && self.view.walk().is_some_and(|w| w.leaf.as_ref().is_some_and(|l| l.id == leaf.id));
         let outcome = leaf.verdict.outcome;
         let role = Role::of(outcome);
-        let name = match (reached, taken) {
-            (true, _) => Role::Cursor,
-            (false, true) => role,
-            (false, false) => Role::Text,
-        };
+        let name = if taken { role } else { Role::Text };
         [self.ink.own(role, format!("{} ", symbol(outcome))), self.ink.name(name, &leaf.id)]
     }
 
     /// What is marked at a place, drawn at the right: breakpoints, and how many notes and tags somebody left.
-    fn marks(&self, place: &Name) -> Vec<Span<'static>> {
+    fn marks(&self, place: &Name, said: Said) -> Vec<Span<'static>> {
         let here = |at: &BreakAt| match at {
             BreakAt::Place(p) | BreakAt::Answer(p, _) => p == place,
             BreakAt::Anywhere => false,
         };
+        let step = self.view.walk().zip(self.view.step_of(place));
+        let notes = step.map_or(0, |(walk, (at, _))| self.view.state.remarks_on(walk, at));
         let mut spans = Vec::new();
+        if notes > 0 {
+            spans.push(self.ink.own(Role::Good, said.numbered("✎", notes)));
+        }
         for b in self.view.state.breakpoints.iter().filter(|b| here(&b.at)) {
             let stopped = self.view.state.stopped_at == Some(b.id);
             let symbol = if b.enabled { "◆" } else { "◇" };
             let tail = if b.condition.is_some() { "?" } else { "" };
             let role = if stopped {
-                Role::Cursor
+                Role::Warning
             } else if b.enabled {
                 Role::Bad
             } else {
                 Role::Muted
             };
-            spans.push(Span::raw(" "));
-            spans.push(self.ink.own(role, format!("{symbol}{}{tail}", b.id)));
-        }
-        let step = self.view.walk().zip(self.view.step_of(place));
-        match step.map_or(0, |(walk, (at, _))| self.view.state.remarks_on(walk, at)) {
-            0 => {}
-            n => spans.push(self.ink.own(Role::Good, format!(" ✎{n}"))),
+            spans.push(self.ink.own(role, said.numbered(symbol, format_args!("{}{tail}", b.id))));
         }
         spans
     }
+}
+
+/// What is said at the right of a row, in the longest form that leaves the name beside it whole, at last without its
+/// first marks; in `room` cells, one of which keeps the two apart. A name that would be cut all the same costs no mark.
+fn fitting(room: usize, marks: impl Fn(Said) -> Vec<Span<'static>>) -> Vec<Span<'static>> {
+    let forms = [Said::Words, Said::Shorter, Said::Symbols].into_iter().map(&marks);
+    forms.into_iter().find(|right| cells(right) < room).unwrap_or_else(|| {
+        let bare = marks(Said::Bare);
+        let from = (0..bare.len()).find(|from| bare.get(*from..).is_some_and(|rest| cells(rest) < room));
+        bare.into_iter().skip(from.unwrap_or(0)).collect()
+    })
 }
 
 fn word(edge: Edge<'_>) -> &str {

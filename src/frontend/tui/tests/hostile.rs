@@ -156,3 +156,31 @@ fn every_size_can_be_drawn_in_every_situation() {
         }
     }
 }
+
+#[test]
+fn a_terminal_of_any_claimed_size_is_drawn_on_within_bounds() {
+    use crate::frontend::tui::{backend, layout};
+    use ratatui::layout::{Rect, Size};
+    let sizes = [0, 1, 39, 79, 1000, 1872, 1873, 10_000, 32_768, u16::MAX];
+    for (width, height) in sizes.into_iter().flat_map(|w| [0, 12, 30, 40, 500, 10_000, u16::MAX].map(|h| (w, h))) {
+        let known = backend::known(Size { width, height });
+        assert!(known.width <= layout::MOST.0 && known.height <= layout::MOST.1, "{known:?}");
+        for zoomed in [false, true] {
+            let looked_at = layout::Arrangement { tab: layout::Pane::Log, focus: layout::Pane::Tree, zoomed };
+            let screen = layout::screen(Rect { x: 0, y: 0, width, height }, looked_at);
+            assert_eq!(screen.is_none(), width < 40 || height < 12);
+        }
+        let mut stage = Stage::new(width, height);
+        stage.tell(Msg::Resize(width, height));
+        stage.draw();
+        let (w, h) = stage.app.size();
+        assert_eq!((w, h), (width.min(1000), height.min(500)), "{width}x{height}");
+    }
+    // On a larger terminal the rest stays blank.
+    let stage = Stage::new(1873, 40);
+    let mut terminal = ratatui::Terminal::new(ratatui::backend::TestBackend::new(1873, 40)).unwrap();
+    terminal.draw(|frame| crate::frontend::tui::frame::draw(&stage.app, stage.view(), frame)).unwrap();
+    let cells = terminal.backend().buffer().content();
+    assert!(cells[..1873].iter().any(|cell| cell.symbol() != " "));
+    assert!(cells.chunks(1873).all(|row| row[1000..].iter().all(|cell| cell.symbol() == " ")));
+}

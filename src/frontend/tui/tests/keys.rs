@@ -298,10 +298,8 @@ fn display_without_an_expression_lists_what_is_displayed() {
 #[test]
 fn keys_about_a_node_are_about_the_selected_one_and_say_which() {
     let at_the_leaf = |stage: &mut Stage| stage.facts(to_the_leaf());
-    for (select, node) in [("", "deceptive"), ("<home>", "is_report"), ("<home>j", "asks_for_value")] {
+    for (select, node) in [("", "deceptive"), ("<home>", "is_report"), ("<home>jj", "asks_for_value")] {
         for (key, line) in [("x", "x prompt of "), ("t", "x tokens of "), ("b", "break "), ("u", "until ")] {
-            // With nothing selected, breakpoint keys act on the walk's position.
-            let node = if select.is_empty() && matches!(key, "b" | "u") { "clean" } else { node };
             check(at_the_leaf, &format!("{select}{key}"), &[&format!("{line}{node}")]);
         }
         let mut stage = Stage::new(120, 40);
@@ -333,11 +331,48 @@ fn a_number_before_a_key_is_how_often_or_how_far() {
     check(|_| {}, "3<esc>]", &["next-sample"]);
     check(|_| {}, "0]", &["next-sample"]);
     check(|_| {}, "3c", &["continue"]);
+    check(|_| {}, "3g", &["sample 3"]);
     let mut stage = Stage::new(120, 40);
     stage.keys("<home>3j");
-    let third = stage.app.selected.clone();
+    let third = stage.selected();
     stage.keys("<home>jjj");
-    assert_eq!(stage.app.selected, third);
+    assert_eq!(stage.selected(), third);
+}
+
+#[test]
+fn what_a_recording_refuses_is_refused_at_its_key_and_not_after_the_prompt() {
+    use crate::command::{Has, Need};
+    let mut stage = Stage::new(120, 40);
+    stage.app.setup.recorded = true;
+    stage.facts(to_the_leaf());
+    let live: Vec<_> = crate::command::TABLE.iter().filter(|spec| spec.needs.contains(&Need::Live)).collect();
+    let keys = live.iter().flat_map(|spec| spec.keys).filter(|key| key.prompt);
+    let mut count = 0;
+    for key in keys {
+        stage.keys(key.key);
+        let failure = crate::engine::Failure::missing(Need::Live, Has::default());
+        assert!(stage.app.prompt.is_none(), "{}", key.key);
+        assert!(status(&stage).starts_with(failure.complaint.message.raw()), "{}", status(&stage));
+        count += 1;
+    }
+    assert!(count > 0);
+}
+
+#[test]
+fn going_to_a_sample_offers_the_loaded_ones_whether_they_were_visited_or_not() {
+    let mut stage = Stage::new(120, 40);
+    let samples: Vec<_> =
+        ["post-0003", "other-1", "post-0001"].map(|id| crate::domain::Sample { id: id.into(), ..sample() }).into();
+    let offered = |stage: &mut Stage| {
+        stage.keys("g");
+        let prompt = stage.app.prompt.as_ref().expect("a prompt");
+        let labels: Vec<String> = prompt.advice().candidates.iter().map(|c| c.label.clone()).collect();
+        stage.keys("<esc>");
+        labels
+    };
+    assert_eq!(offered(&mut stage), ["post-0003"], "a recording has those that were selected");
+    stage.samples.set(&samples);
+    assert_eq!(offered(&mut stage), ["post-0003", "other-1", "post-0001"]);
 }
 
 #[test]
@@ -386,7 +421,7 @@ fn y_copies_what_is_on_the_screen_and_nothing_that_acts() {
             other => panic!("{keys}: {other:?}"),
         }
     };
-    assert_eq!(copied("<home>jy"), "┗━ no  0.94 ● asks_for_value     ✓gold");
+    assert_eq!(copied("<home>jjy"), "┗━ no  0.94 ● asks_for_value     ✓gold");
     assert!(copied("<tab>y").starts_with("caption     Double your coins today!"));
     assert!(copied("<tab><tab>y").starts_with("Is the reason that the text gives"));
     assert!(copied("?y").contains("Tab"));
@@ -429,9 +464,9 @@ fn the_mouse_selects_a_row_of_the_policy_and_scrolls_what_it_is_over() {
     let mouse = |kind, column, row| super::Msg::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE });
     let mut stage = Stage::new(120, 40);
     stage.tell(mouse(MouseEventKind::Down(MouseButton::Left), 50, 3));
-    assert_eq!((stage.app.focus, stage.app.selected.clone()), (Pane::Sample, None));
+    assert_eq!((stage.app.focus, stage.selected()), (Pane::Sample, None));
     stage.tell(mouse(MouseEventKind::Down(MouseButton::Left), 10, 4));
-    assert_eq!((stage.app.focus, stage.app.selected.clone()), (Pane::Tree, Some(name("asks_for_value"))));
+    assert_eq!((stage.app.focus, stage.selected()), (Pane::Tree, Some(name("asks_for_value"))));
     let mut stage = Stage::new(80, 24);
     stage.facts(to_the_leaf());
     let node = stage.app.scroll.get(&Pane::Node).copied();
@@ -462,7 +497,7 @@ fn on_a_screen_for_one_pane_every_pane_can_be_reached_and_below_that_only_quitti
         let mut stage = Stage::new(size.0, size.1);
         stage.draw();
         stage.keys("sc]x:step<ret><tab>?/z<c-c>b");
-        assert_eq!((stage.submitted(), stage.app.selected.clone()), (Vec::new(), None), "{size:?}");
+        assert_eq!((stage.submitted(), stage.selected()), (Vec::new(), None), "{size:?}");
         assert!(stage.app.prompt.is_none() && stage.app.overlay.is_none() && !stage.app.zoomed);
         stage.keys("q");
         assert_eq!(stage.effects, [Effect::Quit]);

@@ -14,7 +14,7 @@ use super::frame;
 use super::ui::Setup;
 use super::view::View;
 use crate::domain::Name;
-use crate::engine::{Event, Notice, Progress, Ticket};
+use crate::engine::{Event, Notice, Progress, SampleIds, Ticket};
 use crate::report::Basis;
 use crate::session::{Fact, Policies, SessionState};
 use ratatui::Terminal;
@@ -28,6 +28,7 @@ struct Stage {
     state: SessionState,
     policies: Policies,
     basis: Basis,
+    samples: SampleIds,
     effects: Vec<Effect>,
 }
 
@@ -35,7 +36,8 @@ impl Stage {
     fn empty(width: u16, height: u16) -> Self {
         let app = App::new(Setup { session: "sessions/2026-11-23.jsonl".into(), ..Setup::default() }, width, height);
         let (policies, basis) = (Policies::default(), Basis::default());
-        Self { app, state: SessionState::default(), policies, basis, effects: Vec::new() }
+        let samples = SampleIds::default();
+        Self { app, state: SessionState::default(), policies, basis, samples, effects: Vec::new() }
     }
 
     fn new(width: u16, height: u16) -> Self {
@@ -47,11 +49,11 @@ impl Stage {
     }
 
     fn view(&self) -> View<'_> {
-        View { state: &self.state, basis: &self.basis }
+        View { state: &self.state, basis: &self.basis, samples: &self.samples }
     }
 
     fn tell(&mut self, msg: Msg) {
-        let view = View { state: &self.state, basis: &self.basis };
+        let view = View { state: &self.state, basis: &self.basis, samples: &self.samples };
         self.effects.extend(self.app.update(msg, view));
     }
 
@@ -104,10 +106,15 @@ impl Stage {
             .collect()
     }
 
+    /// The node or leaf of the selected row.
+    fn selected(&self) -> Option<Name> {
+        self.app.target().map(|target| target.id().clone())
+    }
+
     fn draw(&self) -> Terminal<TestBackend> {
         let size = self.app.size;
         let mut terminal = Terminal::new(TestBackend::new(size.width, size.height)).unwrap();
-        let view = View { state: &self.state, basis: &self.basis };
+        let view = View { state: &self.state, basis: &self.basis, samples: &self.samples };
         terminal.draw(|f| frame::draw(&self.app, view, f)).unwrap();
         terminal
     }

@@ -97,18 +97,93 @@ fn a_frame_of_a_huge_tree_costs_what_is_on_the_screen() {
 
 #[test]
 fn every_node_can_be_selected_and_is_then_on_the_screen() {
-    for (policy, count) in [(diamonds(4), 13), (chain(30), 31)] {
+    for (policy, places) in [(diamonds(4), 13), (chain(30), 31)] {
         let mut stage = stage(policy, 80, 24);
+        let laid = stage.app.laid(stage.view(), crate::frontend::tui::body::tree_width(&stage.app)).unwrap();
+        assert!(laid.len() > places, "leaves and shared nodes have several rows");
+        let place = |stage: &Stage| laid.row(stage.app.selected.as_ref().expect("a row is selected")).expect("its row");
         stage.keys("<home>");
         let mut seen = std::collections::HashSet::new();
-        for _ in 0..count {
-            let selected = stage.app.selected.clone().expect("something is selected");
+        for row in 0..laid.len() {
+            let selected = stage.selected().expect("something is selected");
             let screen = stage.draw().backend().to_string();
             assert!(screen.contains(selected.as_str()), "{selected} is not on the screen:\n{screen}");
-            assert!(seen.insert(selected.clone()), "{selected} comes twice");
+            assert_eq!(place(&stage), row);
+            seen.insert(selected);
             stage.keys("j");
         }
+        assert_eq!((place(&stage), seen.len()), (laid.len() - 1, places));
+        for row in (0..laid.len()).rev() {
+            assert_eq!(place(&stage), row);
+            stage.keys("k");
+        }
+        stage.keys("<end>");
+        assert_eq!(place(&stage), laid.len() - 1);
     }
+}
+
+/// The cells of the tree that are turned around, as text.
+fn lit(stage: &Stage) -> Vec<String> {
+    let terminal = stage.draw();
+    let buffer = terminal.backend().buffer();
+    let width = usize::from(buffer.area.width);
+    let rows = buffer.content().chunks(width).map(|row| {
+        let lit = row.iter().filter(|cell| cell.modifier.contains(ratatui::style::Modifier::REVERSED));
+        lit.map(|cell| cell.symbol()).collect::<String>().trim().to_owned()
+    });
+    rows.filter(|row| !row.is_empty()).collect()
+}
+
+#[test]
+fn one_row_is_lit_and_it_is_the_one_that_keys_act_on() {
+    use super::fixture::to_the_leaf;
+    let walk = to_the_leaf();
+    for done in 0..=walk.len() {
+        let mut stage = Stage::new(120, 40);
+        stage.facts(walk[..done].to_vec());
+        for keys in ["", "k", "j", "j", "<home>", "jjj", "<esc>", "<end>"] {
+            stage.keys(keys);
+            let (lit, selected) = (lit(&stage), stage.selected());
+            assert_eq!(lit.len(), 1, "{done} {keys}: {lit:?}");
+            if let Some(selected) = selected {
+                assert!(lit[0].contains(selected.as_str()), "{done} {keys}: {lit:?} {selected}");
+            }
+            stage.keys("x");
+            let line = stage.submitted().pop();
+            stage.done();
+            match line {
+                Some(line) => {
+                    let node = line.strip_prefix("x prompt of ").expect("the key of `x prompt`");
+                    assert!(lit[0].contains(node), "{done} {keys}: {lit:?} {node}");
+                }
+                None => assert!(matches!(stage.app.target(), Some(crate::domain::Target::Leaf(_))), "{done} {keys}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn at_a_leaf_keys_act_on_the_leaf_or_say_that_they_need_a_node() {
+    let mut stage = Stage::new(120, 40);
+    stage.facts(super::fixture::to_the_leaf());
+    stage.keys("<home>j");
+    assert_eq!(stage.selected(), Some(name("clean")));
+    let screen = stage.draw().backend().to_string();
+    assert!(screen.contains("Leaf clean · reached") && !screen.contains("Is the reason that"), "{screen}");
+    for key in ["x", "t", "a", "m"] {
+        stage.keys(key);
+        let screen = stage.draw().backend().to_string();
+        assert!(screen.contains("The leaf clean is selected; `"), "{key}:\n{screen}");
+        assert!(stage.app.prompt.is_none() && stage.submitted().is_empty(), "{key}");
+    }
+    for (key, line) in [("b", "break clean"), ("u", "until clean")] {
+        stage.keys(key);
+        assert_eq!(stage.submitted(), [line]);
+        stage.done();
+    }
+    stage.keys("i");
+    let screen = stage.draw().backend().to_string();
+    assert!(screen.contains("leaf clean") && screen.contains("□ non_violating"), "{screen}");
 }
 
 #[test]
@@ -124,4 +199,52 @@ fn the_path_is_drawn_as_one_line_from_the_root_to_where_the_walk_stands() {
     };
     stage.facts(vec![step("n0", "no", "b0"), step("b0", "yes", "n1"), step("n1", "no", "b1")]);
     insta::assert_snapshot!(stage.draw().backend());
+}
+
+#[test]
+fn what_stands_beside_a_node_shrinks_before_its_name_does() {
+    use crate::domain::{BreakAt, Target};
+    for width in (40..=130).chain([80, 120]) {
+        let mut stage = stage(chain(6), width, 40);
+        let mut sample = super::fixture::sample();
+        sample.gold.path = (0..6).map(|i| (name(&format!("n{i}")), name("yes"))).collect();
+        let walk = WalkId(2);
+        stage.facts(vec![Fact::WalkStarted { walk, index: 3, sample, root: name("n0") }]);
+        for i in 0..4 {
+            let judgement = super::fixture::judgement(&[("yes", 0.1), ("no", 0.2)], "");
+            let step = super::fixture::stepped(&format!("n{i}"), judgement, Target::Node(name(&format!("n{}", i + 1))));
+            let Fact::Stepped { step, .. } = step else { panic!("{step:?}") };
+            let step = Fact::Stepped { walk, step };
+            let on = crate::session::Subject::Step(walk, i);
+            let at = BreakAt::Place(name(&format!("n{i}")));
+            let id = 10 + u32::try_from(i).unwrap();
+            let b = crate::session::Breakpoint { id, at, condition: None, temporary: false, enabled: true, hits: 0 };
+            stage.facts(vec![step, Fact::Noted { on, text: "x".into(), by: None }, Fact::BreakpointSet(b)]);
+        }
+        let screen = stage.draw().backend().to_string();
+        for i in 0..4 {
+            let whole = format!("● n{i} ");
+            let row = screen.lines().find(|line| line.contains(&whole));
+            let row = row.unwrap_or_else(|| panic!("the name n{i} is cut at {width}:\n{screen}"));
+            assert!(row.contains('✗'), "{width}: {row}");
+            assert!(width < 100 || (row.contains('◆') && row.contains('✎')), "{width}: {row}");
+        }
+        assert!(width < 120 || screen.contains("✗gold yes"), "{screen}");
+    }
+}
+
+#[test]
+fn an_answered_node_shows_examples_and_its_unsure_route_if_there_is_room() {
+    let shown = |width, height| {
+        let mut stage = Stage::new(width, height);
+        stage.facts(super::fixture::to_the_leaf());
+        let route = stage.draw().backend().to_string();
+        stage.keys("<home>");
+        (stage.draw().backend().to_string(), route)
+    };
+    let (examples, route) = shown(160, 60);
+    assert!(examples.contains("e.g. My bank warned me") && examples.contains("The text offers coins"), "{examples}");
+    assert!(route.contains("~ unsure, if the margin is below 0.15 → review"), "{route}");
+    let (examples, _) = shown(80, 24);
+    assert!(!examples.contains("e.g.") && examples.contains("The text offers coins"), "{examples}");
 }
