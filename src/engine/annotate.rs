@@ -9,7 +9,8 @@ use crate::domain::{Examination, Name, path_text};
 use crate::judge::Look;
 use crate::policy::Policy;
 use crate::session::expr::{self, Vocabulary};
-use crate::session::{Fact, Journal, SessionState, Stamp, Subject, state::Walk};
+use crate::session::state::{MOST_DISPLAYS, Walk};
+use crate::session::{Fact, Journal, SessionState, Stamp, Subject};
 use crate::text::Untrusted;
 use std::sync::Arc;
 
@@ -76,6 +77,10 @@ impl Engine {
     }
 
     pub(super) fn display(&mut self, run: &mut Execution, expr: &str) -> Result<Stop, Failure> {
+        if self.state.displays.len() >= MOST_DISPLAYS {
+            return Err(Failure::user(format!("there are {MOST_DISPLAYS} displays, which is the most"))
+                .hinted("undisplay N removes one; print EXPR shows a value once"));
+        }
         // The walk on the screen may have been made under other policies than the one that is loaded.
         let walk = self.state.walk_now();
         let steps = walk.map_or(0, |walk| walk.steps.len());

@@ -273,6 +273,19 @@ fn breakpoints_stop_before_a_node_after_an_answer_at_a_leaf_and_where_a_conditio
 }
 
 #[test]
+fn there_are_as_many_displays_as_can_be_computed_after_every_step_and_no_more() {
+    let mut bench = Bench::ready(0.8);
+    for n in 1..=crate::session::state::MOST_DISPLAYS {
+        bench.run(&format!("display {n}")).1.expect("a display");
+    }
+    let failure = bench.run("display steps").1.expect_err("one too many");
+    assert!(failure.complaint.message.raw().contains("32 displays"), "{failure:?}");
+    assert!(failure.complaint.hint.is_some_and(|hint| hint.contains("undisplay")));
+    bench.run("undisplay 3").1.expect("removed");
+    bench.run("display steps").1.expect("there is room again");
+}
+
+#[test]
 fn an_answer_of_a_person_makes_a_branch_and_leaves_the_walk_as_it_was() {
     let mut bench = Bench::ready(0.8);
     let text =

@@ -74,7 +74,7 @@ impl Client {
         let event = self.driver.event(wait)?;
         // In a recording `back` and `walk N` change the state without a fact.
         if matches!(event, Event::Fact(_) | Event::Notice(Notice::Done { .. })) {
-            self.basis = Basis::of(self.driver.state(), self.driver.policies());
+            self.basis.follow(self.driver.state(), self.driver.policies());
         }
         Some(event)
     }

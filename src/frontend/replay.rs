@@ -52,11 +52,13 @@ impl Replay<'_> {
         let page = Page::recorded(self.width);
         let mut state = SessionState::default();
         let policies = Policies::default();
+        let mut basis = Basis::default();
         for fact in facts {
             state.apply(fact);
+            basis.follow(&state, &policies);
             let doc = match fact {
                 Fact::Command { line } => Doc(vec![transcript::command(line)]),
-                other => transcript::fact(&state, &Basis::of(&state, &policies), other, page),
+                other => transcript::fact(&state, &basis, other, page),
             };
             let text = ansi::render_for(&doc, self.theme);
             out.write_all(text.as_bytes())?;

@@ -6,7 +6,7 @@ use crate::change::{self, Stale};
 use crate::domain::Name;
 use crate::policy::Policy;
 use crate::session::state::Walk;
-use crate::session::{Conditions, Policies, PolicyRecord, SessionState};
+use crate::session::{Conditions, Policies, PolicyRecord, SessionState, Step};
 use std::sync::Arc;
 
 /// The policies behind the current walk, parsed. Rebuilt after every fact, and never kept longer.
@@ -27,6 +27,8 @@ pub struct Basis {
 struct Under {
     policy: Option<Arc<Policy>>,
     stale: Option<Stale>,
+    /// The step itself.
+    step: Arc<Step>,
 }
 
 impl Basis {
@@ -35,8 +37,18 @@ impl Basis {
         Self::of_walk(state, state.walk_now(), policies)
     }
 
+    /// Becomes that of a state and its current walk, at the cost of the steps that are new.
+    pub fn follow(&mut self, state: &SessionState, policies: &Policies) {
+        let known = std::mem::take(self);
+        *self = Self::after(known, state, state.walk_now(), policies);
+    }
+
     /// That of any walk of a state.
     pub fn of_walk(state: &SessionState, walk: Option<&Walk>, policies: &Policies) -> Self {
+        Self::after(Self::default(), state, walk, policies)
+    }
+
+    fn after(known: Self, state: &SessionState, walk: Option<&Walk>, policies: &Policies) -> Self {
         let parsed = |record: Option<&Arc<PolicyRecord>>| record.and_then(|record| policies.of(record));
         let loaded = parsed(state.policy.as_ref());
         let before = parsed(state.policy_before.as_ref());
@@ -44,9 +56,12 @@ impl Basis {
             return Self { policy: loaded.clone(), loaded, before, ..Self::default() };
         };
         let policy = parsed(walk.conditions.policy.as_ref());
-        let mut steps: Vec<Under> = Vec::with_capacity(walk.steps.len());
-        let mut last: Option<&Arc<Conditions>> = None;
-        for place in 0..walk.steps.len() {
+        let mut steps = if same(&known.loaded, &loaded) { known.steps } else { Vec::new() };
+        // A step is made once: where two walks have the same one, all before it are the same too.
+        let common = common(&steps, walk);
+        steps.truncate(common);
+        let mut last: Option<&Arc<Conditions>> = common.checked_sub(1).map(|place| walk.conditions_of(place));
+        for (place, step) in walk.steps.iter().enumerate().skip(common) {
             let under = walk.conditions_of(place);
             let policy = match steps.last() {
                 Some(step) if last.is_some_and(|last| Arc::ptr_eq(last, under)) => step.policy.clone(),
@@ -54,7 +69,7 @@ impl Basis {
             };
             last = Some(under);
             let stale = policy.as_ref().zip(loaded.as_ref()).and_then(|(old, new)| stale(walk, place, old, new));
-            steps.push(Under { policy, stale });
+            steps.push(Under { policy, stale, step: Arc::clone(step) });
         }
         let leaf_is_stale = policy.as_ref().zip(loaded.as_ref()).is_some_and(|(old, new)| {
             let leaf = walk.leaf.as_ref().filter(|_| !Arc::ptr_eq(old, new));
@@ -103,6 +118,27 @@ impl Basis {
         }
         change::asks_otherwise(self.policy.as_deref()?, self.loaded.as_deref()?, node)
     }
+}
+
+/// How many steps, from the first, are the very ones of the walk.
+fn common(steps: &[Under], walk: &Walk) -> usize {
+    let is_common = |place: usize| {
+        let pair = steps.get(place).zip(walk.steps.get(place));
+        pair.is_some_and(|(known, step)| Arc::ptr_eq(&known.step, step))
+    };
+    let (mut from, mut to) = (0, steps.len().min(walk.steps.len()));
+    if to.checked_sub(1).is_some_and(is_common) {
+        return to;
+    }
+    while from < to {
+        let middle = from + (to - from) / 2;
+        if is_common(middle) { from = middle + 1 } else { to = middle }
+    }
+    from
+}
+
+fn same<T>(a: &Option<Arc<T>>, b: &Option<Arc<T>>) -> bool {
+    a.as_ref().map(Arc::as_ptr) == b.as_ref().map(Arc::as_ptr)
 }
 
 fn stale(walk: &Walk, place: usize, old: &Arc<Policy>, new: &Arc<Policy>) -> Option<Stale> {

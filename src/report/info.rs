@@ -6,13 +6,11 @@ use super::absent::{missing, nothing};
 use super::compare::{gold_row, scores as score_rows, verdict};
 use super::number::{count, plural};
 use super::{
-    Basis, Doc, Line, Page, Role, change, conditions, content, node as nodes, source, transcript, value, walk,
-    walk_tree,
+    Basis, Doc, Line, Page, Role, change, conditions, content, node as nodes, source, transcript, walk, walk_tree,
 };
 use crate::command::Need;
 use crate::domain::{Complaint, Mode, Name, Provenance, Target, Verdict};
 use crate::policy::Policy;
-use crate::session::expr::{self, Context};
 use crate::session::state::Walk;
 use crate::session::{SessionState, SourceFile};
 use crate::text::Untrusted;
@@ -45,11 +43,7 @@ pub fn displays(state: &SessionState) -> Doc {
     if state.displays.is_empty() {
         return nothing("nothing is displayed; `display EXPR` shows a value after every step");
     }
-    let context = Context::of(state);
-    let line = |(id, expr): &(u32, String)| {
-        value::evaluated(Line::new().with(Role::Muted, format!("{id}: ")), expr, &expr::eval(expr, &context))
-    };
-    Doc(state.displays.iter().map(line).collect())
+    transcript::displays_after(state, "")
 }
 
 /// `node NODE` and `info node`: the given node or leaf, else the node asked next; at a leaf, the one answered last. A
@@ -268,7 +262,7 @@ pub fn session(state: &SessionState, page: Page) -> Doc {
     }
     doc.push(
         key("journal")
-            .with(Role::Value, format!("{}, {}", plural(state.facts, "fact"), plural(state.commands.len(), "command"))),
+            .with(Role::Value, format!("{}, {}", plural(state.facts, "fact"), plural(state.commands, "command"))),
     );
     let read_back: usize = state.walks.iter().map(|w| w.read_back).sum();
     let older = match read_back {

@@ -9,6 +9,7 @@ use super::number::{count, decimal, plural};
 use super::{Basis, Doc, Line, Page, Role, change, content, failure, step, value, walk};
 use crate::domain::{BreakAt, Complaint, Mode, ModelInfo, Name, Sample};
 use crate::session::expr::{self, Context};
+use crate::session::state::MOST_DISPLAYS;
 use crate::session::{Breakpoint, Fact, FailureKind, PolicyRecord, SessionState, Stamp, Step, Subject, WalkId};
 use crate::text::{Escaped, Untrusted};
 
@@ -94,6 +95,10 @@ pub fn brief(state: &SessionState, basis: &Basis, fact: &Fact, page: Page) -> Do
         Fact::BreakpointSet(breakpoint) => self::breakpoint(breakpoint),
         Fact::BreakpointDeleted { id } => line.with(Role::Text, format!("breakpoint {id} deleted")),
         Fact::BreakpointHit { id, at, .. } => breakpoint_hit(state, *id, at),
+        Fact::DisplayAdded { id, expr } if state.displays.len() > MOST_DISPLAYS => line
+            .with(Role::Muted, format!("{id}: "))
+            .untrusted(Role::Key, &expr.as_str().into())
+            .with(Role::Warning, format!("  not computed: only the first {MOST_DISPLAYS} displays are")),
         Fact::DisplayAdded { id, expr } => {
             let result = expr::eval(expr, &Context::of(state));
             value::evaluated(line.with(Role::Muted, format!("{id}: ")), expr, &result)
@@ -233,15 +238,31 @@ fn stepped(state: &SessionState, basis: &Basis, walk: WalkId, step: &Step, page:
 
 /// The values of all displays, as they are shown after every step.
 pub fn displays(state: &SessionState) -> Doc {
+    displays_after(state, "  ")
+}
+
+/// The same after this margin.
+pub fn displays_after(state: &SessionState, margin: &str) -> Doc {
     if state.displays.is_empty() {
         return Doc::new();
     }
     let context = Context::of(state);
     let shown = |(id, expr): &(u32, String)| {
-        let line = Line::new().with(Role::Muted, format!("  {id}: "));
+        let line = Line::new().with(Role::Muted, format!("{margin}{id}: "));
         value::evaluated(line, expr, &expr::eval(expr, &context))
     };
-    Doc(state.displays.iter().map(shown).collect())
+    let mut doc = Doc(state.displays.iter().take(MOST_DISPLAYS).map(shown).collect());
+    // More come from a file only: a session refuses them.
+    if let Some(more @ 1..) = state.displays.len().checked_sub(MOST_DISPLAYS) {
+        let line = Line::new().with(Role::Muted, margin);
+        doc.push(
+            line.with(
+                Role::Warning,
+                format!("{} not computed: only the first {MOST_DISPLAYS} are", count(more as u64)),
+            ),
+        );
+    }
+    doc
 }
 
 fn reached(state: &SessionState, id: WalkId, page: Page) -> Doc {

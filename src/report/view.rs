@@ -48,9 +48,10 @@ fn info(topic: InfoTopic, state: &SessionState, basis: &Basis, page: Page) -> Re
 }
 
 fn print(expr: &str, state: &SessionState, basis: &Basis) -> Result<Doc, Complaint> {
-    let steps = state.walk_now().map_or(&[][..], |walk| &walk.steps);
+    let walk = state.walk_now();
+    let steps = walk.map_or(0, |walk| walk.steps.len());
     // The steps of a walk may have been made under several policies, and the next is asked under the loaded one.
-    let under = (0..=steps.len()).filter_map(|place| basis.of_step(place));
+    let under = (0..=steps).filter_map(|place| basis.of_step(place));
     let mut policies: Vec<&Policy> = Vec::new();
     for policy in basis.loaded.as_deref().into_iter().chain(under) {
         if !policies.iter().any(|known| std::ptr::eq(*known, policy)) {
@@ -58,8 +59,8 @@ fn print(expr: &str, state: &SessionState, basis: &Basis) -> Result<Doc, Complai
         }
     }
     // The answers that have values here are those of the node that was answered last.
-    let last = steps.len().checked_sub(1);
-    let node = last.and_then(|place| basis.of_step(place)?.node(steps.get(place)?.node.id.as_str()));
+    let last = steps.checked_sub(1);
+    let node = last.and_then(|place| basis.of_step(place)?.node(walk?.steps.get(place)?.node.id.as_str()));
     let at = Vocabulary { policies: &policies, node, thresholds: state.thresholds_now(), ..Vocabulary::default() };
     let result = expr::check(expr, &at).and_then(|()| expr::eval(expr, &Context::of(state)));
     match result {

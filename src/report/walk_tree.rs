@@ -10,7 +10,7 @@ use crate::domain::Name;
 use crate::policy::layout::{MOST_LEVELS, Row, TreeLayout};
 use crate::policy::{Edge, Index, Leaf, Policy, Spot};
 use crate::session::state::Walk;
-use crate::session::{Step, Taken};
+use crate::session::{Persistent, Step, Taken};
 
 /// Most levels of one block in a report; narrow pages have fewer.
 const LEVELS: usize = 16;
@@ -91,11 +91,11 @@ impl WalkTree {
     /// Lays `policy` out in blocks of at most `levels` levels, with the nodes of `walk` where it passed.
     pub fn new(policy: &Policy, walk: Option<&Walk>, levels: usize) -> Self {
         let index = Index::new(policy);
-        let steps: &[_] = walk.map_or(&[], |w| &w.steps);
+        let steps = walk.map(|w| &w.steps);
         let mut of_node = vec![None; policy.nodes.len()];
         let mut edge_of = vec![None; policy.nodes.len()];
-        let mut path = Vec::with_capacity(steps.len());
-        for (place, step) in steps.iter().enumerate() {
+        let mut path = Vec::with_capacity(steps.map_or(0, Persistent::len));
+        for (place, step) in steps.into_iter().flatten().enumerate() {
             let Some(at) = index.node(step.node.id.as_str()) else { continue };
             of_node[at] = Some(place);
             edge_of[at] = policy.nodes[at].edges().position(|edge| takes(step, edge.answer));

@@ -8,6 +8,7 @@ mod disk;
 pub mod expr;
 pub mod fact;
 pub mod journal;
+pub mod persistent;
 pub mod policies;
 mod record;
 mod recover;
@@ -24,6 +25,7 @@ pub use fact::{
     Breakpoint, Fact, FailureKind, LeafReached, NodeRef, PolicyRecord, SourceFile, Stamp, Step, Subject, Taken, WalkId,
 };
 pub use journal::{Journal, JournalError};
+pub use persistent::Persistent;
 pub use policies::Policies;
 pub use recovery::{Damage, Recovery, Tail, UnknownKind};
 pub use replay::{Replay, Stride};

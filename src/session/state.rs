@@ -2,6 +2,7 @@
 //!
 //! Must change in [`SessionState::apply`] only, and must not do I/O.
 
+use super::Persistent;
 use super::fact::{Breakpoint, Fact, LeafReached, PolicyRecord, Stamp, Step, Subject, Taken, WalkId};
 use crate::domain::{Mode, ModelInfo, Name, Sample, Target};
 use crate::text::Untrusted;
@@ -60,13 +61,19 @@ pub struct SessionState {
     pub notes: Vec<Note>,
     /// Tags in the order they were put.
     pub tags: Vec<Tag>,
-    /// Canonical lines of all commands.
-    pub commands: Vec<String>,
+    /// How many commands were given.
+    pub commands: u64,
     /// The breakpoint at which execution stopped last, until the next step.
     pub stopped_at: Option<u32>,
     /// How many facts were applied.
     pub facts: u64,
+    /// Where the walks stand in `walks` that have steps made since the session was last opened again. Some may be here
+    /// more than once, and some may have taken those steps back.
+    pub(super) computed: Vec<usize>,
 }
+
+/// The most displays that are computed after a step: each may take as long as any expression.
+pub const MOST_DISPLAYS: usize = 32;
 
 /// What answers are made under. A walk keeps those of each of its steps, whatever is loaded later.
 #[derive(Clone, Debug, PartialEq)]
@@ -131,9 +138,9 @@ pub struct Walk {
     /// The walk it branched from, and how many steps they share.
     pub forked_from: Option<(WalkId, usize)>,
     /// Answered nodes, in order.
-    pub steps: Vec<Arc<Step>>,
+    pub steps: Persistent<Arc<Step>>,
     /// The conditions of each step; steps that a branch shares keep theirs.
-    pub under: Vec<Arc<Conditions>>,
+    pub under: Persistent<Arc<Conditions>>,
     /// How many of them, from the first, were read back when the session was opened again; the others were computed
     /// since.
     pub read_back: usize,
@@ -212,9 +219,10 @@ impl Default for SessionState {
             thresholds: Vec::new(),
             notes: Vec::new(),
             tags: Vec::new(),
-            commands: Vec::new(),
+            commands: 0,
             stopped_at: None,
             facts: 0,
+            computed: Vec::new(),
         }
     }
 }
@@ -226,19 +234,23 @@ impl SessionState {
         self.facts += 1;
         match fact {
             Fact::Opened { .. } | Fact::Saved { .. } | Fact::ReviewOf { .. } => {}
-            Fact::Resumed { .. } => self.walks.iter_mut().for_each(|w| w.read_back = w.steps.len()),
-            Fact::Command { line } => self.commands.push(line.clone()),
+            Fact::Resumed { .. } => {
+                for at in std::mem::take(&mut self.computed) {
+                    self.walks.get_mut(at).into_iter().for_each(|w| w.read_back = w.steps.len());
+                }
+            }
+            Fact::Command { .. } => self.commands += 1,
             Fact::PolicyLoaded(record) => {
                 self.policy_before = self.policy.replace(Arc::new(record.clone()));
             }
             Fact::SamplesLoaded { path, count, bad, .. } => self.samples = Some((path.clone(), *count, *bad)),
             Fact::ModelLoaded(info) => {
                 self.model = Some(Arc::new(info.clone()));
-                self.refresh_walks_without_steps();
+                self.refresh_current();
             }
             Fact::ModeSet { mode } => {
                 self.mode = *mode;
-                self.refresh_walks_without_steps();
+                self.refresh_current();
             }
             Fact::WalkStarted { walk, index, sample, root } => self.start(Walk {
                 id: *walk,
@@ -248,31 +260,37 @@ impl SessionState {
                 thresholds: self.thresholds.clone(),
                 root: root.clone(),
                 forked_from: None,
-                steps: Vec::new(),
-                under: Vec::new(),
+                steps: Persistent::default(),
+                under: Persistent::default(),
                 read_back: 0,
                 leaf: None,
             }),
             Fact::WalkForked { walk, from, at } => {
                 if let Some(source) = self.walk(*from) {
-                    let fork = Walk {
+                    let mut fork = Walk {
                         id: *walk,
                         forked_from: Some((*from, *at)),
-                        steps: source.steps.iter().take(*at).cloned().collect(),
-                        under: source.under.iter().take(*at).cloned().collect(),
                         read_back: source.read_back.min(*at),
                         leaf: None,
                         conditions: Arc::new(self.conditions()),
                         thresholds: self.thresholds.clone(),
                         ..source.clone()
                     };
+                    fork.steps.truncate(*at);
+                    fork.under.truncate(*at);
+                    if fork.read_back < fork.steps.len() {
+                        self.computed.push(self.walks.len());
+                    }
                     self.start(fork);
                 }
             }
             Fact::Stepped { walk, step } => {
                 self.stopped_at = None;
                 let now = self.conditions();
-                if let Some(w) = self.walk_mut(*walk) {
+                if let Some((at, w)) = self.numbers.get(walk).and_then(|at| Some((*at, self.walks.get_mut(*at)?))) {
+                    if w.read_back == w.steps.len() {
+                        self.computed.push(at);
+                    }
                     if !w.conditions.is(&now) {
                         w.conditions = Arc::new(now);
                     }
@@ -300,17 +318,22 @@ impl SessionState {
                 if self.walk(*walk).is_some() {
                     self.stopped_at = None;
                     self.current = Some(*walk);
+                    self.refresh_current();
                 }
             }
             Fact::BreakpointSet(breakpoint) => match self.breakpoints.binary_search_by_key(&breakpoint.id, |b| b.id) {
                 Ok(at) => self.breakpoints.get_mut(at).into_iter().for_each(|old| old.clone_from(breakpoint)),
                 Err(at) => self.breakpoints.insert(at, breakpoint.clone()),
             },
-            Fact::BreakpointDeleted { id } => self.breakpoints.retain(|b| b.id != *id),
+            Fact::BreakpointDeleted { id } => {
+                if let Ok(at) = self.breakpoints.binary_search_by_key(id, |b| b.id) {
+                    self.breakpoints.remove(at);
+                }
+            }
             Fact::BreakpointHit { id, .. } => {
                 self.stopped_at = Some(*id);
-                if let Some(b) = self.breakpoints.iter_mut().find(|b| b.id == *id) {
-                    b.hits = b.hits.saturating_add(1);
+                if let Ok(at) = self.breakpoints.binary_search_by_key(id, |b| b.id) {
+                    self.breakpoints.get_mut(at).into_iter().for_each(|b| b.hits = b.hits.saturating_add(1));
                 }
             }
             Fact::DisplayAdded { id, expr } => self.displays.push((*id, expr.clone())),
@@ -373,10 +396,13 @@ impl SessionState {
         self.walks.get_mut(*self.numbers.get(&id)?)
     }
 
-    /// Nothing was made under the judge and mode of a walk without steps yet, so it takes the new ones.
-    fn refresh_walks_without_steps(&mut self) {
+    /// Nothing was made under the judge and mode of a walk without steps yet, so it takes the new ones: at once if it
+    /// is the current one, else when it is that again.
+    fn refresh_current(&mut self) {
         let now = self.conditions();
-        self.walks.iter_mut().for_each(|walk| walk.refresh_without_steps(&now));
+        if let Some(walk) = self.current.and_then(|id| self.walk_mut(id)) {
+            walk.refresh_without_steps(&now);
+        }
     }
 
     fn start(&mut self, walk: Walk) {
@@ -534,6 +560,44 @@ mod tests {
         use proptest::strategy::ValueTree as _;
         let mut runner = proptest::test_runner::TestRunner::deterministic();
         strategy.new_tree(&mut runner).expect("a value").current()
+    }
+
+    #[test]
+    fn a_recording_of_many_branches_of_a_long_walk_costs_what_its_size_is() {
+        // Each branch had its own copy of all steps: 20,000 × 20,000 pointers are more than 3 GB.
+        let (count, step) = (20_000_u32, sampled(arbitrary::step()));
+        let mut state = folded(&[started(WALK)]);
+        for _ in 0..count {
+            state.apply(&Fact::Stepped { walk: WALK, step: step.clone() });
+        }
+        for n in 0..count {
+            let walk = WalkId(WALK.0 + 1 + n);
+            state.apply(&Fact::WalkForked { walk, from: WALK, at: count as usize });
+            state.apply(&Fact::Stepped { walk, step: step.clone() });
+        }
+        let last = state.walk_now().map(|walk| (walk.steps.len(), walk.under.len()));
+        assert_eq!(last, Some((count as usize + 1, count as usize + 1)));
+    }
+
+    #[test]
+    fn a_recording_of_many_walks_and_many_modes_costs_what_its_size_is() {
+        // Every change of the mode, and every time the session was opened again, went through all walks.
+        let count = 30_000_u32;
+        let mut state = folded((1..=count).map(|n| started(WalkId(n))).collect::<Vec<_>>().iter());
+        for n in 0..count {
+            state.apply(&Fact::ModeSet { mode: Mode::Rationale { max_tokens: n } });
+            state.apply(&Fact::Resumed { at: String::new() });
+        }
+        let mode = |state: &SessionState, id| state.walk(WalkId(id)).map(|walk| walk.conditions.mode);
+        let now = Mode::Rationale { max_tokens: count - 1 };
+        assert_eq!(mode(&state, count), Some(now), "the current one");
+        state.apply(&Fact::WalkSelected { walk: WalkId(1) });
+        assert_eq!(mode(&state, 1), Some(now), "one without steps that is selected");
+    }
+
+    fn started(walk: WalkId) -> Fact {
+        let sample = Sample::new("s", crate::domain::Content::Text("x".into()));
+        Fact::WalkStarted { walk, index: 0, sample, root: arbitrary::name("root") }
     }
 
     #[test]

@@ -3,7 +3,9 @@
 use super::fixture::*;
 use crate::domain::{Complaint, Examination, Mode, Part, Piece, TokenView, TopToken};
 use crate::report::theme::Theme;
-use crate::report::{Basis, Doc, Line, Page, Role, ansi, beside, compare, examination, failure, json, plain, walk};
+use crate::report::{
+    Basis, Doc, Line, Page, Role, ansi, beside, compare, examination, failure, info, json, plain, transcript, walk,
+};
 use crate::session::{Fact, FailureKind, Policies, SessionState, Subject, WalkId};
 
 const PAGE: Page = Page::live(80);
@@ -158,4 +160,52 @@ fn no_colour_is_used_alone_for_two_roles_of_opposite_meaning() {
 #[test]
 fn json_keeps_the_roles() {
     insta::assert_snapshot!(json::render(&small()));
+}
+
+#[test]
+fn of_the_displays_of_a_recording_only_so_many_are_computed_and_it_says_so() {
+    let added = |id| Fact::DisplayAdded { id, expr: "steps".into() };
+    let mut facts = facts();
+    let before = facts.len();
+    facts.extend((100..600).map(added));
+    let state = state(&facts);
+    let most = crate::session::state::MOST_DISPLAYS;
+    assert!(facts[..before].iter().all(|f| !matches!(f, Fact::DisplayRemoved { .. })), "all are there");
+    for doc in [transcript::displays(&state), info::displays(&state)] {
+        let text = plain::render(&doc);
+        assert_eq!(text.lines().count(), most + 1, "{text}");
+        let more = format!("{} not computed: only the first {most} are", state.displays.len() - most);
+        assert!(text.trim_end().ends_with(&more), "{text}");
+    }
+    let told = plain::render(&transcript::brief(&state, &Basis::default(), &added(600), PAGE));
+    assert!(told.contains("steps  not computed"), "{told}");
+}
+
+#[test]
+fn a_basis_that_follows_a_session_is_the_one_made_anew_and_costs_what_is_new() {
+    let policies = Policies::default();
+    let mut all = facts();
+    let step = all.iter().find(|f| matches!(f, Fact::Stepped { .. })).unwrap().clone();
+    let policy = all.iter().find(|f| matches!(f, Fact::PolicyLoaded(_))).cloned();
+    all.extend(policy);
+    all.extend([
+        Fact::WalkSelected { walk: WALK },
+        Fact::SteppedBack { walk: WALK, to: 1 },
+        step.clone(),
+        Fact::WalkForked { walk: WalkId(9), from: WALK, at: 2 },
+        Fact::SteppedBack { walk: WalkId(9), to: 0 },
+        Fact::WalkSelected { walk: WALK },
+    ]);
+    let (mut state, mut basis) = (SessionState::default(), Basis::default());
+    for fact in &all {
+        state.apply(fact);
+        basis.follow(&state, &policies);
+        assert_eq!(format!("{basis:?}"), format!("{:?}", Basis::of(&state, &policies)), "after {fact:?}");
+    }
+    // Made anew after every step, this takes 1,000 million of them.
+    for _ in 0..40_000 {
+        state.apply(&step);
+        basis.follow(&state, &policies);
+    }
+    assert_eq!(format!("{:?}", basis.stale(40_000)), format!("{:?}", Basis::of(&state, &policies).stale(40_000)));
 }

@@ -5,12 +5,12 @@
 use super::names;
 use crate::domain::{Content, Name, Outcome, Sample};
 use crate::session::state::Walk;
-use crate::session::{SessionState, Step, Subject};
+use crate::session::{Persistent, SessionState, Step, Subject};
 use crate::stats::Agreement;
 use minijinja::Value;
 use minijinja::value::{Enumerator, Object};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// The context of an expression: the values at one point of a session.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +22,8 @@ pub struct Context {
 enum Entry {
     Value(Value),
     Map(Vec<(String, Self)>),
+    /// The answers of a walk by node: it can be long, and few expressions read them.
+    Path(Persistent<Arc<Step>>),
 }
 
 impl Entry {
@@ -33,6 +35,9 @@ impl Entry {
     fn value(&self, name: String, absent: &Absent) -> Value {
         match self {
             Self::Value(value) => value.clone(),
+            Self::Path(steps) => {
+                Value::from_object(Path { steps: steps.clone(), listed: OnceLock::new(), name, absent: absent.clone() })
+            }
             Self::Map(entries) => {
                 let of = |(key, entry): &(String, Self)| (key.clone(), entry.value(format!("{name}{key}."), absent));
                 Value::from_object(Map {
@@ -145,7 +150,7 @@ impl Context {
         self.add_sample(&walk.thresholds, walk.index, &walk.sample);
         self.set("walk", walk.id.0);
         self.set("steps", walk.steps.len());
-        self.set_map("path", walk.steps.iter().map(|s| (s.node.id.to_string(), s.answer.as_str())));
+        self.values.insert("path", Entry::Path(walk.steps.clone()));
         let tagged = state.tags.iter().filter(|tagged| match tagged.on {
             Subject::Walk(id) | Subject::Step(id, _) => id == walk.id,
             Subject::Session => false,
@@ -258,5 +263,37 @@ impl Object for Map {
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
         Enumerator::Values(self.keys.iter().map(|key| Value::from(key.as_str())).collect())
+    }
+}
+
+/// The answers of a walk by node, looked up where they are. A node that was asked again has its last answer.
+#[derive(Debug)]
+struct Path {
+    steps: Persistent<Arc<Step>>,
+    /// The same by node, made when all are listed: what lists them looks each up.
+    listed: OnceLock<BTreeMap<String, Value>>,
+    /// With a dot at the end.
+    name: String,
+    absent: Absent,
+}
+
+impl Object for Path {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.get_value_by_str(key.as_str()?)
+    }
+
+    fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
+        let last = || self.steps.iter().rev().find(|step| step.node.id == *key).map(|step| step.answer.as_str().into());
+        if let Some(answer) = self.listed.get().map_or_else(last, |listed| listed.get(key).cloned()) {
+            return Some(answer);
+        }
+        self.absent.note(format!("{}{key}", self.name));
+        Some(Value::from(()))
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        let entry = |step: &Arc<Step>| (step.node.id.to_string(), Value::from(step.answer.as_str()));
+        self.listed.get_or_init(|| self.steps.iter().map(entry).collect());
+        Enumerator::Values(self.steps.iter().map(|step| Value::from(step.node.id.as_str())).collect())
     }
 }
