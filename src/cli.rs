@@ -15,6 +15,11 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+/// What the program ends with, for help and manual page.
+const EXIT_CODES: &str = "Exit codes: 0 all is well (warnings included); 1 something was found wrong or failed (a policy \
+     or sample with errors, a record with an `error`, a command of a script, writing results); 2 nothing was begun: the \
+     arguments, or a policy, model or session that they name, cannot be used (in `repl`, a failed command: 1); 130 interrupted; 255 a fault of the program.";
+
 /// A debugger for content-moderation policies: cross-examine every moderation verdict.
 ///
 /// Loads a local language model, steps a sample through each node of a policy's decision tree, shows what the model was
@@ -22,6 +27,7 @@ use std::path::PathBuf;
 /// records every step in a session.
 #[derive(Debug, Parser)]
 #[command(name = "crossexam", version, max_term_width = 120, args_conflicts_with_subcommands = true)]
+#[command(after_help = EXIT_CODES)]
 pub struct Cli {
     /// What to do; without one, the full-screen debugger opens.
     #[command(subcommand)]
@@ -144,8 +150,9 @@ pub struct ModelsArgs {
 /// The judge.
 #[derive(Clone, Debug, Default, Args)]
 pub struct ModelArgs {
-    /// Model name (see `crossexam models list`), path of a GGUF file, or `none`.
-    #[arg(long, value_name = "NAME|PATH|none", value_parser = path())]
+    /// Model name (see `crossexam models list`), path of a GGUF file, or `none`. Without a model, `scripted:P` tries a
+    /// policy out: every node's first answer gets the probability P.
+    #[arg(long, value_name = "NAME|PATH|scripted:P|none", value_parser = path())]
     pub llm: Option<String>,
     /// Where models live.
     #[command(flatten)]
@@ -273,6 +280,12 @@ pub struct CheckArgs {
     /// Direct or rationale.
     #[command(flatten)]
     pub mode: ModeArgs,
+    /// Samples come from stdin; whoever names a file is told so.
+    #[arg(long, hide = true, value_name = "FILE", value_parser = path())]
+    pub samples: Option<String>,
+    /// The same.
+    #[arg(hide = true, value_parser = path())]
+    pub files: Vec<String>,
 }
 
 /// Arguments of `replay`.
@@ -327,7 +340,7 @@ pub struct LintArgs {
     /// One JSON object per diagnostic.
     #[arg(long)]
     pub json: bool,
-    /// Compare what the prompt layouts would cost for these samples (JSON lines).
+    /// Check these samples (JSON lines) as well, and compare what the prompt layouts would cost for them.
     #[arg(long, value_name = "FILE")]
     pub samples: Option<PathBuf>,
     /// Draw the tree.

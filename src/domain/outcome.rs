@@ -35,6 +35,16 @@ impl Outcome {
         }
     }
 
+    /// The symbol beside it, so that no colour is needed to recognise it.
+    pub const fn symbol(self) -> &'static str {
+        match self {
+            Self::Violating => "■",
+            Self::NonViolating => "□",
+            Self::Escalate => "▲",
+            Self::Undetermined => "?",
+        }
+    }
+
     /// `Some(true)` for violating, `Some(false)` for non-violating, `None` where nothing was decided.
     pub const fn violates(self) -> Option<bool> {
         match self {

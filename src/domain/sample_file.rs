@@ -9,6 +9,7 @@
 //! Any other key is kept in `meta` under its own name. A key that differs from a known one only in case, separators or
 //! a final s is refused, because a threshold under a misspelled key would silently not count.
 
+mod doubts;
 mod gold;
 mod json;
 mod keys;
@@ -22,8 +23,9 @@ use json::Raw;
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
+pub use doubts::{Doubt, DoubtKind, Doubts, KnownGold};
 pub use keys::{Key, TABLE};
-pub use read::{Loaded, MAX_ERRORS, MAX_SAMPLES, RawLine, RawLines, load};
+pub use read::{Loaded, MAX_ERRORS, MAX_SAMPLES, RawLine, RawLines, load, load_watched};
 
 /// The longest line, in bytes. A longer one is an error and is skipped without being kept in memory.
 pub const MAX_LINE_BYTES: usize = 4 << 20;

@@ -6,7 +6,7 @@
 use super::{Engine, Execution, Failure, Stop, meant};
 use crate::domain::{BreakAt, Name, Target};
 use crate::session::expr::{self, Moment, Vocabulary};
-use crate::session::{Breakpoint, Fact};
+use crate::session::{Breakpoint, Fact, Taken};
 
 impl Engine {
     pub(super) fn set_breakpoint(
@@ -173,6 +173,9 @@ impl Engine {
 
     fn holds(&self, condition: &str, hits: u32) -> Result<bool, Failure> {
         let context = expr::Context::of(&self.state).with_hits(hits);
+        let by_hand = self.state.walk_now().and_then(|walk| walk.steps.last()).map(|step| step.taken);
+        // The margin kept beside a person's answer is that of the answer the model gave.
+        let context = if by_hand == Some(Taken::Overridden) { context.without_judgement() } else { context };
         Ok(expr::Condition::read(condition)?.holds(&context)?)
     }
 }

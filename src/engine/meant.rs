@@ -37,6 +37,16 @@ pub(super) fn no_sample(samples: &[Sample], id: &str) -> Failure {
     Failure::user(format!("there is no sample with id `{id}`")).hinted(hint(&near, "info samples lists them"))
 }
 
+/// There are not so many samples; a number may have been meant as an id.
+pub(super) fn no_number<'a>(number: usize, count: usize, mut samples: impl Iterator<Item = &'a Sample>) -> Failure {
+    let word = number.to_string();
+    let quoted = match samples.any(|sample| sample.id.raw() == word) {
+        true => format!("; to select the one whose id is {number}, quote it: sample \"{number}\""),
+        false => String::new(),
+    };
+    Failure::user(format!("there is no sample {number}")).hinted(format!("samples are numbered 1 to {count}{quoted}"))
+}
+
 /// No loaded sample has such a score.
 pub(super) fn no_score(scores: &[&str], name: &Name) -> Failure {
     let mut known: Vec<&str> = scores.to_vec();

@@ -42,9 +42,10 @@ impl Engine {
         let set = self.sample_set()?;
         let count = set.samples.len();
         let index = match which {
-            SampleRef::Number(n) => n.checked_sub(1).filter(|i| *i < count).ok_or_else(|| {
-                Failure::user(format!("there is no sample {n}")).hinted(format!("samples are numbered 1 to {count}"))
-            })?,
+            SampleRef::Number(n) => n
+                .checked_sub(1)
+                .filter(|i| *i < count)
+                .ok_or_else(|| meant::no_number(*n, count, set.samples.iter()))?,
             SampleRef::Id(id) => {
                 let found = set.samples.iter().position(|s| s.id.raw() == id);
                 found.ok_or_else(|| meant::no_sample(&set.samples, id))?

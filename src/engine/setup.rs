@@ -4,8 +4,9 @@
 
 use super::{Engine, Execution, Failure, Stop, policy_file, samples::SampleSet};
 use crate::command::{Has, Need};
-use crate::domain::sample_file::{self, Loaded};
-use crate::domain::{Cancel, Complaint, GuardedFile, path_text};
+use crate::domain::sample_file::{self, Doubts, KnownGold, Loaded, RawLine};
+use crate::domain::{Cancel, Complaint, GuardedFile, Sample, path_text};
+use crate::judge::Progress;
 use crate::policy::{self, Parsed, Policy};
 use crate::session::{Fact, PolicyRecord, SourceFile};
 use std::io::{self, BufReader};
@@ -55,12 +56,17 @@ fn read_text(path: &str, builtins: &[Builtin], cancel: &Cancel) -> Result<String
     policy_file::read_text(&path_text::path(path), cancel).map_err(|e| unreadable(path, &e))
 }
 
-fn load_samples(path: &str, builtins: &[Builtin], cancel: &Cancel) -> Result<Loaded, Failure> {
+fn load_samples(
+    path: &str,
+    builtins: &[Builtin],
+    cancel: &Cancel,
+    watch: &mut dyn FnMut(&RawLine, &Sample),
+) -> Result<Loaded, Failure> {
     if let Some(text) = builtin(path, builtins) {
-        return sample_file::load(text?.as_bytes()).map_err(|e| unreadable(path, &e));
+        return sample_file::load_watched(text?.as_bytes(), watch).map_err(|e| unreadable(path, &e));
     }
     GuardedFile::open(&path_text::path(path), SAMPLES_LIMIT, || cancel.is_cancelled())
-        .and_then(|file| sample_file::load(BufReader::with_capacity(1 << 16, file)))
+        .and_then(|file| sample_file::load_watched(BufReader::with_capacity(1 << 16, file), watch))
         .map_err(|e| unreadable(path, &e))
 }
 
@@ -135,7 +141,13 @@ impl Engine {
     pub(super) fn load_samples(&mut self, run: &mut Execution, path: &str) -> Result<Stop, Failure> {
         let path = self.path(path);
         let path = path.as_str();
-        let loaded = load_samples(path, self.builtins, run.cancel)?;
+        let mut doubts = Doubts::new(self.policy.as_ref().map(|policy| {
+            let mut known = KnownGold::default();
+            policy.add_gold(&mut known);
+            known
+        }));
+        let mut watch = |line: &RawLine, sample: &Sample| drop(doubts.of(line, sample));
+        let loaded = load_samples(path, self.builtins, run.cancel, &mut watch)?;
         let bad = loaded.bad;
         if loaded.samples.is_empty() {
             let complaint = match loaded.errors.into_iter().next() {
@@ -155,6 +167,10 @@ impl Engine {
         self.record(run, fact)?;
         self.sample_ids.set(&samples);
         self.samples = Some(SampleSet { samples });
+        if let Some(told) = doubts.told() {
+            let note = Progress::Note(format!("{told}; `crossexam lint POLICY SAMPLES` shows where").into());
+            (run.emit)(super::Event::Notice(super::Notice::Progress(run.ticket, note)));
+        }
         Ok(Stop::Done)
     }
 
@@ -203,7 +219,7 @@ pub(super) fn samples_again(facts: &[Fact], builtins: &[Builtin]) -> Option<Samp
         Fact::SamplesLoaded { path, sha256, .. } => Some((path.raw(), *sha256)),
         _ => None,
     })?;
-    let loaded = load_samples(path, builtins, &Cancel::new()).ok()?;
+    let loaded = load_samples(path, builtins, &Cancel::new(), &mut |_, _| {}).ok()?;
     let samples = loaded.samples.into_iter().map(|(_, sample)| sample).collect();
     (loaded.sha256 == recorded).then_some(SampleSet { samples })
 }

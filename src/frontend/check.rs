@@ -3,7 +3,7 @@
 //! Must write nothing but records to `out`, and exactly one for every input line that is not blank. `engine::many` does
 //! the walking.
 
-use crate::domain::sample_file::{self, RawLine, SampleError};
+use crate::domain::sample_file::{self, Doubts, KnownGold, RawLine, SampleError};
 use crate::domain::{Cancel, Mode, Outcome};
 use crate::engine::many::{Item, Many, Sink, Source, Tally};
 use crate::judge::{Judge, JudgeError};
@@ -49,6 +49,8 @@ pub enum Progress {
 pub struct Summary {
     /// Blank lines, which have no record.
     pub blank: u64,
+    /// What is doubtful in the samples, in one line.
+    pub doubts: Option<String>,
     /// What came of the others.
     pub tally: Tally,
 }
@@ -56,7 +58,10 @@ pub struct Summary {
 /// Why `check` could not continue.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckError {
-    /// The judge could not be opened.
+    /// The judge could not be opened, so that nothing was done.
+    #[error(transparent)]
+    Start(JudgeError),
+    /// The judge could not be opened again.
     #[error(transparent)]
     Judge(#[from] JudgeError),
     /// The input failed.
@@ -79,10 +84,13 @@ const LOOK: Duration = Duration::from_millis(50);
 impl Check<'_> {
     /// Reads samples from `input` until its end and writes a record for each line to `out`.
     pub fn run(&mut self, input: impl BufRead + Send + 'static, out: &mut dyn Write) -> Result<Summary, CheckError> {
-        let mut judge = (self.open)()?;
+        let mut judge = (self.open)().map_err(CheckError::Start)?;
         let (bar, ends) = (bar(self.progress), RefCell::default());
         let lines = read_ahead(input);
-        let mut lines = Lines { lines, ends: &ends, cancel: self.cancel, blank: 0, broken: None };
+        let mut known = KnownGold::default();
+        self.policy.add_gold(&mut known);
+        let doubts = Doubts::new(Some(known));
+        let mut lines = Lines { lines, doubts, ends: &ends, cancel: self.cancel, blank: 0, broken: None };
         let mut records = Records { out, ends: &ends, bar: &bar, count: 0, broken: None };
         let done = Many::new(self.policy, self.mode, self.open, self.cancel).run(&mut judge, &mut lines, &mut records);
         bar.finish_and_clear();
@@ -92,7 +100,7 @@ impl Check<'_> {
         let tally = done?;
         match lines.broken {
             Some(error) => Err(CheckError::Read(error)),
-            None => Ok(Summary { blank: lines.blank, tally }),
+            None => Ok(Summary { blank: lines.blank, doubts: lines.doubts.told(), tally }),
         }
     }
 }
@@ -124,6 +132,9 @@ impl Summary {
         };
         let how = if tally.interrupted { "interrupted after " } else { "" };
         writeln!(err, "{how}{} in mode {}{said}{blank}", plural(tally.records, "record"), mode.as_str())?;
+        if let Some(doubts) = &self.doubts {
+            writeln!(err, "{doubts}; `crossexam lint POLICY SAMPLES` shows where")?;
+        }
         if tally.computed == 0 {
             return Ok(());
         }
@@ -164,6 +175,7 @@ type Ends = RefCell<VecDeque<(u64, u64)>>;
 /// The lines of the input as a source of samples.
 struct Lines<'a> {
     lines: Receiver<io::Result<RawLine>>,
+    doubts: Doubts,
     ends: &'a Ends,
     cancel: &'a Cancel,
     blank: u64,
@@ -188,7 +200,12 @@ impl Source for Lines<'_> {
                 Ok(line) => {
                     let number = line.number as u64;
                     self.ends.borrow_mut().push_back((number, line.end));
-                    return Some(Item { line: number, sample: line.parse().map_err(|error| fault(&error)) });
+                    let sample = line.parse();
+                    if let Ok(sample) = &sample {
+                        // They are counted, and `lint` names them.
+                        self.doubts.of(&line, sample);
+                    }
+                    return Some(Item { line: number, sample: sample.map_err(|error| fault(&error)) });
                 }
                 Err(error) => {
                     // What was read before is still walked to the end.

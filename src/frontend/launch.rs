@@ -70,6 +70,11 @@ pub fn say(said: &Said, env: &Environment) -> u8 {
     }
 }
 
+/// Why nothing was begun.
+fn not_begun(error: impl Into<Stopped>) -> Stopped {
+    error.into().before_start()
+}
+
 /// Whether there is anywhere to write to.
 fn ready() -> Result<(), Stopped> {
     match streams::stdout_was_closed() {
@@ -144,7 +149,7 @@ fn open(args: &OpenArgs, env: &Environment, interrupt: &Interrupt) -> Result<u8,
         return Err(Stopped::usage("the full-screen debugger needs a terminal")
             .hinted("crossexam repl reads commands from stdin, crossexam check reads samples"));
     }
-    let opened = session::open(args, env)?;
+    let opened = session::open(args, env).map_err(not_begun)?;
     show(opened, env, &screen, Leave::SwitchToTui, interrupt)
 }
 
@@ -215,7 +220,7 @@ fn model_names() -> Vec<(String, String)> {
 
 fn run_repl(args: &ReplArgs, env: &Environment, interrupt: &Interrupt) -> Result<u8, Stopped> {
     let screen = Screen::of(env, args.open.looks, args.open.no_mouse);
-    let mut opened = session::open(&args.open, env)?;
+    let mut opened = session::open(&args.open, env).map_err(not_begun)?;
     let mut inputs: Vec<_> = std::mem::take(&mut opened.startup).into_iter().map(Input::Line).collect();
     inputs.extend(args.exec_file.iter().cloned().map(Input::File));
     inputs.extend(args.exec.iter().cloned().map(Input::Line));
@@ -262,13 +267,16 @@ fn run_batch<R: BufRead + Send + 'static>(
 }
 
 fn check(args: &CheckArgs, env: &Environment, interrupt: &Interrupt) -> Result<u8, Stopped> {
+    if let Some(file) = args.samples.iter().chain(&args.files).next() {
+        return Err(Stopped::usage("check reads samples from stdin").hinted(format!("crossexam check … < {file}")));
+    }
     let Some(llm) = args.model.llm.as_deref().filter(|name| *name != "none") else {
         return Err(Stopped::usage("check needs a model").hinted("--llm NAME|PATH; crossexam models list shows names"));
     };
     let cancel = interrupt.flag();
     let policy = path_text::at_home(&args.policy, env.home.as_deref());
-    let policy = policy_of_file(&policy, builtin::ALL, &cancel).map_err(Stopped::from)?;
-    let mut source = sources::new(&args.model, env)?;
+    let policy = policy_of_file(&policy, builtin::ALL, &cancel).map_err(not_begun)?;
+    let mut source = sources::new(&args.model, env).map_err(not_begun)?;
     let terminal = io::stderr().is_terminal();
     let mode = args.mode.mode();
     let mut check = Check {
@@ -293,7 +301,10 @@ fn check(args: &CheckArgs, env: &Environment, interrupt: &Interrupt) -> Result<u
             summary.tell(&policy, mode, &mut Messages::new())?;
             Ok(summary.exit_code())
         }
-        Err(CheckError::Judge(JudgeError::Cancelled)) => Ok(exit::INTERRUPTED),
+        Err(CheckError::Start(JudgeError::Cancelled) | CheckError::Judge(JudgeError::Cancelled)) => {
+            Ok(exit::INTERRUPTED)
+        }
+        Err(CheckError::Start(error)) => Err(not_begun(error)),
         Err(CheckError::Judge(error)) => Err(error.into()),
         Err(CheckError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Err(error.into()),
         Err(error @ (CheckError::Read(_) | CheckError::Write(_))) => Err(Stopped::failed(error.to_string())),
@@ -320,14 +331,14 @@ fn run_replay(args: &ReplayArgs, env: &Environment, interrupt: &Interrupt) -> Re
     let screen = Screen::of(env, args.looks, args.no_mouse);
     let path = match &args.session {
         Some(path) => path.clone(),
-        None => newest_session(args.sessions_dir.as_ref().unwrap_or(&env.sessions_dir))?,
+        None => newest_session(args.sessions_dir.as_ref().unwrap_or(&env.sessions_dir)).map_err(not_begun)?,
     };
     if args.plain || !screen.full {
         let author = session::author(args.author.as_deref(), env);
         let replay = replay::Replay { path: &path, width: 100, theme: screen.theme, author };
         return Ok(replay.run(&mut screen.out(false), &mut Messages::new())?);
     }
-    let (facts, recovery) = journal::read(&path).map_err(Stopped::from)?;
+    let (facts, recovery) = journal::read(&path).map_err(not_begun)?;
     for notice in recovery.notices() {
         writeln!(Messages::new(), "note: {notice}")?;
     }
@@ -358,7 +369,7 @@ fn unread_sessions(folder: &Path, error: &io::Error) -> Stopped {
 
 fn run_sessions(args: &SessionsArgs, env: &Environment) -> Result<u8, Stopped> {
     let folder = args.sessions_dir.as_ref().unwrap_or(&env.sessions_dir);
-    let doc = sessions::list(folder, args.count).map_err(|error| unread_sessions(folder, &error))?;
+    let doc = sessions::list(folder, args.count).map_err(|error| not_begun(unread_sessions(folder, &error)))?;
     let screen = Screen::of(env, args.looks, true);
     screen.out(false).write_all(ansi::render_for(&doc, screen.theme).as_bytes())?;
     Ok(exit::OK)
@@ -413,7 +424,7 @@ fn run_models(command: &ModelsCommand, env: &Environment, interrupt: &Interrupt)
 
 fn run_bench(args: &BenchArgs, env: &Environment, interrupt: &Interrupt) -> Result<u8, Stopped> {
     let cancel = interrupt.flag();
-    device::check_built(args.device.device)?;
+    device::check_built(args.device.device).map_err(not_begun)?;
     let file = model_file(&args.model, &args.place, env, &cancel)?;
     bench::run(&file, args, &mut io::stdout(), &cancel)?;
     Ok(exit::OK)
@@ -433,7 +444,7 @@ fn filtered(result: Result<u8, FilterError>) -> Result<u8, Stopped> {
 /// The GGUF file of a name or path; fetched if it is a known model that is not here yet.
 fn model_file(model: &str, place: &ModelsArgs, env: &Environment, cancel: &Cancel) -> Result<PathBuf, Stopped> {
     let options = sources::hub_options(place, env);
-    match resolve(model, &options.models_dir)? {
+    match resolve(model, &options.models_dir).map_err(not_begun)? {
         Resolved::File(path) => Ok(path),
         Resolved::Manifest(manifest) => fetch(&manifest, &options, cancel),
     }
@@ -451,7 +462,7 @@ fn fetch(manifest: &manifest::Manifest, options: &hub::Options, cancel: &Cancel)
 fn demo(args: &DemoArgs, env: &Environment, interrupt: &Interrupt) -> Result<u8, Stopped> {
     let screen = Screen::of(env, args.looks, args.no_mouse);
     let mut model = args.model.clone();
-    device::check_built(model.device.device)?;
+    device::check_built(model.device.device).map_err(not_begun)?;
     let name = model.llm.get_or_insert_with(|| manifest::DEFAULT.to_owned()).clone();
     if let Some(manifest) = manifest::Manifest::find(&name) {
         // Fetch before the screen is taken over, so that the first thing a new user sees is what is being downloaded
@@ -465,7 +476,7 @@ fn demo(args: &DemoArgs, env: &Environment, interrupt: &Interrupt) -> Result<u8,
         mode: args.mode,
         ..OpenArgs::default()
     };
-    let mut opened = session::open(&open, env)?;
+    let mut opened = session::open(&open, env).map_err(not_begun)?;
     match (screen.full, screen.typed) {
         (true, _) if !args.plain => show(opened, env, &screen, Leave::SwitchToTui, interrupt),
         (false, true) if !args.plain => show(opened, env, &screen, Leave::SwitchToRepl, interrupt),

@@ -8,13 +8,14 @@ mod folder;
 mod graphical;
 mod samples;
 
-use crate::domain::sample_file::SampleError;
-use crate::domain::{Cancel, path_text};
+use crate::domain::sample_file::{Doubts, KnownGold};
+use crate::domain::{Cancel, Complaint, path_text};
 use crate::engine::policy_file::{read_include, read_text};
-use crate::policy::{Diagnostic, GraphFormat, Location, Parsed, Policy, cost, graph, parse};
+use crate::policy::{Diagnostic, GraphFormat, Location, Parsed, Policy, Severity, cost, graph, parse};
 use crate::report::number::plural;
 use crate::report::theme::Theme;
 use crate::text::{Untrusted, json};
+use samples::Finding;
 use serde_json::json;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -26,7 +27,7 @@ pub struct LintOptions {
     pub json: bool,
     /// Draw the tree on `out`; diagnostics then go to `err`.
     pub graph: Option<GraphFormat>,
-    /// A file of samples for which the prompt layouts are compared.
+    /// A file of samples to check, for which the prompt layouts are compared too.
     pub samples: Option<PathBuf>,
     /// Whether colours may be used.
     pub theme: Option<Theme>,
@@ -55,14 +56,6 @@ pub fn run(paths: &[PathBuf], options: &LintOptions, out: &mut dyn Write, err: &
         writeln!(err, "error: no policy file given (hint: crossexam lint POLICY.toml, or the folder)")?;
         return Ok(UNREADABLE);
     }
-    let sample_chars = match options.samples.as_deref().map(samples::mean_chars) {
-        Some(Err(message)) => {
-            writeln!(err, "error: {}", Untrusted::from(message).escaped())?;
-            return Ok(UNREADABLE);
-        }
-        Some(Ok(mean)) => Some(mean),
-        None => None,
-    };
     let paths = match folder::files(paths) {
         Ok(paths) => paths,
         Err(message) => {
@@ -70,67 +63,162 @@ pub fn run(paths: &[PathBuf], options: &LintOptions, out: &mut dyn Write, err: &
             return Ok(UNREADABLE);
         }
     };
-    let mut worst = CLEAN;
-    let (mut errors, mut warnings, mut policies) = (0, 0, 0);
-    for path in &paths {
-        if folder::is_samples(path) {
-            let faults = samples::faults(path, &mut |fault| {
-                let line = if options.json { sample_json(path, fault)? } else { sample_line(path, fault) };
-                writeln!(sink_for(options, out, err), "{line}")
-            })?;
-            match faults {
-                Ok(count) => {
-                    errors += count;
-                    worst = worst.max(if count > 0 { ERRORS } else { CLEAN });
-                }
+    let inputs: Vec<Input<'_>> = paths.iter().map(|path| Input::of(path)).collect();
+    let known = known_gold(&inputs);
+    let mut total = Total::default();
+    let mut sample_chars = None;
+    if let Some(path) = options.samples.as_deref() {
+        let found = check_samples(path, known.clone(), options, &mut total, out, err)?;
+        sample_chars = found.as_ref().and_then(samples::Found::mean_chars);
+        if found.is_some() && sample_chars.is_none() {
+            let shown = path_text::of(path);
+            let message = format!("{shown} holds no sample (hint: one JSON object a line, with id and text or fields)");
+            writeln!(err, "error: {}", Untrusted::from(message).escaped())?;
+        }
+        if sample_chars.is_none() {
+            return Ok(UNREADABLE);
+        }
+    }
+    for input in inputs {
+        match input {
+            // They have been checked, and could be a pipe.
+            Input::Samples(path) if options.samples.as_deref() == Some(path) => {}
+            Input::Samples(path) => {
+                check_samples(path, known.clone(), options, &mut total, out, err)?;
+            }
+            Input::Policy(parsed) => match *parsed {
                 Err(message) => {
                     writeln!(err, "error: {}", Untrusted::from(message).escaped())?;
-                    worst = worst.max(UNREADABLE);
+                    total.unread += 1;
                 }
-            }
-            continue;
-        }
-        policies += 1;
-        let parsed = match parse_file(path) {
-            Ok(parsed) => parsed,
-            Err(message) => {
-                writeln!(err, "error: {}", Untrusted::from(message).escaped())?;
-                worst = worst.max(UNREADABLE);
-                continue;
-            }
-        };
-        let here = parsed.errors().count();
-        errors += here;
-        warnings += parsed.diagnostics.len() - here;
-        worst = worst.max(if here > 0 { ERRORS } else { CLEAN });
-        let sink = sink_for(options, out, err);
-        for diagnostic in &parsed.diagnostics {
-            if options.json {
-                writeln!(sink, "{}", json_line(diagnostic)?)?;
-            } else if options.terminal {
-                writeln!(sink, "{}", graphical::picture(diagnostic, &parsed.files, options))?;
-            } else {
-                writeln!(sink, "{}", plain_line(diagnostic))?;
-            }
-        }
-        if let Some(policy) = &parsed.policy {
-            if let Some(format) = options.graph {
-                out.write_all(graph::render(policy, format).as_bytes())?;
-            }
-            if let Some(chars) = sample_chars {
-                write_costs(policy, chars, options.json, sink_for(options, out, err))?;
-            }
+                Ok(parsed) => check_policy(&parsed, sample_chars, options, &mut total, out, err)?,
+            },
         }
     }
     if !options.json {
-        let checked = match (policies, paths.len() - policies) {
-            (_, 0) => plural(policies, "policy file"),
-            (0, samples) => plural(samples, "samples file"),
-            (_, samples) => format!("{} and {}", plural(policies, "policy file"), plural(samples, "samples file")),
-        };
-        writeln!(err, "{checked} checked: {}, {}", plural(errors, "error"), plural(warnings, "warning"))?;
+        writeln!(err, "{}", total.told())?;
     }
-    Ok(worst)
+    Ok(total.code())
+}
+
+/// What there is to check.
+enum Input<'a> {
+    /// A policy, as it was parsed, or why it cannot be read.
+    Policy(Box<Result<Parsed, String>>),
+    /// A file of samples, not read yet.
+    Samples(&'a Path),
+}
+
+impl<'a> Input<'a> {
+    fn of(path: &'a Path) -> Self {
+        if folder::is_samples(path) { Self::Samples(path) } else { Self::Policy(Box::new(parse_file(path))) }
+    }
+}
+
+/// What the policies say about gold; `None` without a policy, or if one of them has errors and may lack names.
+fn known_gold(inputs: &[Input<'_>]) -> Option<KnownGold> {
+    let mut known = None;
+    for input in inputs {
+        if let Input::Policy(parsed) = input {
+            parsed.as_ref().as_ref().ok()?.policy.as_ref()?.add_gold(known.get_or_insert_default());
+        }
+    }
+    known
+}
+
+/// What was checked and found.
+#[derive(Default)]
+struct Total {
+    policies: usize,
+    samples: usize,
+    unread: usize,
+    errors: usize,
+    warnings: usize,
+}
+
+impl Total {
+    fn code(&self) -> u8 {
+        match (self.unread, self.errors) {
+            (0, 0) => CLEAN,
+            (0, _) => ERRORS,
+            (_, _) => UNREADABLE,
+        }
+    }
+
+    fn told(&self) -> String {
+        let checked = match (self.policies, self.samples) {
+            (policies, 0) => plural(policies, "policy file"),
+            (0, samples) => plural(samples, "samples file"),
+            (policies, samples) => {
+                format!("{} and {}", plural(policies, "policy file"), plural(samples, "samples file"))
+            }
+        };
+        let unread = match self.unread {
+            0 => String::new(),
+            n => format!(", {n} could not be read"),
+        };
+        format!("{checked} checked{unread}: {}, {}", plural(self.errors, "error"), plural(self.warnings, "warning"))
+    }
+}
+
+/// Checks a file of samples; `None` if it cannot be read.
+fn check_samples(
+    path: &Path,
+    known: Option<KnownGold>,
+    options: &LintOptions,
+    total: &mut Total,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<Option<samples::Found>> {
+    let found = samples::read(path, &mut Doubts::new(known), &mut |finding| {
+        let line = if options.json { sample_json(path, finding)? } else { sample_line(path, finding) };
+        writeln!(sink_for(options, out, err), "{line}")
+    })?;
+    match found {
+        Ok(found) => {
+            total.samples += 1;
+            total.errors += found.errors;
+            total.warnings += found.warnings;
+            Ok(Some(found))
+        }
+        Err(message) => {
+            writeln!(err, "error: {}", Untrusted::from(message).escaped())?;
+            total.unread += 1;
+            Ok(None)
+        }
+    }
+}
+
+fn check_policy(
+    parsed: &Parsed,
+    sample_chars: Option<f64>,
+    options: &LintOptions,
+    total: &mut Total,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<()> {
+    let errors = parsed.errors().count();
+    total.policies += 1;
+    total.errors += errors;
+    total.warnings += parsed.diagnostics.len() - errors;
+    let sink = sink_for(options, out, err);
+    for diagnostic in &parsed.diagnostics {
+        if options.json {
+            writeln!(sink, "{}", json_line(diagnostic)?)?;
+        } else if options.terminal {
+            writeln!(sink, "{}", graphical::picture(diagnostic, &parsed.files, options))?;
+        } else {
+            writeln!(sink, "{}", plain_line(diagnostic))?;
+        }
+    }
+    let Some(policy) = &parsed.policy else { return Ok(()) };
+    if let Some(format) = options.graph {
+        out.write_all(graph::render(policy, format).as_bytes())?;
+    }
+    match sample_chars {
+        Some(chars) => write_costs(policy, chars, options.json, sink_for(options, out, err)),
+        None => Ok(()),
+    }
 }
 
 /// Where results other than the drawing go.
@@ -156,19 +244,26 @@ fn plain_line(d: &Diagnostic) -> String {
     out
 }
 
-/// A bad line of samples as [`plain_line`] shows a fault of a policy.
-fn sample_line(path: &Path, fault: &SampleError) -> String {
-    let at = format!("{}:{}:{}", Untrusted::from(path_text::of(path)).escaped(), fault.line, fault.col);
-    format!("{at}: error[{SAMPLE_CODE}]: {}", fault.complaint.in_one_line())
+/// A finding in a line of samples as [`plain_line`] shows a fault of a policy.
+fn sample_line(path: &Path, finding: &Finding) -> String {
+    let (code, _, severity, line, col, complaint) = parts(finding);
+    let at = format!("{}:{line}:{col}", Untrusted::from(path_text::of(path)).escaped());
+    format!("{at}: {severity}[{code}]: {}", complaint.in_one_line())
 }
 
-/// The code shown for a fault in a line of samples.
-const SAMPLE_CODE: &str = "S001";
+/// Code, name, severity, line, column and complaint.
+fn parts(finding: &Finding) -> (&'static str, &'static str, Severity, usize, usize, &Complaint) {
+    match finding {
+        Finding::Error(e) => ("S001", "invalid-sample", Severity::Error, e.line, e.col, &e.complaint),
+        Finding::Warning(d) => (d.kind.code(), d.kind.name(), Severity::Warning, d.line, d.col, &d.complaint),
+    }
+}
 
-fn sample_json(path: &Path, fault: &SampleError) -> io::Result<String> {
+fn sample_json(path: &Path, finding: &Finding) -> io::Result<String> {
+    let (code, name, severity, line, col, complaint) = parts(finding);
     let value = json!({
-        "v": 1, "code": SAMPLE_CODE, "name": "invalid-sample", "severity": "error",
-        "message": fault.complaint.message.raw(), "hint": fault.complaint.hint, "file": path_text::of(path), "line": fault.line, "col": fault.col, "related": [],
+        "v": 1, "code": code, "name": name, "severity": severity.as_str(), "message": complaint.message.raw(),
+        "hint": complaint.hint, "file": path_text::of(path), "line": line, "col": col, "related": [],
     });
     json::to_string(&value).map_err(io::Error::other)
 }

@@ -27,7 +27,7 @@ pub struct Replay<'a> {
 
 impl Replay<'_> {
     /// Prints the session to `out` and what is wrong with its file to `err`. Returns the exit code: 0 if every
-    /// acknowledged fact was shown, 1 if the file could not be read to its end.
+    /// acknowledged fact was shown, 1 if the file could not be read to its end, 2 if it could not be read at all.
     ///
     /// Fails only if `out` or `err` does.
     pub fn run(&self, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
@@ -35,7 +35,7 @@ impl Replay<'_> {
             Ok(read) => read,
             Err(error) => {
                 err.write_all(words::told(&error.into()).as_bytes())?;
-                return Ok(1);
+                return Ok(2);
             }
         };
         let reviewer = Reviewer::new(self.path.to_owned(), recovery.first_line, self.author.clone());

@@ -4,6 +4,7 @@
 //! has 2 to 8 answers, and the ids of nodes and leaves do not overlap.
 
 use super::terms::references;
+use crate::domain::sample_file::KnownGold;
 use crate::domain::{Digest, Layout, Name, Outcome, Target, Verdict};
 use crate::text::{Untrusted, alike::alike};
 use std::collections::{HashMap, HashSet};
@@ -113,6 +114,14 @@ impl Policy {
     /// A leaf by id.
     pub fn leaf(&self, id: &str) -> Option<&Leaf> {
         self.leaves.iter().find(|l| l.id == *id)
+    }
+
+    /// Adds the names that the gold of a sample may use under this policy.
+    pub fn add_gold(&self, known: &mut KnownGold) {
+        for node in &self.nodes {
+            known.node(&node.id, node.answers.iter().map(|(answer, _)| answer));
+        }
+        self.leaves.iter().filter_map(|leaf| leaf.verdict.label.as_ref()).for_each(|label| known.label(label));
     }
 
     /// The nodes (with `leaves`, the leaves too) whose ids are spelt much like `id`, or are `id` in an included policy.

@@ -15,12 +15,7 @@ const WHAT: usize = 18;
 
 /// The symbol beside an outcome, so that no colour is needed to recognise it.
 pub const fn symbol(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Violating => "■",
-        Outcome::NonViolating => "□",
-        Outcome::Escalate => "▲",
-        Outcome::Undetermined => "?",
-    }
+    outcome.symbol()
 }
 
 /// `■ violating SC1`

@@ -63,12 +63,22 @@ fn tokens(tokens: &[TokenView], page: Page) -> Doc {
         let line = quoted(line, role(token.part), &token.text, cells);
         doc.push(if token.control { line.with(Role::Warning, " control") } else { line });
     }
-    doc.push(Line::new().with(Role::Muted, plural(tokens.len(), "token")));
+    match tokens.len() {
+        0 => doc.words(Line::new(), Role::Muted, READS_NOTHING, page.width),
+        n => doc.push(Line::new().with(Role::Muted, plural(n, "token"))),
+    }
     doc
 }
 
+/// What stands in for tokens where there are none.
+const READS_NOTHING: &str = "no tokens: a scripted judge reads nothing; load a model to see them";
+
 fn top(position: u32, tokens: &[TopToken], page: Page) -> Doc {
     let mut doc = Doc::new();
+    if tokens.is_empty() {
+        doc.words(Line::new(), Role::Muted, READS_NOTHING, page.width);
+        return doc;
+    }
     doc.push(Line::new().with(Role::Heading, format!("most likely after {position} tokens")));
     let widest = tokens.iter().map(|t| width::width(t.text.escaped().as_str()) + 2).max().unwrap_or(0);
     let column = widest.clamp(8, 24.max(page.width / 3));

@@ -83,7 +83,7 @@ pub fn brief(state: &SessionState, basis: &Basis, fact: &Fact, page: Page) -> Do
             let line = line.with(Role::Text, "back to ");
             match state.walk(*walk) {
                 Some(walk) => {
-                    step::target(line, &walk.frontier()).with(Role::Muted, " (the steps stay in the journal)")
+                    step::target(line, &walk.frontier()).with(Role::Muted, " (the steps stay in the session)")
                 }
                 None => line,
             }

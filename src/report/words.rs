@@ -95,7 +95,7 @@ pub const MARKS: &[(&str, &str)] = &[
     ("✓", "right: as gold says"),
     ("✗", "wrong: gold says something else"),
     ("▸", "the answer that was taken"),
-    ("■", "violating; in `lint --graph`: a leaf"),
+    ("■", "violating"),
     ("□", "non_violating"),
     ("▲", "escalate"),
     ("?", "undetermined"),

@@ -87,7 +87,7 @@ fn a_reader_that_goes_away_is_no_failure() {
 #[test]
 fn a_stderr_that_nobody_reads_changes_no_exit_code() {
     let dir = prepared();
-    for (entry, code) in [(ENTRIES[0], 0), ("lint bad.toml", 1), ("lint none.toml", 2), ("replay none.jsonl", 1)] {
+    for (entry, code) in [(ENTRIES[0], 0), ("lint bad.toml", 1), ("lint none.toml", 2), ("replay none.jsonl", 2)] {
         let output = command(dir.path(), &format!("crossexam {entry}")).stderr(unread()).output().expect("bash starts");
         assert_eq!(output.status.code(), Some(code), "{entry}");
         let output = shell(dir.path(), &format!("crossexam {entry} 2>/dev/full"));
@@ -99,14 +99,45 @@ fn a_stderr_that_nobody_reads_changes_no_exit_code() {
 fn a_session_that_cannot_be_written_is_a_failure_and_no_internal_error() {
     let dir = prepared();
     for (line, code) in [
-        ("crossexam repl --batch --session none/x.jsonl -e 'note a'", 1),
-        ("crossexam repl --batch --sessions-dir good.toml/x -e 'note a'", 1),
+        ("crossexam repl --batch --session none/x.jsonl -e 'note a'", 2),
+        ("crossexam repl --batch --sessions-dir good.toml/x -e 'note a'", 2),
         ("crossexam repl --batch --session x.jsonl -e 'save none/y.jsonl'", 1),
         ("crossexam repl --batch --session x.jsonl -e 'save /dev/full'", 1),
-        ("crossexam check --policy none.toml --llm scripted:0.2 <s.jsonl", 1),
+        ("crossexam check --policy none.toml --llm scripted:0.2 <s.jsonl", 2),
         ("crossexam check --policy good.toml --llm scripted:0.2 <.", 1),
     ] {
         let output = shell(dir.path(), line);
         assert_eq!(output.status.code(), Some(code), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+fn the_exit_code_tells_findings_from_what_could_not_be_begun() {
+    let dir = prepared();
+    std::fs::write(dir.path().join("half.jsonl"), "{\"text\":\"a\"}\n{\n").expect("written");
+    for (line, code, said) in [
+        ("check --policy good.toml --llm scripted:0.2 <s.jsonl", 0, "3 records"),
+        ("check --policy good.toml --llm scripted:0.2 <half.jsonl", 1, "1 failed"),
+        ("check --policy none.toml --llm scripted:0.2 <s.jsonl", 2, "none.toml"),
+        ("check --policy bad.toml --llm scripted:0.2 <s.jsonl", 2, "bad.toml"),
+        ("check --policy good.toml --llm no-such-model <s.jsonl", 2, "no-such-model"),
+        ("check --policy good.toml <s.jsonl", 2, "--llm"),
+        ("check --policy good.toml --llm scripted:0.2 --samples s.jsonl", 2, "< s.jsonl"),
+        ("check --policy good.toml --llm scripted:0.2 s.jsonl", 2, "< s.jsonl"),
+        ("lint good.toml", 0, "0 errors"),
+        ("lint bad.toml", 1, "1 error"),
+        ("lint good.toml --samples half.jsonl", 1, "1 error"),
+        ("lint none.toml", 2, "1 could not be read"),
+        ("lint good.toml --samples none.jsonl", 2, "none.jsonl"),
+        ("replay none.jsonl", 2, "none.jsonl"),
+        ("bench no-such-model", 2, "no-such-model"),
+        ("models tokenize no-such-model", 2, "no-such-model"),
+        ("sessions --sessions-dir good.toml", 2, "good.toml"),
+        ("nonsense", 2, "nonsense"),
+    ] {
+        let output = shell(dir.path(), &format!("crossexam {line}"));
+        let err = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{line}: {err}");
+        assert!(err.contains(said), "{line}: {err}");
     }
 }

@@ -52,13 +52,13 @@ fn every_argument_that_is_a_path_may_be_one_that_is_not_utf8() {
     let (code, _, err) = run(dir.path(), &[open, &[&"--sessions-dir", &sessions]].concat(), "step\n");
     assert_eq!((code, std::fs::read_dir(dir.path().join(&sessions)).expect("there").count()), (Some(0), 1), "{err}");
     let (code, _, err) = run(dir.path(), &[&"lint", &policy, &"--samples", &samples], "");
-    assert!(code == Some(0) && err.contains("1 policy file checked"), "{err}");
+    assert!(code == Some(0) && err.contains("1 policy file and 1 samples file checked"), "{err}");
     // A model of that name is looked for, and the message shows which.
     let (code, _, err) = run(dir.path(), &[&"models", &"score", &name("m.gguf")], "");
-    assert!(code == Some(1) && err.contains("gr<U+10FFFC>n-m.gguf"), "{err}");
+    assert!(code == Some(2) && err.contains("gr<U+10FFFC>n-m.gguf"), "{err}");
     let none = name("none.toml");
     let (code, _, err) = run(dir.path(), &[&"check", &"--policy", &none, &"--llm", &judge], sample);
-    assert!(code == Some(1) && err.contains("gr<U+10FFFC>n-none.toml"), "{err}");
+    assert!(code == Some(2) && err.contains("gr<U+10FFFC>n-none.toml"), "{err}");
 }
 
 #[test]

@@ -82,7 +82,7 @@ fn a_device_that_this_build_does_not_have_ends_the_program_before_a_session_is_b
             let told = text(&output.stderr);
             assert!(told.starts_with(&format!("error: {device} was asked for, and this build")), "{told}");
             assert!(told.contains(&format!("--features {feature}, as docs/GPU.md says")), "{told}");
-            assert_eq!((output.status.code(), dir.path().join("s.jsonl").exists()), (Some(1), false));
+            assert_eq!((output.status.code(), dir.path().join("s.jsonl").exists()), (Some(2), false));
         }
     }
     assert_eq!(batch(dir.path(), &["--device", "gpu", "--no-record"], b"").status.code(), Some(2));

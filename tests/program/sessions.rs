@@ -334,12 +334,12 @@ fn quitting_tells_where_the_session_is_and_replay_without_a_file_opens_the_newes
     assert!(out.starts_with("session opened ") && err.starts_with("note: the newest session, "), "{out}{err}");
     std::fs::remove_dir_all(folder).expect("removed");
     let (code, _, err) = run(&["replay"]);
-    assert_eq!((code, err.contains("there is no session in ")), (Some(1), true), "{err}");
+    assert_eq!((code, err.contains("there is no session in ")), (Some(2), true), "{err}");
     std::fs::write(folder, "no folder").expect("written");
     for command in ["sessions", "replay"] {
         let (code, _, err) = run(&[command]);
         let told = format!("cannot read the sessions folder {folder}: ");
-        assert_eq!((code, err.contains(&told)), (Some(1), true), "{command}: {err}");
+        assert_eq!((code, err.contains(&told)), (Some(2), true), "{command}: {err}");
     }
 }
 

@@ -125,6 +125,14 @@ pub const MAX_SAMPLES: usize = 1_000_000;
 /// # Errors
 /// A failure of the reader itself, or more than [`MAX_SAMPLES`] samples.
 pub fn load(reader: impl BufRead) -> io::Result<Loaded> {
+    load_watched(reader, &mut |_, _| {})
+}
+
+/// The same, and `watch` sees every good sample with its line.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_watched(reader: impl BufRead, watch: &mut dyn FnMut(&RawLine, &Sample)) -> io::Result<Loaded> {
     let mut lines = RawLines::new(reader);
     let mut samples: Vec<(usize, Sample)> = Vec::new();
     let mut errors = Vec::new();
@@ -139,7 +147,10 @@ pub fn load(reader: impl BufRead) -> io::Result<Loaded> {
                 let message = format!("it has more than {MAX_SAMPLES} samples");
                 return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
             }
-            Ok(sample) => samples.push((line.number, sample)),
+            Ok(sample) => {
+                watch(&line, &sample);
+                samples.push((line.number, sample));
+            }
             Err(e) => {
                 bad += 1;
                 if errors.len() < MAX_ERRORS {

@@ -85,3 +85,27 @@ fn a_threshold_is_a_number_that_its_score_can_have() {
         assert!(parse(&format!("set threshold scam={word}")).is_err(), "{word}");
     }
 }
+
+#[test]
+fn a_number_that_is_an_id_is_told_to_be_quoted() {
+    let mut bench = Bench::ready(0.8);
+    let file = bench.dir.path().join("ids.jsonl");
+    std::fs::write(&file, "{\"id\":\"2024\",\"text\":\"a\"}\n").expect("written");
+    bench.run(&format!("load samples {}", file.display())).1.expect("loaded");
+    for (line, quoted) in [("sample 2024", true), ("sample 2025", false)] {
+        let hint = bench.run(line).1.expect_err(line).complaint.hint.unwrap_or_default();
+        assert_eq!(hint.contains("quote it: sample \"2024\""), quoted, "{line}: {hint}");
+    }
+    bench.run("sample \"2024\"").1.expect("by its id");
+}
+
+#[test]
+fn a_persons_own_answer_has_no_margin_that_a_breakpoint_stops_at() {
+    for (condition, stops) in [("margin < 0.9", false), ("p.yes < 0.9", false), ("answer == 'yes'", true)] {
+        let mut bench = Bench::ready(0.8);
+        bench.run("step").1.expect("a step");
+        bench.run(&format!("break insult if {condition}")).1.expect("a breakpoint");
+        let stop = bench.run("set answer insult=yes").1.expect("an answer");
+        assert_eq!(matches!(stop, Stop::Breakpoint(_)), stops, "{condition}: {stop:?}");
+    }
+}

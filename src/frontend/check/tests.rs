@@ -88,7 +88,9 @@ fn the_end_tells_rows_and_the_layout_that_would_have_been_much_cheaper() {
             tally.asked.add(&policy, &sample, std::iter::once(&policy.root));
         }
         let mut said = Vec::new();
-        Summary { blank: 0, tally }.tell(&policy, Mode::Direct, &mut said).expect("memory takes everything");
+        Summary { tally, ..Summary::default() }
+            .tell(&policy, Mode::Direct, &mut said)
+            .expect("memory takes everything");
         String::from_utf8(said).expect("text")
     };
     let short = said("hi", 100, 1000);

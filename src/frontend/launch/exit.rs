@@ -15,9 +15,9 @@ use std::io::{self, Write};
 
 /// Done.
 pub const OK: u8 = 0;
-/// Something could not be done.
+/// Something was found wrong, or could not be done.
 pub const FAILED: u8 = 1;
-/// The arguments make no sense.
+/// Nothing was begun: the arguments make no sense, or what they name cannot be used.
 pub const USAGE: u8 = 2;
 /// Ctrl-C or termination.
 pub use crate::frontend::interrupt::INTERRUPTED;
@@ -44,6 +44,11 @@ impl Stopped {
     /// Adds what to do.
     pub fn hinted(self, hint: impl Into<String>) -> Self {
         Self { complaint: self.complaint.hinted(hint), ..self }
+    }
+
+    /// The same, where nothing was begun: what would be a failure is [`USAGE`].
+    pub fn before_start(self) -> Self {
+        Self { code: if self.code == FAILED { USAGE } else { self.code }, ..self }
     }
 
     /// With this exit code, unless it is a success.

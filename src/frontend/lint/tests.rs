@@ -132,10 +132,67 @@ fn layouts_are_compared_for_given_samples() {
     let dir = tempfile::tempdir().unwrap();
     let samples = dir.path().join("s.jsonl");
     fs::write(&samples, format!("{{\"id\":\"a\",\"text\":\"{}\"}}\nnot json\n", "x".repeat(4000))).unwrap();
-    let options = LintOptions { samples: Some(samples), ..LintOptions::default() };
-    let (code, out, _) = lint(&[broken("00-good.toml")], options);
-    assert_eq!(code, 0);
-    insta::assert_snapshot!(out);
+    let options = LintOptions { samples: Some(samples.clone()), ..LintOptions::default() };
+    // Once, although it is named twice.
+    let (code, out, err) = lint(&[broken("00-good.toml"), samples.clone()], options);
+    let fault = format!("{}:2:2: error[S001]: not valid JSON", samples.display());
+    let (first, costs) = out.split_once('\n').expect("a bad line and the costs");
+    assert!(code == 1 && first.starts_with(&fault), "{code} {out}");
+    assert_eq!(err, "1 policy file and 1 samples file checked: 1 error, 0 warnings\n");
+    insta::assert_snapshot!(costs);
+}
+
+#[test]
+fn gold_thresholds_and_ids_of_samples_are_checked_against_the_policies_given_with_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let samples = dir.path().join("s.jsonl");
+    let lines = [
+        r#"{"id":"a","text":"x","gold_path":{"asks_to_pey":"yes"}}"#,
+        r#"{"id":"a","text":"x","gold_path":{"asks_to_pay":"yess"},"gold_label":"ZZ"}"#,
+        r#"{"text":"x","scores":{"scam":1},"thresholds":{"scma":1}}"#,
+    ];
+    fs::write(&samples, lines.join("\n")).unwrap();
+    let policy = broken("00-good.toml");
+    let codes = |out: &str| -> Vec<String> {
+        let codes = out.lines().filter_map(|line| line.split_once(": warning["));
+        codes.filter_map(|(_, rest)| rest.split_once(']')).map(|(code, _)| code.to_owned()).collect()
+    };
+    let all = ["S103", "S102", "S105", "S104", "S101"];
+    let alone = ["S102", "S101"];
+    let with = LintOptions { samples: Some(samples.clone()), ..LintOptions::default() };
+    for (paths, options, expected) in [
+        (vec![policy.clone(), samples.clone()], LintOptions::default(), &all[..]),
+        (vec![samples.clone(), policy.clone()], LintOptions::default(), &all),
+        (vec![policy.clone()], with, &all),
+        (vec![samples.clone()], LintOptions::default(), &alone),
+        // A policy with errors may lack what the samples mean.
+        (vec![broken("p050-cycle.toml"), samples.clone()], LintOptions::default(), &alone),
+    ] {
+        let (_, out, err) = lint(&paths, options);
+        assert_eq!(codes(&out), expected, "{paths:?}: {out}{err}");
+        assert!(out.contains("did you mean `scam`?"), "{out}");
+    }
+    let (code, out, _) = lint(&[policy, samples], LintOptions { json: true, ..LintOptions::default() });
+    let value: serde_json::Value = serde_json::from_str(out.lines().next().unwrap()).unwrap();
+    assert_eq!(code, 0, "warnings only");
+    assert_eq!((&value["code"], &value["line"], &value["col"]), (&"S103".into(), &1.into(), &49.into()));
+    assert!(value["hint"].as_str().unwrap().contains("did you mean `asks_to_pay`?"), "{value}");
+}
+
+#[test]
+fn the_samples_of_the_project_have_nothing_doubtful_under_their_policies() {
+    for name in ["scams", "hate"] {
+        let files = [testdata(&format!("policies/{name}.toml")), testdata(&format!("samples/{name}.jsonl"))];
+        let (code, out, _) = lint(&files, LintOptions::default());
+        assert_eq!((code, out.as_str()), (0, ""), "{name}");
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_not_counted_as_checked() {
+    let (code, _, err) = lint(&[broken("00-good.toml"), broken("none.toml")], LintOptions::default());
+    assert_eq!(code, 2);
+    assert!(err.ends_with("1 policy file checked, 1 could not be read: 0 errors, 0 warnings\n"), "{err}");
 }
 
 #[test]

@@ -33,7 +33,7 @@ pub fn text(policy: &Policy) -> String {
         match row.spot {
             Spot::Leaf(leaf) => {
                 let leaf = &policy.leaves[leaf];
-                line(&mut out, format_args!("{start}■ {}: {}", leaf.id, verdict(leaf)));
+                line(&mut out, format_args!("{start}{} {}: {}", leaf.verdict.outcome.symbol(), leaf.id, verdict(leaf)));
             }
             Spot::Node(node) if row.whole => line(&mut out, format_args!("{start}{}", heading(&policy.nodes[node]))),
             Spot::Node(node) => {

@@ -78,6 +78,13 @@ impl Context {
         self
     }
 
+    /// The same without what the model said at the last step.
+    #[must_use]
+    pub fn without_judgement(mut self) -> Self {
+        self.forget_judgement();
+        self
+    }
+
     /// The same, with how often the breakpoint has stopped so far.
     #[must_use]
     pub fn with_hits(mut self, hits: u32) -> Self {
@@ -172,13 +179,17 @@ impl Context {
         }
     }
 
+    fn forget_judgement(&mut self) {
+        for name in ["p", "margin", "entropy", "coverage", "rationale"] {
+            self.values.remove(name);
+        }
+    }
+
     fn add_step(&mut self, step: &Step) {
         self.set("node", step.node.id.as_str());
         self.set("answer", step.answer.as_str());
         self.set("taken", step.taken.as_str());
-        for name in ["p", "margin", "entropy", "coverage", "rationale"] {
-            self.values.remove(name);
-        }
+        self.forget_judgement();
         let Some(judgement) = &step.judgement else { return };
         let readout = &judgement.readout;
         self.set_map("p", readout.answers.iter().map(|a| (a.answer.to_string(), a.p)));
