@@ -213,14 +213,14 @@ noted on walk 1: clear
         let other = dir.path().join("samples.jsonl");
         std::fs::write(&other, "{\"id\":\"a\",\"text\":\"b\"}\n").expect("written");
         let (code, out, err) = replayed(&other);
-        assert_eq!((code, out.as_str()), (1, ""));
+        assert_eq!((code, out.as_str()), (2, ""));
         assert_eq!(
             err,
             "error: DIR/samples.jsonl is no session, or its first line is damaged\n\
              hint: sessions are the files crossexam records; check the path\n"
         );
         let (code, _, err) = replayed(&path.with_file_name("none.jsonl"));
-        assert!(code == 1 && err.contains("hint: check the path"), "{err}");
+        assert!(code == 2 && err.contains("hint: check the path"), "{err}");
     }
 
     #[test]
